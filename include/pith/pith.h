@@ -1,0 +1,226 @@
+// pith: text compression with a language model, as a library.
+//
+// The library never prints, never exits and throws nothing. Everything here is thread-compatible: distinct objects may
+// be used from distinct threads; one Model may serve several calls one after another, not at once.
+//
+//   pith::Result<pith::Model> model = pith::Model::Builtin({});
+//   pith::Result<pith::CompressResult> result = pith::Compress(*model, source, sink, {}, nullptr);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pith/io.h"
+#include "pith/status.h"
+
+namespace pith {
+
+// ---- Progress -----------------------------------------------------------------------------------------------------
+
+struct Progress {
+  uint64_t bytes_in = 0;   // consumed from the source, up to the last finished step
+  uint64_t bytes_out = 0;  // given to the sink
+  uint64_t original_bytes = 0;  // of the content, done so far, at a finer grain than blocks
+};
+
+// Called several times a second at most, from the calling thread. Returning false cancels: kCancelled.
+using ProgressCallback = std::function<bool(const Progress&)>;
+
+// ---- Models -------------------------------------------------------------------------------------------------------
+
+struct ModelOptions {
+  size_t threads = 0;  // 0: as many as the machine offers to this process
+};
+
+struct ModelInfo {
+  std::string name;          // "starter", "Qwen3-0.6B"
+  std::string fingerprint;   // 32 hexadecimal digits over the canonical content
+  std::string architecture;  // "qwen3"
+  uint64_t parameters = 0;
+  uint64_t file_bytes = 0;
+  uint32_t vocab = 0;        // ids that the tokenizer knows
+  uint32_t layers = 0;
+  uint32_t hidden = 0;
+  uint32_t max_positions = 0;
+  std::string activations;   // "fast", "precise", or "mixed: 3 of 25 sites with two terms"
+};
+
+// A model and the threads that run it. Move-only.
+class Model {
+ public:
+  // The model inside the program. kNotFound when this build has none.
+  static Result<Model> Builtin(const ModelOptions& options);
+  // A file made by ImportModel. kNotFound, kCorrupt, kUnsupported.
+  static Result<Model> Open(const std::string& path, const ModelOptions& options);
+
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  const ModelInfo& info() const;
+  size_t threads() const;
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// What Model::Builtin would give, without starting anything. kNotFound when this build has none.
+Result<ModelInfo> BuiltinModelInfo();
+// The fingerprint alone, at once; empty when there is none.
+std::string BuiltinFingerprint();
+// The fingerprint in the header of a model file, which alone is read. kNotFound, kCorrupt, kUnsupported.
+Result<std::string> ReadModelFingerprint(const std::string& path);
+
+std::string VersionString();           // "0.1.0"
+std::string InstructionSet();          // "avx512": what would be used now; an error text if PITH_ISA is wrong
+inline constexpr int kFormatVersion = 1;
+inline constexpr int kContractVersion = 1;
+
+// ---- Compression --------------------------------------------------------------------------------------------------
+
+struct CompressOptions {
+  uint64_t memory_bytes = 0;   // bound on weights + KV + buffers; 0: no bound but the format's own (docs/format.md)
+  uint32_t streams = 0;        // lockstep streams a block; 0: chosen from size and memory
+  uint32_t block_bytes = 0;    // content bytes a block at most; 0: the default
+  uint32_t window = 0;         // tokens that a token sees; 0: the model's default
+  std::string file_name;       // kept in the archive when not empty; no directories
+  std::optional<int64_t> mtime_ns;  // kept in the archive
+  std::optional<uint64_t> size_hint;  // content size if known; only for choosing, never trusted
+};
+
+struct CompressResult {
+  uint64_t original_bytes = 0;
+  uint64_t archive_bytes = 0;
+  uint64_t blocks = 0;
+  uint64_t model_blocks = 0;  // the rest are stored by zstd or raw
+};
+
+// Reads all of `source`, writes one archive. On failure what was written is of no use.
+Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
+                                const ProgressCallback& progress);
+
+struct DecompressOptions {
+  uint64_t memory_bytes = 0;  // kUnsupported, naming the need, when the archive needs more; 0: no bound
+};
+
+struct DecompressResult {
+  uint64_t original_bytes = 0;
+  uint64_t archive_bytes = 0;
+  uint64_t archives = 0;  // concatenated ones
+  std::string file_name;  // of the first archive, as stored; may be empty
+  std::optional<int64_t> mtime_ns;
+};
+
+// Gives the model that an archive wants: called at the first block that needs one, with name and fingerprint as stored.
+// The returned pointer must live as long as the call it serves; null is not allowed (return a Status, e.g. kNotFound).
+using ModelProvider = std::function<Result<Model*>(const std::string& name, const std::string& fingerprint)>;
+
+// Reads all of `source` (one archive or several, one after another) and writes the content. kCorrupt for damage,
+// kWrongModel when the model is not the one that made it or computes differently, kUnsupported for newer versions.
+Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& source, ByteSink& sink,
+                                    const DecompressOptions& options, const ProgressCallback& progress);
+
+struct ArchiveBlock {
+  std::string kind;  // "model", "zstd" or "raw"
+  uint64_t original_bytes = 0;
+  uint64_t stored_bytes = 0;
+  uint32_t streams = 0;  // "model" only
+  uint64_t tokens = 0;   // "model" only
+};
+
+struct ArchiveInfo {
+  int format_version = 0;
+  int contract_version = 0;
+  uint64_t original_bytes = 0;
+  uint64_t archive_bytes = 0;
+  std::string model_name;         // empty when no block needs a model
+  std::string model_fingerprint;
+  uint32_t window = 0;
+  std::string file_name;
+  std::optional<int64_t> mtime_ns;
+  uint64_t content_checksum = 0;  // XXH3-64
+  std::vector<ArchiveBlock> blocks;
+};
+
+// What the archives in `source` say of themselves; loads no model, decodes nothing, but checks all that can be checked
+// without decoding. One entry for each of several concatenated archives.
+Result<std::vector<ArchiveInfo>> ListArchive(ByteSource& source);
+
+// True when data that begins with `head` (16 bytes are enough) is a pith archive.
+bool LooksLikeArchive(std::span<const uint8_t> head);
+
+// ---- Evaluation ---------------------------------------------------------------------------------------------------
+
+struct EvaluateOptions {
+  uint32_t streams = 0;   // as in CompressOptions; 0: chosen as Compress would
+  uint32_t window = 0;
+};
+
+struct EvaluateResult {
+  uint64_t bytes = 0;
+  uint64_t tokens = 0;
+  double bits = 0;  // ideal code length under the exact logits, over the ids that may occur in data
+  uint32_t streams = 0;
+};
+
+// Code length of `data` under the model: windows and streams as Compress uses them, every block by the model.
+Result<EvaluateResult> Evaluate(Model& model, std::span<const uint8_t> data, const EvaluateOptions& options,
+                                const ProgressCallback& progress);
+
+// Logits of every position of one stream that begins with ids[0]: row i, [vocab of the embedding] floats, in order.
+// Nothing is put before ids[0]; every position sees all earlier ones (window: as given, 0 for all).
+// kInvalidArgument for an id that is out of range.
+using LogitsRow = std::function<Status(size_t position, std::span<const float> logits)>;
+Status EvaluateLogits(Model& model, std::span<const uint32_t> ids, uint32_t window, const LogitsRow& row);
+
+// ---- Import -------------------------------------------------------------------------------------------------------
+
+struct ImportModelOptions {
+  std::string name;            // for people; empty: the folder's name
+  std::string activations = "auto";  // "fast", "auto" or "precise"
+  std::string calibration_text;      // empty: a text inside the library
+  bool replace = false;        // of an existing output file
+  size_t threads = 0;
+};
+
+// One measured setting of the activations (docs/numeric_contract.md section 4).
+struct ImportTrial {
+  std::string setting;  // "one term in down of layers 0 to 13, two elsewhere"
+  double kl = 0;        // mean KL divergence in nat a token, against two terms everywhere
+  double cost = 0;      // products of a token, relative to one term everywhere
+};
+
+struct ImportModelResult {
+  ModelInfo model;
+  uint64_t source_bytes = 0;  // tensors of the checkpoint
+  // With "auto" only: what was tried, in that order, and what the chosen setting measured.
+  std::vector<ImportTrial> trials;
+  double kl = 0;
+  double cost = 0;
+};
+
+struct ImportModelProgress {
+  uint64_t done = 0;   // bytes of the checkpoint, or measurements
+  uint64_t total = 0;  // of measurements: the most there can be
+  bool calibrating = false;
+  std::string item;    // name of the tensor or of the setting
+};
+// Returning false cancels: kCancelled.
+using ImportModelProgressCallback = std::function<bool(const ImportModelProgress&)>;
+
+// Reads a Hugging Face checkpoint folder (config.json, *.safetensors, tokenizer.json), writes one model file.
+// Nothing appears under `output_path` unless all went well.
+Result<ImportModelResult> ImportModel(const std::string& checkpoint_dir, const std::string& output_path,
+                                      const ImportModelOptions& options, const ImportModelProgressCallback& progress);
+
+}  // namespace pith

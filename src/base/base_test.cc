@@ -1,0 +1,240 @@
+// Tests of src/base: bytes, hashes, files, threads.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "base/bytes.h"
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/float_environment.h"
+#include "base/hash.h"
+#include "base/thread_pool.h"
+
+namespace pith {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TemporaryFolder : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "pith_base_XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    dir_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+  std::string Path(const std::string& name) const { return (dir_ / name).string(); }
+  size_t CountFiles() const { return static_cast<size_t>(std::distance(fs::directory_iterator(dir_), {})); }
+  static std::string Read(const std::string& path) {
+    std::ifstream f(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(f), {}};
+  }
+  fs::path dir_;
+};
+using AtomicFileTest = TemporaryFolder;
+using MappedFileTest = TemporaryFolder;
+
+TEST(Varint, EveryBoundaryRoundTrips) {
+  std::vector<uint64_t> values = {0, 1, ~uint64_t{0}};
+  for (int bit = 1; bit < 64; ++bit) {
+    for (const uint64_t d : {uint64_t{0} - 1, uint64_t{0}, uint64_t{1}}) values.push_back((uint64_t{1} << bit) + d);
+  }
+  for (const uint64_t v : values) {
+    Bytes b;
+    ByteWriter(b).Varint(v);
+    ByteReader r(b);
+    EXPECT_EQ(r.Varint(), v);
+    EXPECT_TRUE(r.ok());
+    EXPECT_EQ(r.remaining(), 0u);
+    for (size_t n = 0; n < b.size(); ++n) {
+      ByteReader cut(ByteSpan(b).first(n));
+      cut.Varint();
+      EXPECT_FALSE(cut.ok());
+    }
+  }
+}
+
+TEST(Varint, LongerThanNeededIsRefused) {
+  const Bytes b = {0x81, 0x00};
+  ByteReader r(b);
+  r.Varint();
+  EXPECT_FALSE(r.ok());
+}
+
+TEST(Varint, Beyond64BitsIsRefused) {
+  const Bytes b = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02};
+  ByteReader r(b);
+  r.Varint();
+  EXPECT_FALSE(r.ok());
+}
+
+TEST(ByteReader, StaysFailedAfterTheEnd) {
+  const Bytes b = {1, 2, 3};
+  ByteReader r(b);
+  EXPECT_EQ(r.U16(), 0x0201);
+  EXPECT_EQ(r.U32(), 0u);
+  EXPECT_FALSE(r.ok());
+  EXPECT_EQ(r.U8(), 0u);
+  EXPECT_TRUE(r.Raw(0).empty());
+}
+
+TEST(Hash, MatchesThePublishedValueOfTheEmptyString) {
+  EXPECT_EQ(Hash64({}), 0x2d06800538d394c2ull);  // XXH3 specification, seed 0
+  EXPECT_EQ(Hasher().Digest128().Text(), "99aa06d3014798d86001c324468d497f");
+}
+
+TEST(Hash, PiecesGiveTheHashOfTheWhole) {
+  Bytes b(1000);
+  std::iota(b.begin(), b.end(), uint8_t{0});
+  Hasher64 h;
+  h.Update(ByteSpan(b).first(333));
+  h.Update(ByteSpan(b).subspan(333));
+  EXPECT_EQ(h.Digest(), Hash64(b));
+}
+
+TEST_F(AtomicFileTest, AppearsOnlyWithCommit) {
+  {
+    auto f = AtomicFile::Create(Path("a"), false);
+    ASSERT_TRUE(f.ok());
+    ASSERT_TRUE((*f)->Write(AsBytes("hello")).ok());
+    EXPECT_FALSE(fs::exists(Path("a")));
+  }
+  EXPECT_EQ(CountFiles(), 0u);
+  auto f = AtomicFile::Create(Path("a"), false);
+  ASSERT_TRUE(f.ok());
+  ASSERT_TRUE((*f)->Write(AsBytes("hello")).ok());
+  ASSERT_TRUE((*f)->WriteAt(0, AsBytes("J")).ok());
+  ASSERT_TRUE((*f)->Commit({.mtime_ns = 1234567890123456789, .mode = 0640}).ok());
+  EXPECT_EQ(Read(Path("a")), "Jello");
+  struct stat info;
+  ASSERT_EQ(stat(Path("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+  EXPECT_EQ(info.st_mtim.tv_sec, 1234567890);
+  EXPECT_EQ(CountFiles(), 1u);
+}
+
+TEST_F(AtomicFileTest, DoesNotReplaceUnlessTold) {
+  std::ofstream(Path("a")) << "old";
+  EXPECT_EQ(AtomicFile::Create(Path("a"), false).status().code(), StatusCode::kAlreadyExists);
+  auto f = AtomicFile::Create(Path("a"), true);
+  ASSERT_TRUE(f.ok());
+  ASSERT_TRUE((*f)->Write(AsBytes("new")).ok());
+  EXPECT_EQ(Read(Path("a")), "old");
+  ASSERT_TRUE((*f)->Commit().ok());
+  EXPECT_EQ(Read(Path("a")), "new");
+}
+
+TEST_F(AtomicFileTest, ASecondWriterOfTheSameTargetDoesNotOverwriteTheFirst) {
+  auto first = AtomicFile::Create(Path("a"), false);
+  auto second = AtomicFile::Create(Path("a"), false);
+  ASSERT_TRUE(first.ok() && second.ok());
+  ASSERT_TRUE((*first)->Write(AsBytes("first")).ok());
+  ASSERT_TRUE((*second)->Write(AsBytes("second")).ok());
+  ASSERT_TRUE((*second)->Commit().ok());
+  EXPECT_EQ((*first)->Commit().code(), StatusCode::kAlreadyExists);
+  EXPECT_EQ(Read(Path("a")), "second");
+  EXPECT_EQ(CountFiles(), 1u);
+}
+
+TEST_F(AtomicFileTest, FoldersAndMissingFoldersAreErrors) {
+  EXPECT_EQ(AtomicFile::Create(dir_.string(), true).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(AtomicFile::Create(Path("none/a"), false).status().code(), StatusCode::kNotFound);
+}
+
+TEST_F(AtomicFileTest, RemoveUnfinishedLeavesNothing) {
+  auto f = AtomicFile::Create(Path("a"), false);
+  ASSERT_TRUE(f.ok());
+  EXPECT_EQ(CountFiles(), 1u);
+  AtomicFile::RemoveUnfinished();
+  EXPECT_EQ(CountFiles(), 0u);
+}
+
+TEST_F(MappedFileTest, ReadsWhatIsThere) {
+  std::ofstream(Path("a")) << "content";
+  std::ofstream(Path("empty")).flush();
+  auto a = MappedFile::Open(Path("a"));
+  ASSERT_TRUE(a.ok());
+  EXPECT_EQ(AsText((*a)->bytes()), "content");
+  auto empty = MappedFile::Open(Path("empty"));
+  ASSERT_TRUE(empty.ok());
+  EXPECT_TRUE((*empty)->bytes().empty());
+  EXPECT_EQ(MappedFile::Open(Path("none")).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(MappedFile::Open(dir_.string()).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST(FdSink, AFullDiskIsAnError) {
+  const int fd = open("/dev/full", O_WRONLY);
+  if (fd < 0) GTEST_SKIP() << "no /dev/full here";
+  FdSink sink(fd, "full");
+  const Status s = sink.Write(AsBytes("x"));
+  EXPECT_EQ(s.code(), StatusCode::kIo);
+  EXPECT_NE(s.message().find("full: cannot write"), std::string::npos);
+  close(fd);
+}
+
+TEST(ThreadPool, EveryTaskRunsOnce) {
+  for (const size_t n : {0, 1, 2, 3, 5}) {
+    ThreadPool pool(n);
+    for (size_t tasks = 0; tasks < 70; ++tasks) {
+      std::vector<std::atomic<int>> runs(tasks);
+      pool.ParallelFor(tasks, [&](size_t i, size_t thread) {
+        ASSERT_LT(thread, pool.n_threads());
+        runs[i].fetch_add(1);
+      });
+      for (const auto& r : runs) EXPECT_EQ(r.load(), 1);
+    }
+  }
+}
+
+TEST(ThreadPool, ThreadsSleepAndWake) {
+  ThreadPool pool(3);
+  std::atomic<int> sum{0};
+  for (int round = 0; round < 5; ++round) {
+    usleep(3000);  // longer than the spin
+    pool.ParallelFor(10, [&](size_t, size_t) { sum.fetch_add(1); });
+  }
+  EXPECT_EQ(sum.load(), 50);
+}
+
+#if defined(__x86_64__)
+TEST(FloatEnvironment, IsTheContractsInsideAndTheCallersOutside) {
+  const uint32_t before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040);  // a host that flushes denormals to zero
+  ThreadPool pool(2);
+  std::atomic<int> wrong{0};
+  pool.ParallelFor(64, [&](size_t, size_t) {
+    if ((_mm_getcsr() & 0xe040) != 0) wrong.fetch_add(1);
+  });
+  EXPECT_EQ(wrong.load(), 0);
+  EXPECT_EQ(_mm_getcsr() & 0x8040, 0x8040u);
+  _mm_setcsr(before);
+}
+#endif
+
+TEST(Cpu, AnUnknownIsaNameIsAnError) {
+  const char* old = std::getenv("PITH_ISA");
+  const std::string saved = old == nullptr ? "" : old;
+  setenv("PITH_ISA", "sse9", 1);
+  const auto isa = ChooseIsa();
+  EXPECT_EQ(isa.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(isa.status().message().find("sse9"), std::string::npos);
+  setenv("PITH_ISA", "scalar", 1);
+  const auto scalar = ChooseIsa();
+  ASSERT_TRUE(scalar.ok());
+  EXPECT_EQ(*scalar, Isa::kScalar);
+  if (old == nullptr) {
+    unsetenv("PITH_ISA");
+  } else {
+    setenv("PITH_ISA", saved.c_str(), 1);
+  }
+}
+
+}  // namespace
+}  // namespace pith

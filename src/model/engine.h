@@ -1,0 +1,78 @@
+// Engine: the Qwen3 forward pass of numeric_contract.md section 6, from tokens to logits, for any number of streams.
+//
+// Exact: logits of a token depend on the stream's earlier tokens and the model alone, never on how calls cut the
+// tokens, on what else is in the batch, on threads or on the instruction set.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "kernels/kernels.h"
+#include "model/kv_cache.h"
+#include "model/rope.h"
+#include "model/weights.h"
+#include "pith/status.h"
+
+namespace pith {
+
+struct EngineOptions {
+  size_t window = 0;   // W of contract 7, above kMaxSinks; 0: plain causal attention over max_positions tokens
+  size_t n_sinks = 0;  // at most kMaxSinks
+};
+
+// Tokens to append to one stream. A stream may occur once in a call.
+struct Segment {
+  KvCache* cache = nullptr;
+  std::span<const TokenId> tokens;
+};
+
+// Receives logits[vocab padded to 16] of token `index` of segment `segment` (contract 6; padding ids included); may
+// overwrite them; they are gone when it returns. Called from several threads at once, once for each token.
+using LogitsConsumer = std::function<void(size_t segment, size_t index, size_t thread, float* logits)>;
+
+class Engine {
+ public:
+  // `weights` (and the memory behind it) and `pool` must outlive the engine.
+  Engine(const ModelWeights& weights, const Kernels& kernels, ThreadPool& pool, EngineOptions options);
+  ~Engine();
+
+  const ModelWeights& weights() const { return weights_; }
+  const Kernels& kernels() const { return kernels_; }
+  ThreadPool& pool() { return pool_; }
+
+  // A new, empty stream.
+  KvCache NewCache() const;
+
+  // Appends each segment's tokens to its stream. Without a consumer no logits are computed.
+  // kInvalidArgument: a token id is not below vocab. kCorrupt: a value became non-finite (the weights are broken);
+  // the caches are then of no further use.
+  Status Forward(std::span<const Segment> segments, const LogitsConsumer& consumer);
+
+  // Largest number of tokens that one pass works on at once; longer calls are cut. Memory grows with it.
+  static constexpr size_t kMaxRows = 96;
+
+  // Bytes of the workspaces of an engine with so many threads, and of one stream's cache.
+  static size_t WorkspaceBytes(const ModelConfig& config, size_t window, size_t n_threads);
+  static size_t CacheBytes(const ModelWeights& weights, size_t window);
+
+  // The weights are so few that each thread keeps all of them in its cache: streams are split among threads, each
+  // thread running whole passes without a barrier. Larger models split every product instead.
+  static constexpr size_t kSmallModelWeights = size_t{16} << 20;
+
+ private:
+  struct Workspace;
+  class Pass;
+
+  const ModelWeights& weights_;
+  const Kernels& kernels_;
+  ThreadPool& pool_;
+  EngineOptions options_;
+  RopeTable rope_;
+  std::vector<std::unique_ptr<Workspace>> workspaces_;
+};
+
+}  // namespace pith

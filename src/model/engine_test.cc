@@ -1,0 +1,193 @@
+// The engine against the slow twin of tests/support, bit for bit, in every way of cutting the work.
+#include "model/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <mutex>
+
+#include "support/slow_model.h"
+
+namespace pith {
+namespace {
+
+using testing::EvenConfig;
+using testing::OddConfig;
+using testing::RandomModel;
+using testing::SlowForward;
+
+std::vector<TokenId> RandomTokens(size_t n, size_t vocab, uint32_t seed) {
+  std::vector<TokenId> tokens(n);
+  uint64_t state = seed;
+  for (TokenId& t : tokens) {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    t = static_cast<TokenId>((state >> 33) % vocab);
+  }
+  return tokens;
+}
+
+using Logits = std::vector<std::vector<float>>;
+
+// Feeds `streams` in steps of `steps[i % steps.size()]` tokens each; returns all logits.
+std::vector<Logits> RunStreams(Engine& engine, const std::vector<std::vector<TokenId>>& streams,
+                        const std::vector<size_t>& steps) {
+  std::vector<KvCache> caches;
+  std::vector<Logits> logits(streams.size());
+  for (size_t s = 0; s < streams.size(); ++s) {
+    caches.push_back(engine.NewCache());
+    logits[s].resize(streams[s].size());
+  }
+  const size_t vocab = engine.weights().config.vocab;
+  std::vector<size_t> done(streams.size(), 0);
+  for (size_t round = 0;; ++round) {
+    std::vector<Segment> segments;
+    std::vector<size_t> stream_of;
+    for (size_t s = 0; s < streams.size(); ++s) {
+      const size_t n = std::min(steps[(round + s) % steps.size()], streams[s].size() - done[s]);
+      if (n == 0) continue;
+      segments.push_back({&caches[s], std::span(streams[s]).subspan(done[s], n)});
+      stream_of.push_back(s);
+    }
+    if (segments.empty()) break;
+    const Status status = engine.Forward(segments, [&](size_t segment, size_t index, size_t thread, float* l) {
+      EXPECT_LT(thread, engine.pool().n_threads());
+      const size_t s = stream_of[segment];
+      logits[s][done[s] + index].assign(l, l + vocab);
+    });
+    EXPECT_TRUE(status.ok()) << status.message();
+    for (size_t i = 0; i < segments.size(); ++i) done[stream_of[i]] += segments[i].tokens.size();
+  }
+  return logits;
+}
+
+void ExpectSameBits(const Logits& got, const Logits& expected, const std::string& what) {
+  ASSERT_EQ(got.size(), expected.size()) << what;
+  for (size_t t = 0; t < got.size(); ++t) {
+    ASSERT_EQ(got[t].size(), expected[t].size());
+    for (size_t i = 0; i < got[t].size(); ++i) {
+      ASSERT_EQ(std::memcmp(&got[t][i], &expected[t][i], sizeof(float)), 0)
+          << what << ": position " << t << ", logit " << i << ": " << got[t][i] << ", expected " << expected[t][i];
+    }
+  }
+}
+
+struct Case {
+  const char* name;
+  ModelConfig config;
+  ActivationTerms terms;
+  EngineOptions options;
+  size_t n_tokens;
+};
+
+std::vector<Case> Cases() {
+  ActivationTerms mixed = ActivationTerms::Fast(2);
+  mixed.layers[0].down = 2;
+  mixed.layers[1].qkv = 2;
+  mixed.attention = {.query = 2, .key_value = 1, .weight = 1};
+  return {
+      {"odd fast", OddConfig(), ActivationTerms::Fast(2), {}, 40},
+      {"odd precise", OddConfig(), ActivationTerms::Precise(2), {}, 40},
+      {"even mixed", EvenConfig(), mixed, {}, 50},
+      {"odd window", OddConfig(), ActivationTerms::Fast(2), {.window = 19, .n_sinks = 0}, 150},
+      {"even window and sinks", EvenConfig(), ActivationTerms::Precise(2), {.window = 33, .n_sinks = 4}, 200},
+      {"odd window and sinks", OddConfig(), mixed, {.window = 17, .n_sinks = 16}, 170},
+  };
+}
+
+TEST(Engine, EqualsTheSlowTwinBitForBit) {
+  for (const Case& c : Cases()) {
+    const RandomModel model(c.config, c.terms, 7, true);
+    const std::vector<TokenId> tokens = RandomTokens(c.n_tokens, c.config.vocab, 3);
+    const Logits expected =
+        SlowForward(model.weights(), tokens, {.window = c.options.window, .n_sinks = c.options.n_sinks});
+    for (const Isa isa : AvailableIsas()) {
+      for (const std::vector<size_t>& steps : std::vector<std::vector<size_t>>{{1}, {1000}, {3, 17, 1, 64}}) {
+        ThreadPool pool(2);
+        Engine engine(model.weights(), KernelsFor(isa), pool, c.options);
+        ExpectSameBits(RunStreams(engine, {tokens}, steps)[0], expected,
+                       std::string(c.name) + ", " + std::string(IsaName(isa)) + ", first step " +
+                           std::to_string(steps[0]));
+        if (::testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(Engine, StreamsDoNotDependOnTheBatchTheChunksOrTheThreads) {
+  for (const Case& c : Cases()) {
+    const RandomModel model(c.config, c.terms, 11);
+    std::vector<std::vector<TokenId>> streams;
+    for (uint32_t s = 0; s < 9; ++s) streams.push_back(RandomTokens(c.n_tokens - 3 * s, c.config.vocab, s));
+    ThreadPool one(1);
+    const Isa isa = AvailableIsas().back();
+    Engine reference(model.weights(), KernelsFor(isa), one, c.options);
+    std::vector<Logits> expected;
+    for (const auto& stream : streams) expected.push_back(RunStreams(reference, {stream}, {1})[0]);
+    for (const size_t n_threads : {1, 2, 4}) {
+      ThreadPool pool(n_threads);
+      for (const std::vector<size_t>& steps : std::vector<std::vector<size_t>>{{1}, {7}, {120}, {1, 30, 2}}) {
+        Engine engine(model.weights(), KernelsFor(isa), pool, c.options);
+        const std::vector<Logits> got = RunStreams(engine, streams, steps);
+        for (size_t s = 0; s < streams.size(); ++s) {
+          ExpectSameBits(got[s], expected[s],
+                         std::string(c.name) + ", " + std::to_string(n_threads) + " threads, stream " +
+                             std::to_string(s));
+          if (::testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(Engine, AClearedCacheStartsAFreshStream) {
+  const RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
+  ThreadPool pool(1);
+  Engine engine(model.weights(), KernelsFor(AvailableIsas().back()), pool, {.window = 32, .n_sinks = 4});
+  const std::vector<TokenId> tokens = RandomTokens(100, 256, 1);
+  KvCache cache = engine.NewCache();
+  std::vector<std::vector<float>> runs(2);
+  for (auto& logits : runs) {
+    cache.Clear();
+    const Segment segment{&cache, tokens};
+    ASSERT_TRUE(engine.Forward({&segment, 1}, [&](size_t, size_t index, size_t, float* l) {
+                        if (index == 99) logits.assign(l, l + 256);
+                      }).ok());
+  }
+  EXPECT_EQ(runs[0], runs[1]);
+}
+
+TEST(Engine, TokensOutOfRangeAreRefused) {
+  const RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
+  ThreadPool pool(1);
+  Engine engine(model.weights(), KernelsFor(Isa::kScalar), pool, {});
+  KvCache cache = engine.NewCache();
+  const std::vector<TokenId> tokens = {1, 256};
+  const Segment segment{&cache, tokens};
+  const Status status = engine.Forward({&segment, 1}, nullptr);
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("token 1 is id 256, expected below 256"), std::string::npos) << status.message();
+}
+
+TEST(Engine, AnOverflowIsAnErrorNotANumber) {
+  RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
+  const_cast<float*>(model.weights().layers[1].input_norm)[3] = INFINITY;
+  ThreadPool pool(2);
+  for (const Isa isa : AvailableIsas()) {
+    Engine engine(model.weights(), KernelsFor(isa), pool, {});
+    KvCache cache = engine.NewCache();
+    const std::vector<TokenId> tokens = {1, 2, 3};
+    const Segment segment{&cache, tokens};
+    EXPECT_EQ(engine.Forward({&segment, 1}, nullptr).code(), StatusCode::kCorrupt);
+  }
+}
+
+TEST(Engine, NothingToDoIsFine) {
+  const RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
+  ThreadPool pool(2);
+  Engine engine(model.weights(), KernelsFor(Isa::kScalar), pool, {});
+  EXPECT_TRUE(engine.Forward({}, nullptr).ok());
+}
+
+}  // namespace
+}  // namespace pith
