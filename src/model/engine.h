@@ -43,6 +43,8 @@ class Engine {
   const ModelWeights& weights() const { return weights_; }
   const Kernels& kernels() const { return kernels_; }
   ThreadPool& pool() { return pool_; }
+  size_t window() const { return options_.window; }
+  size_t n_sinks() const { return options_.n_sinks; }
 
   // A new, empty stream.
   KvCache NewCache() const;
