@@ -44,7 +44,8 @@ struct ModelInfo {
   std::string architecture;  // "qwen3"
   uint64_t parameters = 0;
   uint64_t file_bytes = 0;
-  uint32_t vocab = 0;        // ids that the tokenizer knows
+  uint32_t vocab = 0;        // ids that the tokenizer knows; without one, that the embedding has
+  bool has_tokenizer = true;  // without one, a model can only do EvaluateLogits
   uint32_t layers = 0;
   uint32_t hidden = 0;
   uint32_t max_positions = 0;
@@ -83,8 +84,8 @@ Result<std::string> ReadModelFingerprint(const std::string& path);
 
 std::string VersionString();           // "0.1.0"
 std::string InstructionSet();          // "avx512": what would be used now; an error text if PITH_ISA is wrong
-inline constexpr int kFormatVersion = 1;
-inline constexpr int kContractVersion = 1;
+int FormatVersion();                   // of archives (docs/format.md) that Compress writes
+int ContractVersion();                 // of the arithmetic (docs/numeric_contract.md)
 
 // ---- Compression --------------------------------------------------------------------------------------------------
 
@@ -218,7 +219,8 @@ struct ImportModelProgress {
 // Returning false cancels: kCancelled.
 using ImportModelProgressCallback = std::function<bool(const ImportModelProgress&)>;
 
-// Reads a Hugging Face checkpoint folder (config.json, *.safetensors, tokenizer.json), writes one model file.
+// Reads a Hugging Face checkpoint folder (config.json, *.safetensors, tokenizer.json), writes one model file. Without a
+// tokenizer.json the model can only do EvaluateLogits, and "auto" measures on arbitrary ids.
 // Nothing appears under `output_path` unless all went well.
 Result<ImportModelResult> ImportModel(const std::string& checkpoint_dir, const std::string& output_path,
                                       const ImportModelOptions& options, const ImportModelProgressCallback& progress);

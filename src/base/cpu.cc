@@ -19,15 +19,17 @@ constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kNeon};
 // The builtin asks the operating system too (XGETBV): it answers no where the registers are not saved.
 bool HasAvx2() { return __builtin_cpu_supports("avx2"); }
 bool HasAvx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
 }
 
 #elif defined(__aarch64__)
 
 bool HasDotProduct() {
 #if defined(__linux__)
-  constexpr unsigned long kHwcapAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP of <asm/hwcap.h>, absent from older headers
+  constexpr unsigned long kHwcapAsimdDp = 1ul
+                                          << 20;  // HWCAP_ASIMDDP of <asm/hwcap.h>, absent from older headers
   return (getauxval(AT_HWCAP) & kHwcapAsimdDp) != 0;
 #elif defined(__APPLE__)
   int has = 0;
@@ -50,10 +52,14 @@ std::string Names(const std::vector<Isa>& isas) {
 
 std::string_view IsaName(Isa isa) {
   switch (isa) {
-    case Isa::kScalar: return "scalar";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
-    case Isa::kNeon: return "neon";
+    case Isa::kScalar:
+      return "scalar";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kNeon:
+      return "neon";
   }
   return "unknown";
 }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/check.h"
 #include "base/float_environment.h"
 
 namespace pith {
@@ -26,6 +27,18 @@ inline void Pause() {
 #endif
 }
 
+// What is left to do, in one word, so that a thread takes a task and knows that it belongs to the present section with
+// a single compare-and-swap: a thread that wakes late finds nothing to take and can hold up nobody. (Waiting until every
+// thread has reported would stop the program for a scheduler's time slice whenever other programs want the cores.)
+struct Ticket {
+  static constexpr int kBits = 20;
+  static constexpr uint64_t kMask = (uint64_t{1} << kBits) - 1;
+  static uint64_t Make(uint64_t section, uint64_t n_tasks) { return section << (2 * kBits) | n_tasks << kBits; }
+  static uint64_t n_tasks(uint64_t t) { return t >> kBits & kMask; }
+  static uint64_t next(uint64_t t) { return t & kMask; }
+  static bool HasWork(uint64_t t) { return next(t) < n_tasks(t); }
+};
+
 }  // namespace
 
 struct ThreadPool::Impl {
@@ -37,7 +50,6 @@ struct ThreadPool::Impl {
     {
       const std::lock_guard<std::mutex> lock(mutex);
       stop.store(true);
-      generation.fetch_add(1);
     }
     wake.notify_all();
     for (std::thread& t : threads) t.join();
@@ -45,40 +57,41 @@ struct ThreadPool::Impl {
 
   void Work(size_t index) {
     const ScopedFloatEnvironment environment;
-    uint64_t seen = 0;
-    while (true) {
-      uint64_t now = generation.load(std::memory_order_acquire);
-      for (int spin = 0; now == seen && spin < kSpins; ++spin) {
-        Pause();
-        now = generation.load(std::memory_order_acquire);
-      }
-      if (now == seen) {
-        std::unique_lock<std::mutex> lock(mutex);
-        sleeping.fetch_add(1);
-        wake.wait(lock, [&] { return generation.load() != seen; });
-        sleeping.fetch_sub(1);
-        now = generation.load();
-      }
-      seen = now;
-      if (stop.load()) return;
+    while (!stop.load(std::memory_order_relaxed)) {
       Drain(index);
-      running.fetch_sub(1, std::memory_order_release);
+      int spin = 0;
+      while (spin < kSpins && !Ticket::HasWork(ticket.load(std::memory_order_acquire))) {
+        Pause();
+        ++spin;
+      }
+      if (spin < kSpins) continue;
+      std::unique_lock<std::mutex> lock(mutex);
+      sleeping.fetch_add(1);
+      wake.wait(lock, [&] { return stop.load() || Ticket::HasWork(ticket.load()); });
+      sleeping.fetch_sub(1);
     }
   }
 
+  // Takes tasks until none is left. `task` and `done` belong to the section of the ticket, because a section ends only
+  // when all its tasks are done.
   void Drain(size_t index) {
-    for (size_t i = next.fetch_add(1); i < n_tasks; i = next.fetch_add(1)) (*task)(i, index);
+    uint64_t t = ticket.load(std::memory_order_acquire);
+    while (Ticket::HasWork(t)) {
+      if (!ticket.compare_exchange_weak(t, t + 1, std::memory_order_acq_rel)) continue;
+      (*task)(Ticket::next(t), index);
+      done.fetch_add(1, std::memory_order_release);
+      t = ticket.load(std::memory_order_acquire);
+    }
   }
 
   std::vector<std::thread> threads;
   std::mutex mutex;
   std::condition_variable wake;
-  std::atomic<uint64_t> generation{0};
-  std::atomic<size_t> running{0};  // workers that have not finished the current generation
+  std::atomic<uint64_t> ticket{0};
+  std::atomic<uint64_t> done{0};  // tasks of the present section
   std::atomic<size_t> sleeping{0};
-  std::atomic<size_t> next{0};
   std::atomic<bool> stop{false};
-  size_t n_tasks = 0;
+  uint64_t section = 0;
   const std::function<void(size_t, size_t)>* task = nullptr;
 };
 
@@ -93,22 +106,21 @@ void ThreadPool::ParallelFor(size_t n_tasks, const std::function<void(size_t, si
     for (size_t i = 0; i < n_tasks; ++i) task(i, 0);
     return;
   }
+  PITH_CHECK(n_tasks < Ticket::kMask);
   Impl& p = *impl_;
   p.task = &task;
-  p.n_tasks = n_tasks;
-  p.next.store(0);
-  p.running.store(p.threads.size());
-  p.generation.fetch_add(1);
+  p.done.store(0, std::memory_order_relaxed);
+  p.ticket.store(Ticket::Make(++p.section, n_tasks));
   if (p.sleeping.load() != 0) {
     { const std::lock_guard<std::mutex> lock(p.mutex); }  // a thread between its check and its wait holds the mutex
     p.wake.notify_all();
   }
   p.Drain(0);
-  for (int spin = 0; p.running.load(std::memory_order_acquire) != 0; ++spin) {
+  for (int spin = 0; p.done.load(std::memory_order_acquire) != n_tasks; ++spin) {
     if (spin < kSpins) {
       Pause();
     } else {
-      std::this_thread::yield();  // more threads than cores: let the worker run
+      std::this_thread::yield();  // the thread that has the last task was descheduled: let it run
     }
   }
 }

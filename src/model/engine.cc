@@ -468,6 +468,10 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
   }
 
   std::atomic<bool> finite{true};
+  // A product that is over in a few microseconds is not worth a barrier: a pass has about six a layer.
+  constexpr size_t kMinProductsPerBarrier = size_t{2} << 20;
+  const size_t pass_rows = std::min(n_tokens, kMaxRows);
+  const bool share = pass_rows * (weights_.n_weights() / (6 * weights_.config.n_layers)) >= kMinProductsPerBarrier;
   // Runs segments [begin, end) in as few passes as the rows allow.
   const auto run = [&](size_t begin, size_t end, Workspace& ws, Parallel parallel, size_t thread) {
     size_t segment = begin;
@@ -505,7 +509,7 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
     });
   } else {
     const ScopedFloatEnvironment environment;
-    run(0, segments.size(), *workspaces_[0], Parallel(n_threads == 1 ? nullptr : &pool_), 0);
+    run(0, segments.size(), *workspaces_[0], Parallel(n_threads > 1 && share ? &pool_ : nullptr), 0);
   }
   if (!finite) return Corrupt("model: a value became infinite or not a number; the weights are damaged or out of range");
   return OkStatus();

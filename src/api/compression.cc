@@ -1,0 +1,100 @@
+// Compress, Decompress and ListArchive of include/pith/pith.h, over the codec.
+#include <utility>
+
+#include "api/boundary.h"
+#include "api/model_impl.h"
+#include "archive/archive_reader.h"
+#include "codec/codec.h"
+#include "pith/pith.h"
+
+namespace pith {
+namespace {
+
+CodecProgressCallback ForCodec(const ProgressCallback& progress) {
+  if (!progress) return nullptr;
+  return [&progress](const CodecProgress& p) {
+    return progress({.bytes_in = p.bytes_in, .bytes_out = p.bytes_out, .original_bytes = p.original_bytes});
+  };
+}
+
+ArchiveBlock Describe(const BlockSummary& block) {
+  return {.kind = BlockKindName(block.kind),
+          .original_bytes = block.content_size,
+          .stored_bytes = block.stored_size,
+          .streams = block.n_streams,
+          .tokens = block.n_tokens};
+}
+
+ArchiveInfo Describe(const ArchiveSummary& archive) {
+  ArchiveInfo info;
+  info.format_version = archive.format_version;
+  info.contract_version = archive.contract_version;
+  info.original_bytes = archive.end.content_size;
+  info.archive_bytes = archive.archive_bytes;
+  if (archive.model) {
+    info.model_name = archive.model->name;
+    info.model_fingerprint = archive.model->fingerprint.Text();
+    info.window = archive.model->window;
+  }
+  info.file_name = archive.end.file_name;
+  info.mtime_ns = archive.end.mtime_ns;
+  info.content_checksum = archive.end.content_checksum;
+  info.blocks.reserve(archive.blocks.size());
+  for (const BlockSummary& block : archive.blocks) info.blocks.push_back(Describe(block));
+  return info;
+}
+
+}  // namespace
+
+Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
+                                const ProgressCallback& progress) {
+  return AtBoundary([&]() -> Result<CompressResult> {
+    PITH_ASSIGN_OR_RETURN(TokenModel * token_model, model.impl().ForWindow(options.window));
+    const EncodeOptions encode{.memory_bytes = options.memory_bytes,
+                               .streams = options.streams,
+                               .block_bytes = options.block_bytes,
+                               .file_name = options.file_name,
+                               .mtime_ns = options.mtime_ns};
+    PITH_ASSIGN_OR_RETURN(const EncodeResult result,
+                          EncodeArchive(token_model, source, sink, encode, ForCodec(progress)));
+    return CompressResult{.original_bytes = result.original_bytes,
+                          .archive_bytes = result.archive_bytes,
+                          .blocks = result.blocks,
+                          .model_blocks = result.model_blocks};
+  });
+}
+
+Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& source, ByteSink& sink,
+                                    const DecompressOptions& options, const ProgressCallback& progress) {
+  return AtBoundary([&]() -> Result<DecompressResult> {
+    const TokenModelProvider token_models = [&models](const ModelIdentity& wanted) -> Result<TokenModel*> {
+      if (!models) return NotFound("made with model " + wanted.name + ", and no models are at hand");
+      PITH_ASSIGN_OR_RETURN(Model * model, models(wanted.name, wanted.fingerprint.Text()));
+      return model->impl().ForWindow(wanted.window);
+    };
+    PITH_ASSIGN_OR_RETURN(DecodeResult result, DecodeArchives(token_models, source, sink,
+                                                              {.memory_bytes = options.memory_bytes}, ForCodec(progress)));
+    return DecompressResult{.original_bytes = result.original_bytes,
+                            .archive_bytes = result.archive_bytes,
+                            .archives = result.archives,
+                            .file_name = std::move(result.file_name),
+                            .mtime_ns = result.mtime_ns};
+  });
+}
+
+Result<std::vector<ArchiveInfo>> ListArchive(ByteSource& source) {
+  return AtBoundary([&]() -> Result<std::vector<ArchiveInfo>> {
+    PITH_ASSIGN_OR_RETURN(const std::vector<ArchiveSummary> archives, DescribeArchives(source));
+    std::vector<ArchiveInfo> infos;
+    infos.reserve(archives.size());
+    for (const ArchiveSummary& archive : archives) infos.push_back(Describe(archive));
+    return infos;
+  });
+}
+
+int FormatVersion() { return kArchiveFormatVersion; }
+int ContractVersion() { return kArchiveContractVersion; }
+
+bool LooksLikeArchive(std::span<const uint8_t> head) { return HasArchiveMagic(head); }
+
+}  // namespace pith

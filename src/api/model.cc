@@ -1,0 +1,158 @@
+// Model of include/pith/pith.h: a package, its tokenizer, an engine and the threads that run it.
+#include <algorithm>
+#include <utility>
+
+#include "api/boundary.h"
+#include "api/builtin_model.h"
+#include "api/model_impl.h"
+#include "base/cpu.h"
+#include "base/file.h"
+
+namespace pith {
+namespace {
+
+constexpr const char* kNoBuiltin = "this build of pith has no model inside; give a model file";
+
+std::string DescribeTerms(const ActivationTerms& terms) {
+  size_t sites = 0;
+  size_t two = 0;
+  const auto count = [&](uint8_t n) {
+    ++sites;
+    two += n > 1 ? 1 : 0;
+  };
+  for (const LayerTerms& l : terms.layers) {
+    for (const uint8_t n : {l.qkv, l.o, l.gate_up, l.down}) count(n);
+  }
+  for (const uint8_t n : {terms.head, terms.attention.query, terms.attention.key_value}) count(n);
+  if (terms == ActivationTerms::Fast(terms.layers.size())) return "fast";
+  if (terms == ActivationTerms::Precise(terms.layers.size())) return "precise";
+  return "mixed: " + std::to_string(two) + " of " + std::to_string(sites) + " sites with two terms";
+}
+
+uint64_t CountParameters(const ModelConfig& c) {
+  const uint64_t attention = c.hidden * (2 * c.q_rows() + 2 * c.kv_rows());
+  const uint64_t norms = 2 * c.hidden + 2 * c.head_dim;
+  return c.n_layers * (attention + 3 * c.hidden * c.ffn + norms) + (c.tied_head ? 1 : 2) * c.vocab * c.hidden + c.hidden;
+}
+
+Result<std::optional<Tokenizer>> ReadTokenizer(const Package& package) {
+  if (package.tokenizer().empty()) return std::optional<Tokenizer>();
+  Result<Tokenizer> tokenizer = Tokenizer::Deserialize(package.tokenizer());
+  if (!tokenizer.ok()) return tokenizer.status().WithContext("tokenizer");
+  return std::optional<Tokenizer>(*std::move(tokenizer));
+}
+
+Result<std::unique_ptr<Package>> OpenBuiltin() {
+  const ByteSpan file = BuiltinModelFile();
+  if (file.empty()) return NotFound(kNoBuiltin);
+  return Package::FromMemory(file, "the built-in model");
+}
+
+}  // namespace
+
+uint32_t DefaultWindow(const ModelConfig& config) {
+  // TODO(lead): numeric_contract.md section 7 decides.
+  return static_cast<uint32_t>(std::min<size_t>(config.max_positions, 1024));
+}
+
+ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
+  const ModelConfig& config = package.weights().config;
+  ModelInfo info;
+  info.name = package.name();
+  info.fingerprint = package.fingerprint().Text();
+  info.architecture = "qwen3";
+  info.parameters = CountParameters(config);
+  info.file_bytes = package.size_bytes();
+  info.vocab = static_cast<uint32_t>(tokenizer != nullptr ? tokenizer->vocab_size() : config.vocab);
+  info.has_tokenizer = tokenizer != nullptr;
+  info.layers = static_cast<uint32_t>(config.n_layers);
+  info.hidden = static_cast<uint32_t>(config.hidden);
+  info.max_positions = static_cast<uint32_t>(config.max_positions);
+  info.activations = DescribeTerms(package.weights().terms);
+  return info;
+}
+
+// ---- Model::Impl --------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, size_t threads) {
+  auto impl = std::make_unique<Impl>();
+  PITH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
+  impl->kernels = &KernelsFor(isa);
+  PITH_ASSIGN_OR_RETURN(impl->tokenizer, ReadTokenizer(*package));
+  impl->info = DescribePackage(*package, impl->tokenizer ? &*impl->tokenizer : nullptr);
+  impl->package = std::move(package);
+  impl->pool = std::make_unique<ThreadPool>(threads == 0 ? AvailableThreads() : threads);
+  return impl;
+}
+
+Result<TokenModel*> Model::Impl::ForWindow(uint32_t window) {
+  if (!tokenizer) {
+    return Unsupported("model " + info.name + " has no tokenizer; it can give logits of token ids and no more");
+  }
+  if (window == 0) window = DefaultWindow(package->weights().config);
+  if (window <= kMaxSinks || window > kMaxCachedTokens) {
+    return InvalidArgument("window: " + std::to_string(window) + " tokens, expected " + std::to_string(kMaxSinks + 1) +
+                           " to " + std::to_string(kMaxCachedTokens));
+  }
+  if (language_model_ == nullptr || window_ != window) {
+    language_model_ = nullptr;  // before the engine that it borrows
+    engine_ = NewEngine(window);
+    window_ = window;
+    PITH_ASSIGN_OR_RETURN(language_model_, LanguageModel::Create(*engine_, *tokenizer,
+                                                                 {.name = package->name(),
+                                                                  .fingerprint = package->fingerprint(),
+                                                                  .start_token = package->start_token(),
+                                                                  .weight_bytes = package->size_bytes()}));
+  }
+  return static_cast<TokenModel*>(language_model_.get());
+}
+
+std::unique_ptr<Engine> Model::Impl::NewEngine(uint32_t window) const {
+  return std::make_unique<Engine>(package->weights(), *kernels, *pool, EngineOptions{.window = window, .n_sinks = 0});
+}
+
+// ---- Model --------------------------------------------------------------------------------------------------------
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Result<Model> Model::Builtin(const ModelOptions& options) {
+  return AtBoundary([&]() -> Result<Model> {
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenBuiltin());
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(std::move(package), options.threads));
+    return Model(std::move(impl));
+  });
+}
+
+Result<Model> Model::Open(const std::string& path, const ModelOptions& options) {
+  return AtBoundary([&]() -> Result<Model> {
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, Package::Open(path));
+    Result<std::unique_ptr<Impl>> impl = Impl::Create(std::move(package), options.threads);
+    if (!impl.ok()) return impl.status().WithContext(path);
+    return Model(*std::move(impl));
+  });
+}
+
+const ModelInfo& Model::info() const { return impl_->info; }
+size_t Model::threads() const { return impl_->pool->n_threads(); }
+
+// ---- About the program --------------------------------------------------------------------------------------------
+
+Result<ModelInfo> BuiltinModelInfo() {
+  return AtBoundary([]() -> Result<ModelInfo> {
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Package> package, OpenBuiltin());
+    PITH_ASSIGN_OR_RETURN(const std::optional<Tokenizer> tokenizer, ReadTokenizer(*package));
+    return DescribePackage(*package, tokenizer ? &*tokenizer : nullptr);
+  });
+}
+
+std::string VersionString() { return PITH_VERSION; }
+
+std::string InstructionSet() {
+  const Result<Isa> isa = ChooseIsa();
+  return isa.ok() ? std::string(IsaName(*isa)) : isa.status().message();
+}
+
+}  // namespace pith

@@ -1,0 +1,76 @@
+// The constants and records of the archive format. docs/format.md is normative; section numbers below are its own.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+namespace pith {
+
+// Section 2: the first 8 bytes, which keep their meaning in every version.
+inline constexpr std::array<uint8_t, 4> kArchiveMagic = {0x89, 'p', 't', 'h'};
+inline constexpr uint8_t kArchiveFormatVersion = 1;
+inline constexpr uint8_t kArchiveContractVersion = 1;  // of docs/numeric_contract.md
+inline constexpr size_t kArchiveHeaderBytes = 8;
+
+// Section 3: the low bits of a frame's tag.
+enum class FrameKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5 };
+inline constexpr int kFrameKindBits = 3;
+inline constexpr size_t kFrameCheckBytes = 4;
+
+// Section 7: the end of every archive.
+inline constexpr std::array<uint8_t, 4> kArchiveEndMagic = {'h', 't', 'p', 0x98};
+inline constexpr size_t kArchiveFooterBytes = 8;
+inline constexpr int kIndexKindBits = 2;
+inline constexpr uint8_t kEndHasName = 1;
+inline constexpr uint8_t kEndHasMtime = 2;
+
+// Section 9: limits. A writer keeps them, a reader refuses what exceeds them before it allocates anything.
+inline constexpr uint64_t kMaxBlockContent = 16u << 20;  // bytes of a block's content
+inline constexpr uint64_t kMaxBlocks = 1u << 22;
+inline constexpr size_t kMaxModelNameBytes = 255;
+inline constexpr size_t kMaxFileNameBytes = 255;
+inline constexpr uint32_t kMaxStreams = 256;
+inline constexpr uint32_t kMaxCachedTokens = 1u << 17;   // streams * window: bounds what a decoder keeps in memory
+inline constexpr uint32_t kMaxSinkTokens = 16;
+inline constexpr size_t kMaxArchiveOverhead = 64;        // header and end frame, beyond 16 bytes a block
+inline constexpr size_t kMaxBlockOverhead = 16;
+
+// Section 6: steps whose probabilities the probe covers.
+inline constexpr uint32_t kProbeSteps = 16;
+
+// What an archive says of the model that its blocks need.
+struct ModelIdentity {
+  std::string name;         // for people; may be empty
+  Fingerprint fingerprint;  // over the model's canonical content
+  uint32_t window = 0;      // tokens that a token sees, 1 .. kMaxCachedTokens (numeric_contract.md section 7)
+  uint32_t n_sinks = 0;     // first tokens of a stream that stay visible, below window, at most kMaxSinkTokens
+  bool operator==(const ModelIdentity&) const = default;
+};
+
+enum class BlockKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3 };
+const char* BlockKindName(BlockKind kind);  // "raw", "zstd", "model"
+
+// What precedes a block's payload.
+struct BlockHeader {
+  BlockKind kind = BlockKind::kRaw;
+  uint32_t content_size = 0;  // 1 .. kMaxBlockContent
+  uint32_t payload_size = 0;  // raw: content_size; otherwise less
+  // kModel only:
+  uint32_t n_tokens = 0;       // 1 .. content_size
+  uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
+  uint32_t probe = 0;          // Hash32 of the first probabilities (section 6)
+  uint32_t content_check = 0;  // Hash32 of the content
+  bool operator==(const BlockHeader&) const = default;
+};
+
+// False for what the format does not keep: longer than the limit, control characters; a file name also with '/', and
+// "." and "..".
+bool IsStorableModelName(const std::string& name);
+bool IsStorableFileName(const std::string& name);
+
+}  // namespace pith

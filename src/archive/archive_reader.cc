@@ -1,0 +1,399 @@
+#include "archive/archive_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "archive/frame_codec.h"
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace pith {
+namespace {
+
+constexpr size_t kInputBufferBytes = 64 << 10;
+
+// Small reads from a Source.
+class BufferedInput {
+ public:
+  explicit BufferedInput(Source& source) : source_(source), buffer_(kInputBufferBytes) {}
+
+  // Fills `out`, or less at the end of the source.
+  Result<size_t> Read(std::span<uint8_t> out) {
+    size_t done = 0;
+    while (done < out.size()) {
+      if (begin_ == end_) {
+        // Large reads go past the buffer.
+        const bool direct = out.size() - done >= buffer_.size();
+        const std::span<uint8_t> target = direct ? out.subspan(done) : std::span<uint8_t>(buffer_);
+        PITH_ASSIGN_OR_RETURN(const size_t n, source_.Read(target));
+        if (n == 0) break;
+        PITH_CHECK(n <= target.size());
+        if (direct) {
+          done += n;
+          continue;
+        }
+        begin_ = 0;
+        end_ = n;
+      }
+      const size_t n = std::min(out.size() - done, end_ - begin_);
+      std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(begin_), n, out.begin() + static_cast<ptrdiff_t>(done));
+      begin_ += n;
+      done += n;
+    }
+    taken_ += done;
+    return done;
+  }
+
+  uint64_t taken() const { return taken_; }
+
+ private:
+  Source& source_;
+  Bytes buffer_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+  uint64_t taken_ = 0;
+};
+
+}  // namespace
+
+struct ArchiveReader::Impl {
+  explicit Impl(Source& source) : input(source) {}
+
+  BufferedInput input;
+  uint64_t n_archives = 0;
+  bool inside = false;  // between NextArchive and the end frame
+
+  // Of the current archive:
+  uint64_t begin = 0;  // where it begins in the source
+  int format_version = 0;
+  int contract_version = 0;
+  std::optional<ModelIdentity> model;
+  bool model_is_new = false;  // its frame was the last one: a model block must follow
+  uint64_t n_frames = 0;
+  uint64_t n_blocks = 0;
+  uint64_t n_content_added = 0;  // blocks
+  uint64_t content_bytes = 0;    // as the blocks' headers say
+  Hasher64 content_hash;
+  Bytes index;  // entries as the end must repeat them
+  ArchiveEnd end;
+
+  // Of the current frame:
+  FrameKind kind = FrameKind::kRaw;
+  Bytes head;  // all bytes before the payload
+
+  std::string Where(uint64_t block) const {
+    std::string s = n_archives > 1 ? "archive " + std::to_string(n_archives) + ": " : "archive: ";
+    return s + "block " + std::to_string(block);
+  }
+  std::string Where() const { return n_archives > 1 ? "archive " + std::to_string(n_archives) : "archive"; }
+  // The frame being read, for messages.
+  std::string Place() const {
+    switch (kind) {
+      case FrameKind::kModelInfo: return Where() + ": model";
+      case FrameKind::kEnd: return Where() + ": end";
+      default: return Where(n_blocks + 1);
+    }
+  }
+  Status Bad(const std::string& what) const { return Corrupt(Place() + ": " + what); }
+
+  Status ReadExact(std::span<uint8_t> out) {
+    PITH_ASSIGN_OR_RETURN(const size_t n, input.Read(out));
+    if (n == out.size()) return OkStatus();
+    return Bad("the file ends after " + std::to_string(input.taken()) + " bytes, in the middle of an archive (truncated)");
+  }
+
+  // Reads n more bytes of the frame's head.
+  Status ExtendHead(size_t n) {
+    const size_t old = head.size();
+    head.resize(old + n);
+    return ReadExact(std::span<uint8_t>(head).subspan(old));
+  }
+
+  Result<uint64_t> HeadVarint() {
+    const size_t old = head.size();
+    do {
+      if (head.size() - old == kMaxVarintBytes) return Bad("a number of more than 64 bits");
+      PITH_RETURN_IF_ERROR(ExtendHead(1));
+    } while ((head.back() & 0x80) != 0);
+    ByteReader r(ByteSpan(head).subspan(old));
+    const uint64_t v = r.Varint();
+    if (!r.ok()) return Bad("a number that is not in its shortest form");
+    return v;
+  }
+
+  Result<uint32_t> HeadU32() {
+    const size_t old = head.size();
+    PITH_RETURN_IF_ERROR(ExtendHead(4));
+    return ByteReader(ByteSpan(head).subspan(old)).U32();
+  }
+
+  // Reads the check that follows the frame and compares.
+  Status CompareCheck(ByteSpan payload) {
+    uint8_t stored[kFrameCheckBytes];
+    PITH_RETURN_IF_ERROR(ReadExact(stored));
+    const uint32_t expected = ByteReader(stored).U32();
+    const uint32_t found = FrameCheck(head, payload);
+    if (found == expected) return OkStatus();
+    return Bad("checksum " + Hex(found) + ", expected " + Hex(expected) + ": the data is damaged");
+  }
+
+  Result<bool> NextArchive();
+  Result<bool> NextBlock(BlockHeader& header, Bytes& payload);
+  Status ReadBlock(uint64_t content_size, BlockHeader& header, Bytes& payload);
+  Status ReadModelInfo(uint64_t payload_size);
+  Status ReadEnd(uint64_t payload_size);
+};
+
+Result<bool> ArchiveReader::Impl::NextArchive() {
+  PITH_CHECK(!inside);
+  uint8_t bytes[kArchiveHeaderBytes];
+  PITH_ASSIGN_OR_RETURN(const size_t n, input.Read(bytes));
+  if (n == 0 && n_archives > 0) return false;
+  ++n_archives;
+  if (n == 0) return Corrupt("archive: the file is empty");
+  if (!HasArchiveMagic(ByteSpan(bytes, n))) {
+    if (n_archives == 1) return Corrupt("archive: this is not a pith archive (the first bytes are wrong)");
+    return Corrupt("archive: data that is no archive after the end of archive " + std::to_string(n_archives - 1));
+  }
+  if (n < kArchiveHeaderBytes) return Corrupt(Where() + ": the file ends in the middle of the header (truncated)");
+  ByteReader r(ByteSpan(bytes).subspan(kArchiveMagic.size()));
+  format_version = r.U8();
+  contract_version = r.U8();
+  const uint16_t stored = r.U16();
+  const uint16_t found = HeaderCheck(ByteSpan(bytes, 6));
+  if (found != stored) {
+    return Corrupt(Where() + ": header: checksum " + Hex(found, 4) + ", expected " + Hex(stored, 4));
+  }
+  if (format_version != kArchiveFormatVersion || contract_version != kArchiveContractVersion) {
+    return Unsupported(Where() + ": format " + std::to_string(format_version) + ", numeric contract " +
+                       std::to_string(contract_version) + "; this program reads format " +
+                       std::to_string(kArchiveFormatVersion) + ", contract " + std::to_string(kArchiveContractVersion));
+  }
+  inside = true;
+  begin = input.taken() - kArchiveHeaderBytes;
+  model.reset();
+  model_is_new = false;
+  n_frames = n_blocks = n_content_added = content_bytes = 0;
+  content_hash = Hasher64();
+  index.clear();
+  end = {};
+  return true;
+}
+
+Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload) {
+  PITH_CHECK(inside);
+  while (true) {
+    head.clear();
+    kind = FrameKind::kRaw;
+    PITH_ASSIGN_OR_RETURN(const uint64_t tag, HeadVarint());
+    const uint64_t size = tag >> kFrameKindBits;
+    const int low_bits = static_cast<int>(tag & ((1 << kFrameKindBits) - 1));
+    kind = static_cast<FrameKind>(low_bits);
+    switch (kind) {
+      case FrameKind::kRaw:
+      case FrameKind::kZstd:
+      case FrameKind::kModel:
+        PITH_RETURN_IF_ERROR(ReadBlock(size, header, payload));
+        return true;
+      case FrameKind::kModelInfo:
+        PITH_RETURN_IF_ERROR(ReadModelInfo(size));
+        continue;
+      case FrameKind::kEnd:
+        PITH_RETURN_IF_ERROR(ReadEnd(size));
+        inside = false;
+        return false;
+    }
+    return Unsupported(Where(n_blocks + 1) + ": a frame of kind " + std::to_string(low_bits) +
+                       ", which this version does not know (or the data is damaged)");
+  }
+}
+
+Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header, Bytes& payload) {
+  if (n_blocks == kMaxBlocks) return Bad("more than " + std::to_string(kMaxBlocks) + " blocks");
+  if (content_size == 0 || content_size > kMaxBlockContent) {
+    return Bad("content of " + std::to_string(content_size) + " bytes, expected 1 to " + std::to_string(kMaxBlockContent));
+  }
+  uint64_t payload_size = content_size;
+  uint64_t n_tokens = 0;
+  uint64_t n_streams = 0;
+  header = {};
+  if (kind != FrameKind::kRaw) {
+    PITH_ASSIGN_OR_RETURN(payload_size, HeadVarint());
+    if (payload_size >= content_size) {
+      return Bad("payload of " + std::to_string(payload_size) + " bytes for " + std::to_string(content_size) +
+                 " bytes of content, expected less");
+    }
+  }
+  if (kind == FrameKind::kModel) {
+    PITH_ASSIGN_OR_RETURN(n_tokens, HeadVarint());
+    PITH_ASSIGN_OR_RETURN(n_streams, HeadVarint());
+    PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
+    PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
+  }
+  payload.resize(payload_size);
+  PITH_RETURN_IF_ERROR(ReadExact(payload));
+  PITH_RETURN_IF_ERROR(CompareCheck(payload));
+  header.kind = static_cast<BlockKind>(kind);
+  header.content_size = static_cast<uint32_t>(content_size);
+  header.payload_size = static_cast<uint32_t>(payload_size);
+  // The data is as it was written; what is wrong from here on is a writer's doing.
+  if (kind == FrameKind::kModel) {
+    if (n_tokens == 0 || n_tokens > content_size) {
+      return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(content_size) + " bytes of content");
+    }
+    if (n_streams == 0 || n_streams > n_tokens || n_streams > kMaxStreams) {
+      return Bad(std::to_string(n_streams) + " streams for " + std::to_string(n_tokens) + " tokens, expected 1 to " +
+                 std::to_string(std::min<uint64_t>(n_tokens, kMaxStreams)));
+    }
+    if (!model) return Bad("a model block before the archive has named its model");
+    if (n_streams * model->window > kMaxCachedTokens) {
+      return Bad(std::to_string(n_streams) + " streams with a window of " + std::to_string(model->window) +
+                 " tokens, expected a product of at most " + std::to_string(kMaxCachedTokens));
+    }
+    header.n_tokens = static_cast<uint32_t>(n_tokens);
+    header.n_streams = static_cast<uint32_t>(n_streams);
+  } else if (model_is_new) {
+    return Bad("a model is named and not used by the block that follows");
+  }
+  model_is_new = false;
+  AppendBlockIndexEntry(header.kind, content_size, head.size() + payload_size + kFrameCheckBytes, index);
+  ++n_frames;
+  ++n_blocks;
+  content_bytes += content_size;
+  return OkStatus();
+}
+
+Status ArchiveReader::Impl::ReadModelInfo(uint64_t payload_size) {
+  constexpr size_t kFingerprintBytes = 16;
+  constexpr size_t kMaxPayload = kFingerprintBytes + 2 * kMaxVarintBytes + kMaxModelNameBytes;
+  if (payload_size > kMaxPayload) {
+    return Bad("model description of " + std::to_string(payload_size) + " bytes, expected at most " + std::to_string(kMaxPayload));
+  }
+  Bytes payload(payload_size);
+  PITH_RETURN_IF_ERROR(ReadExact(payload));
+  PITH_RETURN_IF_ERROR(CompareCheck(payload));
+  if (model) return Bad("a second model in one archive");
+  ByteReader r(payload);
+  ModelIdentity m;
+  const ByteSpan fingerprint = r.Raw(kFingerprintBytes);
+  const uint64_t window = r.Varint();
+  const uint64_t n_sinks = r.Varint();
+  if (!r.ok()) return Bad("model description of " + std::to_string(payload_size) + " bytes ends early");
+  std::copy(fingerprint.begin(), fingerprint.end(), m.fingerprint.bytes.begin());
+  if (window == 0 || window > kMaxCachedTokens) {
+    return Bad("a window of " + std::to_string(window) + " tokens, expected 1 to " + std::to_string(kMaxCachedTokens));
+  }
+  if (n_sinks >= window || n_sinks > kMaxSinkTokens) {
+    return Bad(std::to_string(n_sinks) + " sinks in a window of " + std::to_string(window) + " tokens, expected at most " +
+               std::to_string(std::min<uint64_t>(window - 1, kMaxSinkTokens)));
+  }
+  m.window = static_cast<uint32_t>(window);
+  m.n_sinks = static_cast<uint32_t>(n_sinks);
+  m.name = AsText(r.Raw(r.remaining()));
+  if (!IsStorableModelName(m.name)) return Bad("the model's name is too long or has control characters");
+  AppendModelInfoIndexEntry(head.size() + payload_size + kFrameCheckBytes, index);
+  ++n_frames;
+  model = std::move(m);
+  model_is_new = true;
+  return OkStatus();
+}
+
+Status ArchiveReader::Impl::ReadEnd(uint64_t payload_size) {
+  const uint64_t max_payload = index.size() + 3 * kMaxVarintBytes + 8 + 1 + kMaxFileNameBytes + 8;
+  if (payload_size > max_payload) {
+    return Bad(std::to_string(payload_size) + " bytes, expected at most " + std::to_string(max_payload));
+  }
+  Bytes payload(payload_size);
+  PITH_RETURN_IF_ERROR(ReadExact(payload));
+  PITH_RETURN_IF_ERROR(CompareCheck(payload));
+  const size_t frame_size = head.size() + payload.size() + kFrameCheckBytes;
+
+  ByteReader r(payload);
+  const uint64_t stored_frames = r.Varint();
+  const ByteSpan stored_index = r.Raw(index.size());
+  const uint64_t stored_bytes = r.Varint();
+  end.content_checksum = r.U64();
+  const uint8_t flags = r.U8();
+  if ((flags & ~(kEndHasName | kEndHasMtime)) != 0) {
+    return Unsupported(Place() + ": flags " + Hex(flags, 2) + ", of which this version knows only 0x03");
+  }
+  if ((flags & kEndHasName) != 0) {
+    const uint64_t n = r.Varint();
+    end.file_name = AsText(r.Raw(n));
+    if (r.ok() && !IsStorableFileName(end.file_name)) {
+      end.file_name.clear();
+      return Bad("a file name that is too long or holds a directory or control characters");
+    }
+  }
+  if ((flags & kEndHasMtime) != 0) end.mtime_ns = static_cast<int64_t>(r.U64());
+  if (!r.ok() || r.remaining() != 0) return Bad("its fields do not fill its " + std::to_string(payload_size) + " bytes");
+  if (model_is_new) return Bad("a model is named and not used");
+  if (stored_frames != n_frames || !std::equal(stored_index.begin(), stored_index.end(), index.begin(), index.end())) {
+    return Bad("the index does not match the " + std::to_string(n_blocks) + " blocks before it");
+  }
+  if (stored_bytes != content_bytes) {
+    return Bad("content of " + std::to_string(stored_bytes) + " bytes, but the blocks hold " + std::to_string(content_bytes));
+  }
+  end.content_size = content_bytes;
+  if (n_content_added == n_blocks && content_hash.Digest() != end.content_checksum) {
+    return Bad("checksum of the content " + Hex(content_hash.Digest(), 16) + ", expected " + Hex(end.content_checksum, 16));
+  }
+
+  uint8_t footer[kArchiveFooterBytes];
+  PITH_RETURN_IF_ERROR(ReadExact(footer));
+  ByteReader f(footer);
+  const uint32_t stored_size = f.U32();
+  if (stored_size != frame_size || !std::equal(kArchiveEndMagic.begin(), kArchiveEndMagic.end(), footer + 4)) {
+    return Bad("the last " + std::to_string(kArchiveFooterBytes) + " bytes are damaged");
+  }
+  return OkStatus();
+}
+
+ArchiveReader::ArchiveReader(Source& source) : impl_(std::make_unique<Impl>(source)) {}
+ArchiveReader::~ArchiveReader() = default;
+Result<bool> ArchiveReader::NextArchive() { return impl_->NextArchive(); }
+Result<bool> ArchiveReader::NextBlock(BlockHeader& header, Bytes& payload) { return impl_->NextBlock(header, payload); }
+void ArchiveReader::AddContent(ByteSpan content) {
+  impl_->content_hash.Update(content);
+  ++impl_->n_content_added;
+}
+int ArchiveReader::format_version() const { return impl_->format_version; }
+int ArchiveReader::contract_version() const { return impl_->contract_version; }
+const std::optional<ModelIdentity>& ArchiveReader::model() const { return impl_->model; }
+const ArchiveEnd& ArchiveReader::end() const { return impl_->end; }
+uint64_t ArchiveReader::blocks() const { return impl_->n_blocks; }
+uint64_t ArchiveReader::archive_bytes() const { return impl_->input.taken() - impl_->begin; }
+uint64_t ArchiveReader::total_bytes() const { return impl_->input.taken(); }
+std::string ArchiveReader::where() const { return impl_->Where(impl_->n_blocks); }
+
+Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
+  ArchiveReader reader(source);
+  std::vector<ArchiveSummary> archives;
+  BlockHeader header;
+  Bytes payload;
+  while (true) {
+    PITH_ASSIGN_OR_RETURN(const bool more, reader.NextArchive());
+    if (!more) return archives;
+    ArchiveSummary& a = archives.emplace_back();
+    a.format_version = reader.format_version();
+    a.contract_version = reader.contract_version();
+    while (true) {
+      PITH_ASSIGN_OR_RETURN(const bool block, reader.NextBlock(header, payload));
+      if (!block) break;
+      Bytes head;
+      AppendBlockHeader(header, head);
+      a.blocks.push_back({header.kind, header.content_size,
+                          static_cast<uint32_t>(head.size() + header.payload_size + kFrameCheckBytes), header.n_streams,
+                          header.n_tokens});
+    }
+    a.model = reader.model();
+    a.end = reader.end();
+    a.archive_bytes = reader.archive_bytes();
+  }
+}
+
+bool HasArchiveMagic(ByteSpan head) {
+  return head.size() >= kArchiveMagic.size() && std::equal(kArchiveMagic.begin(), kArchiveMagic.end(), head.begin());
+}
+
+}  // namespace pith

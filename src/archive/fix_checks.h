@@ -1,0 +1,52 @@
+// FixChecks, for tests and fuzzing: makes the checksums of a changed archive right again, so that what lies behind
+// them is reached.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "archive/archive_format.h"
+#include "archive/frame_codec.h"
+#include "base/bytes.h"
+
+namespace pith {
+
+// Walks the frames as far as their sizes make sense and corrects header, checks and footers in place. The hash of the
+// whole content in the end frame stays as it is.
+inline void FixChecks(Bytes& archive) {
+  size_t at = 0;
+  const auto put = [&](size_t where, uint64_t value, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; ++i) archive[where + i] = static_cast<uint8_t>(value >> (8 * i));
+  };
+  while (archive.size() - at >= kArchiveHeaderBytes) {
+    std::copy(kArchiveMagic.begin(), kArchiveMagic.end(), archive.begin() + static_cast<ptrdiff_t>(at));
+    put(at + 6, HeaderCheck(ByteSpan(archive).subspan(at, 6)), 2);
+    at += kArchiveHeaderBytes;
+    for (bool end = false; !end;) {
+      ByteReader r(ByteSpan(archive).subspan(at));
+      const uint64_t tag = r.Varint();
+      const uint64_t size = tag >> kFrameKindBits;
+      const FrameKind kind = static_cast<FrameKind>(tag & 7);
+      uint64_t payload = size;
+      if (kind == FrameKind::kZstd || kind == FrameKind::kModel) payload = r.Varint();
+      if (kind == FrameKind::kModel) {
+        r.Varint();
+        r.Varint();
+        r.U64();
+      }
+      r.Raw(payload);
+      if (!r.ok() || r.remaining() < kFrameCheckBytes) return;
+      put(at + r.position(), Hash32(ByteSpan(archive).subspan(at, r.position())), kFrameCheckBytes);
+      const size_t frame_size = r.position() + kFrameCheckBytes;
+      at += frame_size;
+      end = kind == FrameKind::kEnd;
+      if (!end) continue;
+      if (archive.size() - at < kArchiveFooterBytes) return;
+      put(at, frame_size, 4);
+      std::copy(kArchiveEndMagic.begin(), kArchiveEndMagic.end(), archive.begin() + static_cast<ptrdiff_t>(at) + 4);
+      at += kArchiveFooterBytes;
+    }
+  }
+}
+
+}  // namespace pith

@@ -1,0 +1,49 @@
+// The byte strings that writer and reader of archives must agree on. docs/format.md sections 3 to 7.
+#pragma once
+
+#include <cstdint>
+
+#include "archive/archive_format.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+
+namespace pith {
+
+inline uint16_t HeaderCheck(ByteSpan first_six) { return static_cast<uint16_t>(Hash64(first_six)); }
+
+inline uint64_t FrameTag(FrameKind kind, uint64_t size) {
+  return size << kFrameKindBits | static_cast<uint64_t>(kind);
+}
+
+// All of a block's frame before the payload.
+inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
+  ByteWriter w(out);
+  w.Varint(FrameTag(static_cast<FrameKind>(header.kind), header.content_size));
+  if (header.kind == BlockKind::kRaw) return;
+  w.Varint(header.payload_size);
+  if (header.kind == BlockKind::kZstd) return;
+  w.Varint(header.n_tokens);
+  w.Varint(header.n_streams);
+  w.U32(header.probe);
+  w.U32(header.content_check);
+}
+
+// The check of a frame over all of it but the check.
+inline uint32_t FrameCheck(ByteSpan header, ByteSpan payload) {
+  Hasher64 hash;
+  hash.Update(header);
+  hash.Update(payload);
+  return static_cast<uint32_t>(hash.Digest());
+}
+
+inline void AppendBlockIndexEntry(BlockKind kind, uint64_t content_size, uint64_t frame_size, Bytes& out) {
+  ByteWriter w(out);
+  w.Varint(content_size << kIndexKindBits | static_cast<uint64_t>(kind));
+  w.Varint(frame_size);
+}
+
+inline void AppendModelInfoIndexEntry(uint64_t frame_size, Bytes& out) {
+  ByteWriter(out).Varint(frame_size << kIndexKindBits);
+}
+
+}  // namespace pith

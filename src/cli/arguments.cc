@@ -1,0 +1,337 @@
+#include "cli/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace pith::cli {
+namespace {
+
+const OptionSpec* FindShort(char c) {
+  for (const OptionSpec& option : Options()) {
+    if (option.short_name == c) return &option;
+  }
+  return nullptr;
+}
+
+const OptionSpec* FindLong(std::string_view name) {
+  for (const OptionSpec& option : Options()) {
+    if (option.long_name == name) return &option;
+  }
+  return nullptr;
+}
+
+// zstd's way to name a command: -d, --decompress.
+const CommandSpec* FindModeFlag(std::string_view name) {
+  for (const CommandSpec& command : Commands()) {
+    if (command.flag == 0) continue;
+    if (name.size() == 1 ? name[0] == command.flag : name == command.long_flag) return &command;
+  }
+  if (name == "uncompress") return &Command(CommandId::kDecompress);  // zstd knows it, too
+  return nullptr;
+}
+
+template <typename T>
+Status ParseCount(const std::string& what, std::string_view text, T& out) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return InvalidArgument(what + ": '" + std::string(text) + "' is not a number from 0 to " +
+                           std::to_string(std::numeric_limits<T>::max()));
+  }
+  out = value;
+  return OkStatus();
+}
+
+class Parser {
+ public:
+  explicit Parser(std::span<const std::string> args) : args_(args) {}
+
+  Result<Arguments> Run() {
+    bool only_operands = false;
+    while (next_ < args_.size()) {
+      const std::string& arg = args_[next_++];
+      if (only_operands || arg.size() < 2 || arg[0] != '-') {
+        PITH_RETURN_IF_ERROR(Operand(arg, only_operands));
+      } else if (arg == "--") {
+        only_operands = true;
+      } else if (arg[1] == '-') {
+        PITH_RETURN_IF_ERROR(Long(std::string_view(arg).substr(2)));
+      } else {
+        PITH_RETURN_IF_ERROR(ShortGroup(std::string_view(arg).substr(1)));
+      }
+    }
+    if (version_ && !result_.help) {
+      result_.command = CommandId::kVersion;
+      result_.named = true;
+      return std::move(result_);
+    }
+    if (result_.help) return std::move(result_);
+    PITH_RETURN_IF_ERROR(CheckCombination());
+    return std::move(result_);
+  }
+
+ private:
+  Status Operand(const std::string& arg, bool after_dashes) {
+    // The first operand may be a command, unless a flag has named one or `--` says that files follow.
+    if (!seen_operand_ && !result_.named && !after_dashes) {
+      if (const CommandSpec* command = FindCommand(arg)) {
+        seen_operand_ = true;
+        return SetCommand(*command, arg);
+      }
+    }
+    seen_operand_ = true;
+    result_.operands.push_back(arg);
+    return OkStatus();
+  }
+
+  Status SetCommand(const CommandSpec& command, std::string how) {
+    if (result_.named && result_.command != command.id) {
+      return InvalidArgument(how + " and " + command_text_ + " name two commands; one at a time");
+    }
+    result_.command = command.id;
+    result_.named = true;
+    command_text_ = std::move(how);
+    return OkStatus();
+  }
+
+  Status Long(std::string_view text) {
+    const size_t equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    const std::string dashed = "--" + std::string(name);
+    if (const CommandSpec* command = FindModeFlag(name); command != nullptr && name.size() > 1) {
+      if (equals != std::string_view::npos) return InvalidArgument(dashed + " takes no value");
+      return SetCommand(*command, dashed);
+    }
+    const OptionSpec* option = FindLong(name);
+    if (option == nullptr) return Unknown(dashed);
+    if (option->kind == ValueKind::kNone) {
+      if (equals != std::string_view::npos) return InvalidArgument(dashed + " takes no value");
+      return Apply(*option, dashed, {});
+    }
+    if (equals != std::string_view::npos) return Apply(*option, dashed, text.substr(equals + 1));
+    return ApplyNext(*option, dashed);
+  }
+
+  // -dcf, -T4, -ofile: flags in a row, the last may carry a value.
+  Status ShortGroup(std::string_view group) {
+    for (size_t i = 0; i < group.size(); ++i) {
+      const std::string dashed = std::string("-") + group[i];
+      if (const CommandSpec* command = FindModeFlag(group.substr(i, 1))) {
+        PITH_RETURN_IF_ERROR(SetCommand(*command, dashed));
+        continue;
+      }
+      const OptionSpec* option = FindShort(group[i]);
+      if (option == nullptr) return Unknown(dashed);
+      if (option->kind == ValueKind::kNone) {
+        PITH_RETURN_IF_ERROR(Apply(*option, dashed, {}));
+        continue;
+      }
+      if (i + 1 < group.size()) return Apply(*option, dashed, group.substr(i + 1));
+      return ApplyNext(*option, dashed);
+    }
+    return OkStatus();
+  }
+
+  Status ApplyNext(const OptionSpec& option, const std::string& dashed) {
+    if (next_ == args_.size()) return InvalidArgument(dashed + " needs a value: " + std::string(option.value));
+    return Apply(option, dashed, args_[next_++]);
+  }
+
+  Status Unknown(const std::string& dashed) const {
+    if (dashed.size() == 2 && dashed[1] >= '0' && dashed[1] <= '9') {
+      return InvalidArgument(dashed + ": pith has no levels; the model decides (--model)");
+    }
+    std::vector<std::string_view> names;
+    for (const OptionSpec& option : Options()) names.push_back(option.long_name);
+    for (const CommandSpec& command : Commands()) {
+      if (command.flag != 0) names.push_back(command.long_flag);
+    }
+    const std::string_view near = dashed.size() > 3 ? NearestWord(dashed.substr(2), names) : "";
+    if (!near.empty()) {
+      return InvalidArgument("unknown option " + dashed + "; did you mean --" + std::string(near) + "?");
+    }
+    return InvalidArgument("unknown option " + dashed + "; see pith --help");
+  }
+
+  Status Apply(const OptionSpec& option, const std::string& dashed, std::string_view value) {
+    used_.emplace_back(&option, dashed);
+    if (option.kind != ValueKind::kNone && value.empty()) {
+      return InvalidArgument(dashed + ": the value is empty, expected " + std::string(option.value));
+    }
+    Arguments& r = result_;
+    switch (option.id) {
+      case OptionId::kOutput: r.output = std::string(value); break;
+      case OptionId::kStdout: r.to_stdout = true; break;
+      case OptionId::kForce: r.force = true; break;
+      case OptionId::kKeep: r.remove = false; break;
+      case OptionId::kRemove: r.remove = true; break;
+      case OptionId::kVerify: r.verify = true; break;
+      case OptionId::kRecursive: r.recursive = true; break;
+      case OptionId::kModel: r.model = std::string(value); break;
+      case OptionId::kMemory: return SetSize(dashed, value, r.memory_bytes);
+      case OptionId::kStreams: return ParseCount(dashed, value, r.streams);
+      case OptionId::kBlock: return SetSize(dashed, value, r.block_bytes);
+      case OptionId::kWindow: return ParseCount(dashed, value, r.window);
+      case OptionId::kThreads: {
+        uint16_t n = 0;
+        PITH_RETURN_IF_ERROR(ParseCount(dashed, value, n));
+        r.threads = n;
+        break;
+      }
+      case OptionId::kJson: r.json = true; break;
+      case OptionId::kIds: r.ids = std::string(value); break;
+      case OptionId::kLogits: r.logits = std::string(value); break;
+      case OptionId::kName: r.name = std::string(value); break;
+      case OptionId::kActivations: return SetChoice(option, dashed, value, r.activations);
+      case OptionId::kCalibration: r.calibration = std::string(value); break;
+      case OptionId::kMan: r.man = true; break;
+      case OptionId::kQuiet: r.verbosity = 0; break;
+      case OptionId::kVerbose: r.verbosity = 2; break;
+      case OptionId::kHelp: r.help = true; break;
+      case OptionId::kVersion: version_ = true; break;
+    }
+    return OkStatus();
+  }
+
+  template <typename T>
+  static Status SetSize(const std::string& dashed, std::string_view value, T& out) {
+    const Result<uint64_t> size = ParseSize(value);
+    if (!size.ok()) return size.status().WithContext(dashed);
+    if (*size > std::numeric_limits<T>::max()) {
+      return InvalidArgument(dashed + ": " + std::string(value) + " is above the limit of " +
+                             std::to_string(std::numeric_limits<T>::max()) + " bytes");
+    }
+    out = static_cast<T>(*size);
+    return OkStatus();
+  }
+
+  static Status SetChoice(const OptionSpec& option, const std::string& dashed, std::string_view value,
+                          std::string& out) {
+    std::string_view rest = option.choices;
+    while (!rest.empty()) {
+      const size_t space = std::min(rest.find(' '), rest.size());
+      if (rest.substr(0, space) == value) {
+        out = std::string(value);
+        return OkStatus();
+      }
+      rest.remove_prefix(std::min(space + 1, rest.size()));
+    }
+    return InvalidArgument(dashed + ": '" + std::string(value) + "' is none of: " + std::string(option.choices));
+  }
+
+  Status CheckCombination() const {
+    const Arguments& r = result_;
+    for (const auto& [option, dashed] : used_) {
+      if (!AppliesTo(*option, r.command)) {
+        return InvalidArgument(dashed + " does not go with " + std::string(Command(r.command).name));
+      }
+    }
+    const bool has_stdin = std::count(r.operands.begin(), r.operands.end(), "-") != 0;
+    if (r.output && r.to_stdout && *r.output != "-") return InvalidArgument("-o and -c name two outputs; one at a time");
+    switch (r.command) {
+      case CommandId::kCompress:
+      case CommandId::kDecompress: {
+        const bool stream = r.to_stdout || (r.output && *r.output == "-");
+        if (r.output && r.operands.size() > 1) {
+          return InvalidArgument("-o takes one input, found " + std::to_string(r.operands.size()));
+        }
+        if (r.output && !stream && r.recursive) return InvalidArgument("-o and -r do not go together");
+        if (r.remove && (stream || has_stdin || r.operands.empty())) {
+          return InvalidArgument("--rm needs named files on both sides");
+        }
+        if (r.verify && (stream || ((has_stdin || r.operands.empty()) && !r.output))) {
+          return InvalidArgument("--verify needs an output file; for a stream, run pith test on what arrived");
+        }
+        return OkStatus();
+      }
+      case CommandId::kTest: return OkStatus();
+      case CommandId::kList:
+        if (r.operands.empty()) return InvalidArgument("list needs a file: pith list FILE.pith");
+        return OkStatus();
+      case CommandId::kEval:
+        if (r.operands.empty()) return InvalidArgument("eval needs a model: pith eval builtin FILE");
+        if (r.ids.empty() != r.logits.empty()) return InvalidArgument("--ids and --logits go together");
+        if (r.ids.empty() && r.operands.size() < 2) {
+          return InvalidArgument("eval needs files: pith eval " + r.operands[0] + " FILE...");
+        }
+        if (!r.ids.empty() && (r.operands.size() > 1 || r.json || r.streams != 0)) {
+          return InvalidArgument("--ids takes a model and no more: pith eval MODEL --ids IDS.json --logits OUT.npy");
+        }
+        return OkStatus();
+      case CommandId::kImport:
+        if (r.operands.size() != 1) {
+          return InvalidArgument("import takes one checkpoint folder, found " + std::to_string(r.operands.size()));
+        }
+        if (!r.output) return InvalidArgument("import needs a target: pith import " + r.operands[0] + " -o FILE.pmodel");
+        if (*r.output == "-") return InvalidArgument("import cannot write to standard output");
+        return OkStatus();
+      case CommandId::kCompletion:
+        if (r.operands.size() != 1) return InvalidArgument("completion takes the shell's name: bash, zsh or fish");
+        return OkStatus();
+      case CommandId::kHelp:
+        if (r.operands.size() > 1) return InvalidArgument("help takes one command");
+        return OkStatus();
+      case CommandId::kVersion:
+        if (!r.operands.empty()) return InvalidArgument("version takes no arguments");
+        return OkStatus();
+    }
+    return OkStatus();
+  }
+
+  std::span<const std::string> args_;
+  size_t next_ = 0;
+  bool seen_operand_ = false;
+  bool version_ = false;
+  std::string command_text_;  // how the command was named, for messages
+  std::vector<std::pair<const OptionSpec*, std::string>> used_;
+  Arguments result_;
+};
+
+}  // namespace
+
+Result<Arguments> ParseArguments(std::span<const std::string> args) { return Parser(args).Run(); }
+
+Result<uint64_t> ParseSize(std::string_view text) {
+  const Status bad = InvalidArgument("'" + std::string(text) + "' is not a size such as 500K, 512M or 2G");
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return bad;
+  std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
+  int shift = 0;
+  if (!unit.empty() && unit != "B") {
+    constexpr std::string_view kUnits = "KMGT";
+    const size_t index = kUnits.find(unit[0] == 'k' ? 'K' : unit[0]);
+    const std::string_view rest = unit.substr(1);
+    if (index == std::string_view::npos || (!rest.empty() && rest != "B" && rest != "iB")) return bad;
+    shift = 10 * (static_cast<int>(index) + 1);
+  }
+  if (shift != 0 && value > std::numeric_limits<uint64_t>::max() >> shift) return bad;
+  return value << shift;
+}
+
+std::string_view NearestWord(std::string_view word, std::span<const std::string_view> candidates) {
+  std::string_view best;
+  size_t best_distance = word.size() < 6 ? 2 : 3;  // a distance below this counts as a slip of the finger
+  for (const std::string_view candidate : candidates) {
+    // Levenshtein distance, one row at a time.
+    std::vector<size_t> row(candidate.size() + 1);
+    for (size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (size_t i = 1; i <= word.size(); ++i) {
+      size_t diagonal = std::exchange(row[0], i);
+      for (size_t j = 1; j < row.size(); ++j) {
+        const size_t substitute = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({substitute, row[j] + 1, row[j - 1] + 1});
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace pith::cli

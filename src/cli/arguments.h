@@ -1,0 +1,53 @@
+// Arguments: the command line, parsed and checked against the table of options.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/options.h"
+#include "pith/status.h"
+
+namespace pith::cli {
+
+struct Arguments {
+  CommandId command = CommandId::kCompress;
+  bool named = false;  // the command was given by word or flag, not implied
+  bool help = false;
+  std::vector<std::string> operands;  // files, "-", or what else the command takes
+
+  std::optional<std::string> output;
+  bool to_stdout = false;
+  bool force = false;
+  bool remove = false;
+  bool verify = false;
+  bool recursive = false;
+  std::optional<std::string> model;
+  uint64_t memory_bytes = 0;
+  uint32_t streams = 0;
+  uint32_t block_bytes = 0;
+  uint32_t window = 0;
+  size_t threads = 0;
+  bool json = false;
+  std::string ids;
+  std::string logits;
+  std::string name;
+  std::string activations = "auto";
+  std::string calibration;
+  bool man = false;
+  int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
+};
+
+// `args` without the program's name. kInvalidArgument with a one-line reason; never touches files.
+Result<Arguments> ParseArguments(std::span<const std::string> args);
+
+// "512M", "1G", "64KiB", "1000": powers of 1024. kInvalidArgument.
+Result<uint64_t> ParseSize(std::string_view text);
+
+// The word of `candidates` that `word` is most likely meant to be; empty when none is near.
+std::string_view NearestWord(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace pith::cli

@@ -1,0 +1,16 @@
+// The commands of the program. Each returns the exit code.
+#pragma once
+
+#include "cli/arguments.h"
+#include "cli/console.h"
+
+namespace pith::cli {
+
+int RunCompress(const Arguments& arguments, Console& console);
+int RunDecompress(const Arguments& arguments, Console& console);  // also test
+int RunList(const Arguments& arguments, Console& console);
+int RunEval(const Arguments& arguments, Console& console);
+int RunImport(const Arguments& arguments, Console& console);
+int RunVersion(const Arguments& arguments, Console& console);
+
+}  // namespace pith::cli

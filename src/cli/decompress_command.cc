@@ -1,0 +1,96 @@
+// pith decompress, pith test
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cli/commands.h"
+#include "cli/job.h"
+
+namespace pith::cli {
+namespace {
+
+class DecompressJob : public Job {
+ public:
+  using Job::Job;
+
+ protected:
+  bool Wants(const InputName& input) override {
+    if (HasSuffix(input.path)) return true;
+    console_.Detail(input.path + ": does not end in .pith; left out");
+    return false;
+  }
+  bool writes() const override { return arguments_.command == CommandId::kDecompress; }
+  bool writes_archive() const override { return false; }
+  bool reads_archive() const override { return true; }
+
+  Result<std::string> TargetFor(const std::string& input_path) override {
+    if (HasSuffix(input_path) && input_path[input_path.size() - kSuffix.size() - 1] != '/') {
+      return input_path.substr(0, input_path.size() - kSuffix.size());
+    }
+    return InvalidArgument("does not end in .pith; say with -o FILE or -c where its content goes");
+  }
+
+  Status Process(Input& input, Target* target) override {
+    const Stopwatch watch;
+    const std::string label = Label(input);
+    const std::optional<uint64_t> total = KnownContentSize(input);
+    const ProgressCallback progress = [&](const Progress& p) {
+      if (console_.ProgressDue()) {
+        console_.ShowProgress(ProgressText(label, p.original_bytes, total, "", watch.seconds()));
+      }
+      return true;
+    };
+    const ModelProvider models = [this](const std::string& name, const std::string& fingerprint) {
+      return models_.ForArchive(name, fingerprint);
+    };
+    NullSink nowhere;
+    ByteSink& sink = target != nullptr ? static_cast<ByteSink&>(*target) : nowhere;
+    PITH_ASSIGN_OR_RETURN(const DecompressResult result,
+                          Decompress(models, input, sink, {.memory_bytes = arguments_.memory_bytes}, progress));
+    const double seconds = watch.seconds();
+    if (target != nullptr) {
+      FileAttributes attributes;
+      attributes.mode = input.is_stdin() ? std::nullopt : input.mode();
+      if (result.archives == 1) attributes.mtime_ns = result.mtime_ns;
+      PITH_RETURN_IF_ERROR(target->Commit(attributes));
+    }
+    Count(result.original_bytes, result.archive_bytes);
+    Report(target, Line(input.name(), result.archive_bytes, result.original_bytes, seconds,
+                        target != nullptr ? target->name() : "good"));
+    if (console_.verbose() && (result.archives > 1 || !result.file_name.empty())) {
+      Report(target, "  " + Plural(result.archives, "archive") +
+                         (result.file_name.empty() ? "" : ", stored name " + result.file_name));
+    }
+    return OkStatus();
+  }
+
+  std::string Summary(const Totals& totals, double seconds) override {
+    return Line(Plural(totals.files, "file"), totals.archive_bytes, totals.original_bytes, seconds,
+                writes() ? "" : "good");
+  }
+
+ private:
+  static std::string Line(const std::string& what, uint64_t archive_bytes, uint64_t original_bytes, double seconds,
+                          const std::string& end) {
+    return what + " : " + std::to_string(archive_bytes) + " => " + std::to_string(original_bytes) + " bytes, " +
+           FormatRate(original_bytes, seconds) + (end.empty() ? "" : ", " + end);
+  }
+
+  // For the progress line only, and only where it costs nothing: a failure here is found again when decoding.
+  std::optional<uint64_t> KnownContentSize(const Input& input) const {
+    if (!console_.shows_progress() || !input.is_regular() || input.is_stdin()) return std::nullopt;
+    const Result<std::unique_ptr<Input>> again = Input::Open(input.path(), {});
+    if (!again.ok()) return std::nullopt;
+    const Result<std::vector<ArchiveInfo>> archives = ListArchive(**again);
+    if (!archives.ok()) return std::nullopt;
+    uint64_t total = 0;
+    for (const ArchiveInfo& archive : *archives) total += archive.original_bytes;
+    return total;
+  }
+};
+
+}  // namespace
+
+int RunDecompress(const Arguments& arguments, Console& console) { return DecompressJob(arguments, console).Run(); }
+
+}  // namespace pith::cli

@@ -1,0 +1,91 @@
+#include "cli/help.h"
+
+#include <algorithm>
+
+namespace pith::cli {
+namespace {
+
+constexpr size_t kScreenColumns = 80;
+
+std::string Pad(std::string text, size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text;
+}
+
+// "-o, --output FILE" or "    --model MODEL".
+std::string OptionNames(const OptionSpec& option) {
+  std::string text = option.short_name != 0 ? std::string("-") + option.short_name + ", " : std::string("    ");
+  text += "--" + std::string(option.long_name);
+  if (option.kind != ValueKind::kNone) text += " " + std::string(option.value);
+  return text;
+}
+
+bool IsEverywhere(const OptionSpec& option) {
+  return option.id == OptionId::kQuiet || option.id == OptionId::kVerbose || option.id == OptionId::kHelp ||
+         option.id == OptionId::kVersion;
+}
+
+std::string Examples(std::span<const Example> examples) {
+  size_t width = 0;
+  for (const Example& example : examples) {
+    if (!example.note.empty()) width = std::max(width, example.line.size());
+  }
+  std::string text = "\nExamples:\n";
+  for (const Example& example : examples) {
+    text += "  ";
+    text += example.note.empty() ? std::string(example.line)
+                                 : Pad(std::string(example.line), width) + "   " + std::string(example.note);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string MainHelp() {
+  std::string text =
+      "pith makes text files small with a language model, and gets them back exactly.\n"
+      "\n"
+      "Usage: pith [COMMAND] [OPTION]... [FILE]...\n"
+      "\n"
+      "Commands:\n";
+  for (const CommandSpec& command : Commands()) {
+    std::string name = std::string(command.name);
+    if (command.flag != 0) name = Pad(name, 11) + " -" + command.flag;
+    text += "  " + Pad(name, 16) + std::string(command.summary) + "\n";
+  }
+  text +=
+      "\n"
+      "Common options: -o FILE  -c (to stdout)  -f (force)  -r (folders)  --rm  -T N\n"
+      "  --model FILE  --memory SIZE  --verify  -q  -v;  more: pith help COMMAND\n"
+      "\n"
+      "  pith report.txt                  makes report.txt.pith and keeps report.txt\n"
+      "  pith -d report.txt.pith          gets report.txt back\n"
+      "  pith -c <big.log >big.log.pith   in a pipe\n"
+      "Exit code: 0 ok, 1 a file failed, 2 bad command line, 3 model missing or wrong\n";
+  return text;
+}
+
+std::string CommandHelp(CommandId id) {
+  const CommandSpec& command = Command(id);
+  std::string text = "Usage: pith " + std::string(command.name);
+  if (!command.arguments.empty()) text += " " + std::string(command.arguments);
+  if (command.flag != 0) text += std::string("    (short: pith -") + command.flag + ")";
+  text += "\n" + std::string(command.about) + "\n\n";
+
+  // The names in one column, as wide as the widest, the help beside it.
+  size_t width = 0;
+  for (const OptionSpec& option : Options()) {
+    if (AppliesTo(option, id) && !IsEverywhere(option)) width = std::max(width, OptionNames(option).size());
+  }
+  for (const OptionSpec& option : Options()) {
+    if (!AppliesTo(option, id) || IsEverywhere(option)) continue;
+    text += "  " + Pad(OptionNames(option), width) + "  " + std::string(option.help) + "\n";
+  }
+  text += "  -q, --quiet: errors only  -v, --verbose: say more  -h, --help  -V, --version\n";
+  if (!command.examples.empty()) text += Examples(command.examples);
+  static_assert(kScreenColumns == 80);  // help_test.cc holds every line to it
+  return text;
+}
+
+}  // namespace pith::cli

@@ -1,0 +1,119 @@
+#include "cli/model_finder.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace pith::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsFile(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+}  // namespace
+
+std::vector<std::string> ModelFolders() {
+  std::vector<std::string> folders;
+  if (const char* list = std::getenv("PITH_MODELS")) {
+    std::string_view rest = list;
+    while (!rest.empty()) {
+      const size_t colon = std::min(rest.find(':'), rest.size());
+      if (colon > 0) folders.emplace_back(rest.substr(0, colon));
+      rest.remove_prefix(std::min(colon + 1, rest.size()));
+    }
+  }
+  const char* data = std::getenv("XDG_DATA_HOME");
+  const char* home = std::getenv("HOME");
+  if (data != nullptr && data[0] == '/') {
+    folders.push_back(std::string(data) + "/pith/models");
+  } else if (home != nullptr && home[0] != '\0') {
+    folders.push_back(std::string(home) + "/.local/share/pith/models");
+  }
+  return folders;
+}
+
+Result<Model*> ModelFinder::Load(const std::string& path) {
+  if (const auto it = loaded_.find(path); it != loaded_.end()) return &it->second;
+  const Stopwatch watch;
+  PITH_ASSIGN_OR_RETURN(Model model, path == "builtin" ? Model::Builtin(options_) : Model::Open(path, options_));
+  console_.Detail("model " + model.info().name + ", fingerprint " + model.info().fingerprint + ", from " + path + ", " +
+                  Plural(model.threads(), "thread") + ", " + InstructionSet() + ", loaded in " +
+                  std::to_string(static_cast<int>(watch.seconds() * 1000)) + " ms");
+  Model* const kept = &loaded_.emplace(path, std::move(model)).first->second;
+  by_fingerprint_[kept->info().fingerprint] = kept;
+  return kept;
+}
+
+Result<Model*> ModelFinder::Open(const std::string& what) {
+  std::string path = what;
+  if (what != "builtin" && what.find('/') == std::string::npos && !IsFile(what)) {
+    for (const std::string& folder : ModelFolders()) {
+      std::string candidate = folder + "/" + what + std::string(kModelSuffix);
+      if (IsFile(candidate)) {
+        path = std::move(candidate);
+        break;
+      }
+    }
+  }
+  Result<Model*> model = Load(path);
+  failed_ = failed_ || !model.ok();
+  return model;
+}
+
+Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::string& fingerprint) {
+  if (const auto it = by_fingerprint_.find(fingerprint); it != by_fingerprint_.end()) return it->second;
+  Result<Model*> model = FindFor(name, fingerprint);
+  failed_ = failed_ || !model.ok();
+  return model;
+}
+
+Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& fingerprint) {
+  if (fingerprint == BuiltinFingerprint()) return Load("builtin");
+  const std::string wanted = "made with model " + (name.empty() ? "(no name)" : name) + ", fingerprint " + fingerprint;
+  if (choice_) {
+    PITH_ASSIGN_OR_RETURN(Model * model, Open(*choice_));
+    if (model->info().fingerprint == fingerprint) return model;
+    return WrongModel(wanted + "; " + *choice_ + " is " + model->info().name + ", " + model->info().fingerprint);
+  }
+  if (const std::optional<std::string> path = SearchFolders(name, fingerprint)) return Load(*path);
+  const std::vector<std::string> folders = ModelFolders();
+  std::string way_out = "give it with --model FILE";
+  if (!folders.empty()) way_out += " or put it into " + folders.back();
+  return NotFound(wanted + ", which is not here; " + way_out);
+}
+
+std::optional<std::string> ModelFinder::SearchFolders(const std::string& name, const std::string& fingerprint) {
+  for (const std::string& folder : ModelFolders()) {
+    std::vector<std::string> paths;
+    std::error_code error;
+    fs::directory_iterator it(folder, error);
+    for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+      std::string path = it->path().string();
+      if (path.ends_with(kModelSuffix) && IsFile(path)) paths.push_back(std::move(path));
+    }
+    // The file of that name first: it is most likely the one, and reading the others may take long.
+    const std::string likely = folder + "/" + name + std::string(kModelSuffix);
+    std::sort(paths.begin(), paths.end(), [&](const std::string& a, const std::string& b) {
+      return std::pair(a != likely, std::string_view(a)) < std::pair(b != likely, std::string_view(b));
+    });
+    for (const std::string& path : paths) {
+      const Result<std::string> found = ReadModelFingerprint(path);
+      if (!found.ok()) {
+        console_.Detail(found.status().message());
+      } else if (*found == fingerprint) {
+        return path;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace pith::cli

@@ -1,0 +1,44 @@
+#include "cli/signals.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+
+namespace pith::cli {
+
+volatile std::sig_atomic_t g_progress_line_shown = 0;
+
+namespace {
+
+// Async-signal-safe throughout.
+extern "C" void OnSignal(int signal_number) {
+  const int saved_errno = errno;
+  AtomicFile::RemoveUnfinished();
+  if (g_progress_line_shown != 0 && signal_number != SIGPIPE) {
+    const char clear[] = "\r\x1b[K";
+    const ssize_t ignored = write(STDERR_FILENO, clear, sizeof clear - 1);
+    (void)ignored;
+  }
+  // Die of the signal, not with an exit code: the shell then knows that it was interrupted and stops its loop, too.
+  // The default action is back (SA_RESETHAND); the signal is blocked in here and arrives on return.
+  raise(signal_number);
+  errno = saved_errno;
+}
+
+}  // namespace
+
+void InstallSignalHandlers() {
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    struct sigaction old{};
+    if (sigaction(signal_number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
+    struct sigaction action{};
+    action.sa_handler = OnSignal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigemptyset(&action.sa_mask);
+    (void)sigaction(signal_number, &action, nullptr);
+  }
+}
+
+}  // namespace pith::cli

@@ -1,0 +1,78 @@
+#include "codec/block_cutter.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace pith {
+
+BlockCutter::BlockCutter(Source& source, size_t max_block)
+    : source_(source), max_block_(max_block), ahead_bytes_(max_block + max_block / 8) {
+  PITH_CHECK(max_block >= kMinBlockBytes);
+}
+
+Status BlockCutter::Fill() {
+  if (begin_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  while (!at_end_ && end_ < ahead_bytes_) {
+    // Grows as data comes, so that a small input takes little memory.
+    if (buffer_.size() == end_) buffer_.resize(std::min(ahead_bytes_, std::max(kGranuleBytes, 2 * end_)));
+    PITH_ASSIGN_OR_RETURN(const size_t n, source_.Read(std::span<uint8_t>(buffer_).subspan(end_)));
+    PITH_CHECK(n <= buffer_.size() - end_);
+    end_ += n;
+    if (n == 0) at_end_ = true;
+  }
+  return OkStatus();
+}
+
+Result<InputBlock> BlockCutter::Next() {
+  PITH_RETURN_IF_ERROR(Fill());
+  InputBlock block;
+  if (begin_ == end_) return block;
+  const size_t n = BlockSize(&block.content_class);
+  PITH_CHECK(n >= 1 && n <= max_block_ && n <= end_ - begin_);
+  block.content = Ahead().first(n);
+  begin_ += n;
+  return block;
+}
+
+size_t BlockCutter::BlockSize(ContentClass* content_class) const {
+  const ByteSpan data = Ahead();
+  const auto granule_size = [&](size_t at) {
+    const size_t rest = data.size() - at;
+    return rest < kGranuleBytes + kMinGranuleBytes ? rest : kGranuleBytes;
+  };
+  size_t at = granule_size(0);
+  *content_class = ClassifyContent(data.first(std::min(at, max_block_)));
+  while (by_kind_ && at < data.size() && at < max_block_) {
+    const size_t n = granule_size(at);
+    if (ClassifyContent(data.subspan(at, n)) != *content_class) {
+      // Text began or ended somewhere in here; the last line before is the best guess that costs nothing.
+      const bool lines = *content_class == ContentClass::kText || *content_class == ContentClass::kMixed;
+      return lines ? CutNear(at, kMinGranuleBytes / 2) : at;
+    }
+    at += n;
+  }
+  if (data.size() <= max_block_) return data.size();
+  if (at_end_) return CutAtLimit((data.size() + 1) / 2);
+  return CutAtLimit(max_block_);
+}
+
+size_t BlockCutter::CutAtLimit(size_t limit) const { return CutNear(limit, std::min(kMaxCutSearch, limit / 2)); }
+
+// The last line's end in (position - search, position], or else a place between two UTF-8 characters.
+size_t BlockCutter::CutNear(size_t position, size_t search) const {
+  const ByteSpan data = Ahead();
+  for (size_t i = position; i > position - search; --i) {
+    if (data[i - 1] == '\n') return i;
+  }
+  size_t cut = position;
+  while (cut > position - 3 && cut < data.size() && (data[cut] & 0xc0) == 0x80) --cut;
+  return cut < data.size() && (data[cut] & 0xc0) == 0x80 ? position : cut;
+}
+
+}  // namespace pith

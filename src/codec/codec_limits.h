@@ -1,0 +1,32 @@
+// The choices that encoder and evaluation share: streams of a block, memory, when to leave the model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "codec/token_model.h"
+#include "pith/status.h"
+
+namespace pith {
+
+// A stream costs the tokens before its context has grown; a step of many streams costs hardly more than one of few.
+inline constexpr uint64_t kTokensPerStream = 3500;
+inline constexpr uint32_t kDefaultMaxStreams = 32;
+
+// How many streams a block of so many tokens gets. `wanted` 0: by size; memory_bytes 0: no bound.
+// `buffer_bytes`: what the codec itself holds meanwhile.
+// kInvalidArgument, saying how much is needed, when not even one stream fits.
+Result<uint32_t> ChooseStreams(const TokenModel& model, uint64_t n_tokens, uint32_t wanted, uint64_t memory_bytes,
+                               uint64_t buffer_bytes);
+
+// Bytes that model and n streams take.
+uint64_t ModelBytes(const TokenModel& model, uint64_t n_streams);
+
+// kInvalidArgument when the format cannot record this model (its window or name).
+Status CheckModelFitsFormat(const TokenModel& model);
+
+// "12.3 MiB", for messages.
+std::string MebibytesText(uint64_t bytes);
+
+}  // namespace pith

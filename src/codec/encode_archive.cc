@@ -1,0 +1,173 @@
+// EncodeArchive: cuts the input into blocks and keeps the smallest of what each codec makes of a block.
+#include <algorithm>
+#include <utility>
+
+#include "archive/archive_writer.h"
+#include "base/check.h"
+#include "base/hash.h"
+#include "codec/block_cutter.h"
+#include "codec/codec.h"
+#include "codec/codec_limits.h"
+#include "codec/model_block.h"
+#include "codec/progress_meter.h"
+#include "codec/zstd_block.h"
+
+namespace pith {
+namespace {
+
+// The model is left when, a part of the tokens done, its code is that much larger than the same part of the rival's.
+// All streams are equally far, so the part is a fair sample of the block; but a stream's first tokens cost more.
+constexpr uint64_t kFirstGlanceSteps = 48;
+constexpr double kFirstGlanceMargin = 1.5;
+constexpr uint64_t kSecondGlanceSteps = 256;
+constexpr double kSecondGlanceMargin = 1.15;
+
+// Noise is given to zstd -19 only if a fast level finds this much in it.
+constexpr double kNoiseWorthTrying = 0.99;
+
+class ArchiveEncoder {
+ public:
+  ArchiveEncoder(TokenModel* model, Source& source, Sink& sink, const EncodeOptions& options,
+                 const CodecProgressCallback& progress)
+      : model_(model), options_(options), cutter_(source, BlockBytes(options)), writer_(sink), meter_(progress) {}
+
+  static uint32_t BlockBytes(const EncodeOptions& o) { return o.block_bytes != 0 ? o.block_bytes : kDefaultBlockBytes; }
+
+  Result<EncodeResult> Run() {
+    while (true) {
+      if (writer_.blocks() >= kMaxBlocks / 2) cutter_.IgnoreKind();
+      PITH_ASSIGN_OR_RETURN(const InputBlock block, cutter_.Next());
+      if (block.content.empty()) break;
+      if (writer_.blocks() == kMaxBlocks) {
+        return InvalidArgument("input: more than " + std::to_string(kMaxBlocks) + " blocks; choose larger blocks");
+      }
+      PITH_RETURN_IF_ERROR(EncodeBlock(block));
+    }
+    PITH_RETURN_IF_ERROR(writer_.Finish(options_.file_name, options_.mtime_ns));
+    PITH_RETURN_IF_ERROR(meter_.ReportLast(ProgressNow(0)));
+    result_.original_bytes = writer_.content_bytes();
+    result_.archive_bytes = writer_.archive_bytes();
+    result_.blocks = writer_.blocks();
+    return result_;
+  }
+
+ private:
+  CodecProgress ProgressNow(uint64_t into_block) const {
+    const uint64_t content = writer_.content_bytes() + into_block;
+    return {content, writer_.archive_bytes(), content};
+  }
+
+  Status EncodeBlock(const InputBlock& block) {
+    const ByteSpan content = block.content;
+    BlockHeader best;
+    best.kind = BlockKind::kRaw;
+    best.content_size = best.payload_size = static_cast<uint32_t>(content.size());
+    Bytes payload;  // empty while raw is best
+
+    PITH_ASSIGN_OR_RETURN(Bytes frame, TryZstd(block));
+    if (!frame.empty()) {
+      BlockHeader header = best;
+      header.kind = BlockKind::kZstd;
+      header.payload_size = static_cast<uint32_t>(frame.size());
+      if (ArchiveWriter::BlockCost(header) < ArchiveWriter::BlockCost(best)) {
+        best = header;
+        payload = std::move(frame);
+      }
+    }
+    frame = Bytes();
+
+    bool by_model = false;
+    if (model_ != nullptr && (block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed)) {
+      PITH_ASSIGN_OR_RETURN(by_model, TryModel(content, best, payload));
+    }
+    if (by_model && !model_named_) {
+      PITH_RETURN_IF_ERROR(writer_.WriteModelInfo(model_->identity()));
+      model_named_ = true;
+    }
+    if (by_model) ++result_.model_blocks;
+    PITH_RETURN_IF_ERROR(writer_.WriteBlock(best, best.kind == BlockKind::kRaw ? content : ByteSpan(payload), content));
+    return meter_.Report(ProgressNow(0));
+  }
+
+  static Result<Bytes> TryZstd(const InputBlock& block) {
+    if (block.content_class == ContentClass::kNoise) {
+      PITH_ASSIGN_OR_RETURN(const Bytes trial, ZstdCompress(block.content, kZstdTrialLevel));
+      const double size = static_cast<double>(block.content.size());
+      if (trial.empty() || static_cast<double>(trial.size()) > kNoiseWorthTrying * size) return trial;
+    }
+    return ZstdCompress(block.content, kZstdBestLevel);
+  }
+
+  // Replaces `best` and `payload` and returns true where the model makes less of the block.
+  Result<bool> TryModel(ByteSpan content, BlockHeader& best, Bytes& payload) {
+    const uint64_t naming_cost = model_named_ ? 0 : ArchiveWriter::ModelInfoCost(model_->identity());
+    const uint64_t rival_cost = ArchiveWriter::BlockCost(best);
+    BlockHeader header = best;
+    header.kind = BlockKind::kModel;
+    header.payload_size = 0;
+    header.n_tokens = header.n_streams = 1;
+    const uint64_t fixed_cost = ArchiveWriter::BlockCost(header) + naming_cost;
+    if (fixed_cost >= rival_cost) return false;  // not even an empty code would be smaller
+    const uint64_t code_limit = rival_cost - fixed_cost;
+
+    std::vector<TokenId> tokens;
+    PITH_RETURN_IF_ERROR(model_->Tokenize(content, tokens));
+    const uint64_t n_tokens = tokens.size();
+    if (n_tokens == 0 || n_tokens > content.size()) {
+      return Status(StatusCode::kWrongModel, "tokenizer: " + std::to_string(n_tokens) + " tokens for " +
+                                                 std::to_string(content.size()) + " bytes");
+    }
+    const uint64_t buffer_bytes = content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * n_tokens;
+    PITH_ASSIGN_OR_RETURN(const uint32_t n_streams,
+                          ChooseStreams(*model_, n_tokens, options_.streams, options_.memory_bytes, buffer_bytes));
+
+    const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
+      const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
+      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(static_cast<uint64_t>(part * static_cast<double>(content.size())))));
+      if (code_bytes >= code_limit) return false;
+      const uint64_t steps = tokens_done / n_streams;
+      const double rival_so_far = static_cast<double>(code_limit) * part;
+      const double code = static_cast<double>(code_bytes);
+      if (steps >= kSecondGlanceSteps && code > kSecondGlanceMargin * rival_so_far) return false;
+      return steps < kFirstGlanceSteps || code <= kFirstGlanceMargin * rival_so_far;
+    };
+    PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded, EncodeTokens(*model_, std::move(tokens), n_streams, go_on));
+    if (!coded || coded->code.size() >= content.size()) return false;
+
+    header.payload_size = static_cast<uint32_t>(coded->code.size());
+    header.n_tokens = coded->n_tokens;
+    header.n_streams = coded->n_streams;
+    header.probe = coded->probe;
+    header.content_check = Hash32(content);
+    if (ArchiveWriter::BlockCost(header) + naming_cost >= rival_cost) return false;
+    best = header;
+    payload = std::move(coded->code);
+    return true;
+  }
+
+  TokenModel* model_;
+  const EncodeOptions& options_;
+  BlockCutter cutter_;
+  ArchiveWriter writer_;
+  ProgressMeter meter_;
+  bool model_named_ = false;
+  EncodeResult result_;
+};
+
+}  // namespace
+
+Result<EncodeResult> EncodeArchive(TokenModel* model, Source& source, Sink& sink, const EncodeOptions& options,
+                                   const CodecProgressCallback& progress) {
+  const uint32_t block_bytes = ArchiveEncoder::BlockBytes(options);
+  if (block_bytes < kMinBlockBytes || block_bytes > kMaxBlockContent) {
+    return InvalidArgument("block size: " + std::to_string(block_bytes) + " bytes, expected " + std::to_string(kMinBlockBytes) +
+                           " to " + std::to_string(kMaxBlockContent));
+  }
+  if (options.streams > kMaxStreams) {
+    return InvalidArgument("streams: " + std::to_string(options.streams) + ", expected at most " + std::to_string(kMaxStreams));
+  }
+  if (model != nullptr) PITH_RETURN_IF_ERROR(CheckModelFitsFormat(*model));
+  return ArchiveEncoder(model, source, sink, options, progress).Run();
+}
+
+}  // namespace pith

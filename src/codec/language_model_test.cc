@@ -1,0 +1,208 @@
+#include "codec/language_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+
+#include "codec/codec.h"
+#include "codec/model_block.h"
+#include "support/slow_model.h"
+#include "tokenizer/tokenizer_testing.h"
+
+namespace pith {
+namespace {
+
+using testing::EvenConfig;
+using testing::OddConfig;
+using testing::RandomModel;
+using testing::SlowForward;
+using testing::SlowFrequencies;
+using testing::SlowOptions;
+
+const AfterTokens kGoOn = [](uint64_t, uint64_t) -> Result<bool> { return true; };
+
+Tokenizer SmallTokenizer() {
+  const TestVocabulary vocabulary({{"t", "h"}, {"th", "e"}, {" ", "the"}, {"a", "n"}, {"an", "d"}});
+  Result<Tokenizer> t = Tokenizer::FromHuggingFaceJson(vocabulary.Json().dump());
+  EXPECT_TRUE(t.ok()) << t.status().message();
+  return *std::move(t);
+}
+
+ModelConfig Config(size_t vocab, bool odd) {
+  ModelConfig config = odd ? OddConfig() : EvenConfig();
+  config.vocab = vocab;
+  return config;
+}
+
+Fingerprint SomeFingerprint() {
+  Fingerprint f;
+  f.bytes[3] = 9;
+  return f;
+}
+
+// A model of random weights with everything around it.
+class Fixture {
+ public:
+  Fixture(size_t n_threads, Isa isa, bool odd = false, size_t vocab = 300, size_t window = 24, size_t n_sinks = 4)
+      : random_(Config(vocab, odd), ActivationTerms::Precise(2), 5),
+        tokenizer_(SmallTokenizer()),
+        pool_(n_threads),
+        engine_(random_.weights(), KernelsFor(isa), pool_, {.window = window, .n_sinks = n_sinks}) {
+    Result<std::unique_ptr<LanguageModel>> model =
+        LanguageModel::Create(engine_, tokenizer_, {"random", SomeFingerprint(), 261, 1000});
+    EXPECT_TRUE(model.ok()) << model.status().message();
+    if (model.ok()) model_ = *std::move(model);
+  }
+  LanguageModel& model() { return *model_; }
+  const ModelWeights& weights() const { return random_.weights(); }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  Engine& engine() { return engine_; }
+
+ private:
+  RandomModel random_;
+  Tokenizer tokenizer_;
+  ThreadPool pool_;
+  Engine engine_;
+  std::unique_ptr<LanguageModel> model_;
+};
+
+Bytes Text(size_t n) {
+  std::string s;
+  std::mt19937_64 random(1);
+  while (s.size() < n) s += random() % 5 == 0 ? "\xc3\xa9\xff and" : random() % 2 == 0 ? " the" : "and x9";
+  s.resize(n);
+  return Bytes(s.begin(), s.end());
+}
+
+Isa Fastest() { return AvailableIsas().back(); }
+
+TEST(LanguageModel, SaysWhatItIs) {
+  Fixture f(1, Fastest());
+  EXPECT_EQ(f.model().identity(), (ModelIdentity{"random", SomeFingerprint(), 24, 4}));
+  EXPECT_EQ(f.model().vocab(), 300u);
+  EXPECT_EQ(f.model().start_token(), 261u);
+  EXPECT_GE(f.model().FixedBytes(), 1000u);
+  EXPECT_GT(f.model().BytesPerStream(), 0u);
+}
+
+TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
+  for (const bool odd : {false, true}) {
+    Fixture f(2, Fastest(), odd, odd ? 301 : 300);
+    const size_t vocab = f.weights().config.vocab;
+    std::vector<bool> codable(vocab, false);
+    for (TokenId id = 0; id < 261; ++id) codable[id] = f.tokenizer().IsData(id);
+    const DecisionTree tree(static_cast<uint32_t>(vocab));
+    const size_t depth = static_cast<size_t>(tree.depth());
+
+    std::vector<std::vector<TokenId>> streams(3);
+    for (size_t s = 0; s < streams.size(); ++s) {
+      streams[s].push_back(261);
+      ASSERT_TRUE(f.model().Tokenize(Text(40 + 10 * s), streams[s]).ok());
+    }
+    // All at once, as the encoder does.
+    std::vector<std::vector<uint32_t>> paths(streams.size());
+    std::vector<std::vector<double>> bits(streams.size());
+    std::vector<PathRequest> requests;
+    for (size_t s = 0; s < streams.size(); ++s) {
+      const std::span<const TokenId> all = streams[s];
+      paths[s].resize((all.size() - 1) * depth);
+      bits[s].resize(all.size() - 1);
+      requests.push_back({s, all.first(all.size() - 1), all.subspan(1), paths[s], bits[s]});
+    }
+    ASSERT_TRUE(f.model().Start(streams.size()).ok());
+    ASSERT_TRUE(f.model().Paths(requests).ok());
+
+    ASSERT_TRUE(f.model().Start(streams.size()).ok());
+    for (size_t s = 0; s < streams.size(); ++s) {
+      const auto logits = SlowForward(f.weights(), streams[s], {.window = 24, .n_sinks = 4});
+      for (size_t t = 0; t + 1 < streams[s].size(); ++t) {
+        const TokenId target = streams[s][t + 1];
+        const std::vector<uint32_t> expected = SlowFrequencies(logits[t], codable);
+        std::vector<uint32_t> path(depth);
+        tree.Path(expected.data(), target, path);
+        ASSERT_TRUE(std::equal(path.begin(), path.end(), paths[s].begin() + static_cast<ptrdiff_t>(t * depth)))
+            << "stream " << s << " position " << t;
+        double z = 0;
+        for (size_t i = 0; i < vocab; ++i) z += codable[i] ? std::exp(double{logits[t][i]}) : 0;
+        EXPECT_NEAR(bits[s][t], std::log2(z) - logits[t][target] / std::log(2.0), 1e-6);
+        // One by one, as the decoder does.
+        const StreamToken input{s, streams[s][t]};
+        ASSERT_TRUE(f.model().Step({&input, 1}).ok());
+        const std::span<const uint32_t> found = f.model().Frequencies(0);
+        ASSERT_TRUE(std::equal(found.begin(), found.end(), expected.begin(), expected.end())) << "stream " << s << " position " << t;
+      }
+    }
+  }
+}
+
+TEST(LanguageModel, BlocksAreTheSameForAnyThreadsAndInstructionsAndRoundTrip) {
+  const Bytes content = Text(3000);
+  std::optional<CodedTokens> expected;
+  for (const Isa isa : AvailableIsas()) {
+    for (const size_t n_threads : {1, 2, 4}) {
+      Fixture f(n_threads, isa);
+      std::vector<TokenId> tokens;
+      ASSERT_TRUE(f.model().Tokenize(content, tokens).ok());
+      Result<std::optional<CodedTokens>> coded = EncodeTokens(f.model(), tokens, 5, kGoOn);
+      ASSERT_TRUE(coded.ok()) << coded.status().message();
+      if (!expected) expected = **coded;
+      EXPECT_EQ((*coded)->code, expected->code) << IsaName(isa) << " " << n_threads;
+      EXPECT_EQ((*coded)->probe, expected->probe);
+      if (n_threads == 4) continue;
+      const BlockHeader header = {BlockKind::kModel, static_cast<uint32_t>(content.size()),
+                                  static_cast<uint32_t>(expected->code.size()), expected->n_tokens, expected->n_streams,
+                                  expected->probe, Hash32(content)};
+      Bytes back;
+      const Status status = DecodeModelBlock(f.model(), header, expected->code, "block 1", back, kGoOn);
+      ASSERT_TRUE(status.ok()) << status.message();
+      EXPECT_EQ(back, content);
+    }
+  }
+}
+
+TEST(LanguageModel, ArchivesRoundTrip) {
+  Fixture f(2, Fastest());
+  const Bytes content = Text(20000);
+  MemorySource source(content);
+  MemorySink sink;
+  ASSERT_TRUE(EncodeArchive(&f.model(), source, sink, {}, {}).ok());
+  MemorySource archive(sink.bytes);
+  MemorySink back;
+  const auto provide = [&](const ModelIdentity&) -> Result<TokenModel*> { return &f.model(); };
+  ASSERT_TRUE(DecodeArchives(provide, archive, back, {}, {}).ok());
+  EXPECT_EQ(back.bytes, content);
+}
+
+TEST(LanguageModel, TokenizerAndWeightsMustFit) {
+  // 261 tokens and two added ones; an embedding of 262 rows lacks one.
+  RandomModel random(Config(262, false), ActivationTerms::Fast(2), 1);
+  const Tokenizer tokenizer = SmallTokenizer();
+  ThreadPool pool(1);
+  Engine engine(random.weights(), KernelsFor(Fastest()), pool, {.window = 24, .n_sinks = 0});
+  EXPECT_EQ(LanguageModel::Create(engine, tokenizer, {"m", {}, 0, 0}).status().code(), StatusCode::kInvalidArgument);
+  RandomModel larger(Config(263, false), ActivationTerms::Fast(2), 1);
+  Engine engine_too(larger.weights(), KernelsFor(Fastest()), pool, {.window = 24, .n_sinks = 0});
+  EXPECT_TRUE(LanguageModel::Create(engine_too, tokenizer, {"m", {}, 262, 0}).ok());
+  EXPECT_EQ(LanguageModel::Create(engine_too, tokenizer, {"m", {}, 263, 0}).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST(LanguageModel, WeightsThatAreNotNumbersAreAnError) {
+  RandomModel random(Config(300, false), ActivationTerms::Fast(2), 1);
+  ModelWeights weights = random.weights();
+  std::vector<float> norm(weights.config.hidden, std::numeric_limits<float>::quiet_NaN());
+  weights.final_norm = norm.data();
+  const Tokenizer tokenizer = SmallTokenizer();
+  ThreadPool pool(1);
+  Engine engine(weights, KernelsFor(Fastest()), pool, {.window = 24, .n_sinks = 0});
+  Result<std::unique_ptr<LanguageModel>> model = LanguageModel::Create(engine, tokenizer, {"m", {}, 0, 0});
+  ASSERT_TRUE(model.ok());
+  std::vector<TokenId> tokens;
+  ASSERT_TRUE((*model)->Tokenize(AsBytes("hello"), tokens).ok());
+  EXPECT_EQ(EncodeTokens(**model, tokens, 1, kGoOn).status().code(), StatusCode::kCorrupt);
+}
+
+}  // namespace
+}  // namespace pith

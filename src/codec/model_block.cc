@@ -1,0 +1,277 @@
+#include "codec/model_block.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "codec/stream_layout.h"
+#include "coder/arithmetic_coder.h"
+#include "predict/decision_mixer.h"
+#include "predict/decision_tree.h"
+
+namespace pith {
+namespace {
+
+// Hash of the model's probabilities of the first steps, certain decisions left out.
+class Probe {
+ public:
+  void Add(uint32_t p1) {
+    const uint8_t bytes[4] = {static_cast<uint8_t>(p1), static_cast<uint8_t>(p1 >> 8), static_cast<uint8_t>(p1 >> 16),
+                              static_cast<uint8_t>(p1 >> 24)};
+    hash_.Update(bytes);
+  }
+  uint32_t Value() const { return static_cast<uint32_t>(hash_.Digest()); }
+
+ private:
+  Hasher64 hash_;
+};
+
+// Feeds all tokens of a block to the model and gets their paths back part by part, all streams side by side.
+class PathFeeder {
+ public:
+  PathFeeder(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams, bool want_bits)
+      : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), fed_(std::move(tokens)) {
+    PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens_);
+    depth_ = static_cast<size_t>(DecisionTree(model.vocab()).depth());
+    // The start token before each stream, so that inputs and targets are one array, a place apart. From the last
+    // stream on: each moves up by as many places as there are streams up to it.
+    fed_.resize(n_tokens_ + n_streams);
+    for (size_t i = n_streams; i-- > 0;) {
+      const auto begin = fed_.begin() + static_cast<ptrdiff_t>(StreamBegin(n_tokens_, n_streams, i));
+      const auto end = fed_.begin() + static_cast<ptrdiff_t>(StreamBegin(n_tokens_, n_streams, i + 1));
+      std::copy_backward(begin, end, end + static_cast<ptrdiff_t>(i) + 1);
+      *(begin + static_cast<ptrdiff_t>(i)) = model.start_token();
+    }
+    n_steps_ = StepCount(n_tokens_, n_streams);
+    part_steps_ = std::max<size_t>(1, model.PreferredTokens() / n_streams);
+    part_steps_ = std::min(part_steps_, n_steps_);
+    paths_.resize(n_streams * part_steps_ * depth_);
+    if (want_bits) bits_.resize(n_streams * part_steps_);
+  }
+
+  size_t depth() const { return depth_; }
+  size_t n_steps() const { return n_steps_; }
+  size_t n_tokens() const { return n_tokens_; }
+
+  Status Start() { return model_.Start(n_streams_); }
+
+  // Runs the model over the next part, steps [first_step(), end_step()).
+  Status NextPart() {
+    first_step_ = end_step_;
+    end_step_ = std::min(n_steps_, first_step_ + part_steps_);
+    requests_.clear();
+    for (size_t i = 0; i < n_streams_; ++i) {
+      const size_t length = Length(i);
+      if (length <= first_step_) continue;
+      const size_t n = std::min(end_step_, length) - first_step_;
+      const std::span<const TokenId> run = std::span<const TokenId>(fed_).subspan(FedBegin(i) + first_step_, n + 1);
+      requests_.push_back({i, run.first(n), run.last(n),
+                           std::span<uint32_t>(paths_).subspan(i * part_steps_ * depth_, n * depth_),
+                           bits_.empty() ? std::span<double>() : std::span<double>(bits_).subspan(i * part_steps_, n)});
+    }
+    return model_.Paths(requests_);
+  }
+  size_t first_step() const { return first_step_; }
+  size_t end_step() const { return end_step_; }
+
+  // Calls visit(step, stream, token, path, ideal_bits) for each token of the part, by step, then stream.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    for (size_t step = first_step_; step < end_step_; ++step) {
+      for (const PathRequest& r : requests_) {
+        const size_t at = step - first_step_;
+        if (at >= r.targets.size()) continue;
+        visit(step, r.stream, r.targets[at], r.paths.subspan(at * depth_, depth_), r.ideal_bits.empty() ? 0 : r.ideal_bits[at]);
+      }
+    }
+  }
+  uint64_t tokens_done() const { return std::min<uint64_t>(n_tokens_, uint64_t{end_step_} * n_streams_); }
+
+ private:
+  size_t Begin(size_t i) const { return StreamBegin(n_tokens_, n_streams_, i); }
+  size_t Length(size_t i) const { return Begin(i + 1) - Begin(i); }
+  size_t FedBegin(size_t i) const { return Begin(i) + i; }
+
+  TokenModel& model_;
+  size_t n_tokens_;
+  size_t n_streams_;
+  size_t depth_;
+  size_t n_steps_;
+  size_t part_steps_;
+  size_t first_step_ = 0;
+  size_t end_step_ = 0;
+  std::vector<TokenId> fed_;          // start token and tokens of each stream, one after the other
+  std::vector<uint32_t> paths_;       // [stream, step of the part, depth]
+  std::vector<double> bits_;          // [stream, step of the part], or empty
+  std::vector<PathRequest> requests_;
+};
+
+// Codes tokens whose paths are known.
+template <DecisionMixer Mixer>
+class TokenEncoder {
+ public:
+  TokenEncoder(size_t depth, Mixer& mixer, Bytes& code) : depth_(depth), mixer_(mixer), coder_(code) {}
+
+  void Encode(size_t step, size_t stream, TokenId token, std::span<const uint32_t> path) {
+    uint32_t node = 1;
+    for (size_t level = 0; level < depth_; ++level) {
+      const int bit = static_cast<int>(token >> (depth_ - 1 - level) & 1);
+      const uint32_t p1 = path[level];
+      if (p1 != kCertain) {
+        if (step < kProbeSteps) probe_.Add(p1);
+        coder_.Encode(bit, mixer_.Probability(stream, static_cast<int>(level), node, p1));
+        mixer_.Learn(bit);
+      }
+      node = 2 * node + static_cast<uint32_t>(bit);
+    }
+    mixer_.EndToken(stream, token);
+  }
+  void Finish() { coder_.Finish(); }
+  uint32_t probe() const { return probe_.Value(); }
+
+ private:
+  size_t depth_;
+  Mixer& mixer_;
+  BinaryEncoder coder_;
+  Probe probe_;
+};
+
+template <DecisionMixer Mixer>
+class TokenDecoder {
+ public:
+  TokenDecoder(Mixer& mixer, ByteSpan code) : mixer_(mixer), coder_(code) {}
+
+  TokenId Decode(size_t step, size_t stream, const DecisionTree& tree, std::span<const uint32_t> frequencies) {
+    Descent descent(tree, frequencies.data());
+    while (descent.NextDecision()) {
+      if (step < kProbeSteps) probe_.Add(descent.p1());
+      const int bit = coder_.Decode(mixer_.Probability(stream, descent.level(), descent.node(), descent.p1()));
+      mixer_.Learn(bit);
+      descent.Take(bit);
+    }
+    mixer_.EndToken(stream, descent.token());
+    return descent.token();
+  }
+  uint32_t probe() const { return probe_.Value(); }
+  const BinaryDecoder& coder() const { return coder_; }
+
+ private:
+  Mixer& mixer_;
+  BinaryDecoder coder_;
+  Probe probe_;
+};
+
+}  // namespace
+
+Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
+                                                const AfterTokens& go_on) {
+  CodedTokens result;
+  result.n_tokens = static_cast<uint32_t>(tokens.size());
+  result.n_streams = static_cast<uint32_t>(n_streams);
+  PathFeeder feeder(model, std::move(tokens), n_streams, false);
+  PassThroughMixer mixer;
+  TokenEncoder encoder(feeder.depth(), mixer, result.code);
+  PITH_RETURN_IF_ERROR(feeder.Start());
+  while (feeder.end_step() < feeder.n_steps()) {
+    PITH_RETURN_IF_ERROR(feeder.NextPart());
+    feeder.ForEach([&](size_t step, size_t stream, TokenId token, std::span<const uint32_t> path, double) {
+      encoder.Encode(step, stream, token, path);
+    });
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on(feeder.tokens_done(), result.code.size()));
+    if (!more) return std::optional<CodedTokens>();
+  }
+  encoder.Finish();
+  result.probe = encoder.probe();
+  return std::optional<CodedTokens>(std::move(result));
+}
+
+Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
+                                      const AfterTokens& go_on) {
+  PathFeeder feeder(model, std::move(tokens), n_streams, true);
+  TokenCodeLength length;
+  PITH_RETURN_IF_ERROR(feeder.Start());
+  while (feeder.end_step() < feeder.n_steps()) {
+    PITH_RETURN_IF_ERROR(feeder.NextPart());
+    feeder.ForEach([&](size_t, size_t, TokenId token, std::span<const uint32_t> path, double ideal_bits) {
+      length.ideal_bits += ideal_bits;
+      for (size_t level = 0; level < path.size(); ++level) {
+        if (path[level] == kCertain) continue;
+        const double q = path[level] * 0x1p-32;
+        length.integer_bits -= std::log2((token >> (path.size() - 1 - level) & 1) != 0 ? q : 1 - q);
+      }
+    });
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on(feeder.tokens_done(), static_cast<uint64_t>(length.integer_bits / 8)));
+    if (!more) return Cancelled("cancelled by the caller");
+  }
+  return length;
+}
+
+Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
+                        Bytes& content, const AfterTokens& go_on) {
+  const auto mismatch = [&](const std::string& what) {
+    return WrongModel(where + ": the data is undamaged, but " + what + ": the model '" + model.identity().name +
+                      "' computes other probabilities here than where the archive was made");
+  };
+  const size_t n_tokens = header.n_tokens;
+  const size_t n_streams = header.n_streams;
+  PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens && n_tokens <= header.content_size);
+  const size_t n_steps = StepCount(n_tokens, n_streams);
+  const DecisionTree tree(model.vocab(), model.sum_function());
+  PassThroughMixer mixer;
+  TokenDecoder decoder(mixer, code);
+  std::vector<TokenId> tokens(n_tokens);
+  std::vector<StreamToken> inputs;
+  uint64_t content_size = 0;
+  uint64_t done = 0;
+
+  PITH_RETURN_IF_ERROR(model.Start(n_streams));
+  for (size_t step = 0; step < n_steps; ++step) {
+    inputs.clear();
+    for (size_t i = 0; i < n_streams; ++i) {
+      const uint64_t begin = StreamBegin(n_tokens, n_streams, i);
+      if (begin + step >= StreamBegin(n_tokens, n_streams, i + 1)) continue;
+      inputs.push_back({i, step == 0 ? model.start_token() : tokens[begin + step - 1]});
+    }
+    PITH_RETURN_IF_ERROR(model.Step(inputs));
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      const TokenId token = decoder.Decode(step, inputs[k].stream, tree, model.Frequencies(k));
+      tokens[StreamBegin(n_tokens, n_streams, inputs[k].stream) + step] = token;
+      content_size += model.TokenBytes(token).size();
+    }
+    done += inputs.size();
+    if (decoder.coder().Exhausted()) {
+      return mismatch("its code of " + std::to_string(code.size()) + " bytes ended after at most " + std::to_string(done) +
+                      " of " + std::to_string(n_tokens) + " tokens");
+    }
+    // Stops a wrong decode at once instead of after minutes.
+    if (content_size > header.content_size) {
+      return mismatch(std::to_string(done) + " of " + std::to_string(n_tokens) + " tokens are " + std::to_string(content_size) +
+                      " bytes of content, expected " + std::to_string(header.content_size));
+    }
+    if (step + 1 == std::min<size_t>(n_steps, kProbeSteps) && decoder.probe() != header.probe) {
+      return mismatch("the probe after " + std::to_string(step + 1) + " steps is " + Hex(decoder.probe()) + ", expected " +
+                      Hex(header.probe));
+    }
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on(done, code.size()));
+    if (!more) return Cancelled("cancelled by the caller");
+  }
+  if (content_size != header.content_size) {
+    return mismatch("its tokens are " + std::to_string(content_size) + " bytes of content, expected " +
+                    std::to_string(header.content_size));
+  }
+  if (!decoder.coder().AtEnd()) return mismatch("bytes of its code are left over");
+  content.clear();
+  content.reserve(header.content_size);
+  for (const TokenId token : tokens) {
+    const ByteSpan bytes = model.TokenBytes(token);
+    content.insert(content.end(), bytes.begin(), bytes.end());
+  }
+  const uint32_t check = Hash32(content);
+  if (check != header.content_check) {
+    return mismatch("the checksum of its content is " + Hex(check) + ", expected " + Hex(header.content_check));
+  }
+  return OkStatus();
+}
+
+}  // namespace pith

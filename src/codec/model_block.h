@@ -1,0 +1,47 @@
+// A block by the model: tokens of S streams in lockstep, one arithmetic code. docs/format.md section 6.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/archive_format.h"
+#include "base/bytes.h"
+#include "codec/token_model.h"
+#include "pith/status.h"
+
+namespace pith {
+
+// Asked after each part of a block. A failure ends the work and is handed on; false ends it without one.
+using AfterTokens = std::function<Result<bool>(uint64_t tokens_done, uint64_t code_bytes)>;
+
+struct CodedTokens {
+  uint32_t n_tokens = 0;
+  uint32_t n_streams = 0;
+  uint32_t probe = 0;
+  Bytes code;
+};
+
+// Codes `tokens`; nothing when `go_on` said false.
+// REQUIRES: 1 <= n_streams <= tokens.size(), tokens from model.Tokenize.
+Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
+                                                const AfterTokens& go_on);
+
+// Decodes a block whose header the archive reader has accepted; content.size() becomes header.content_size.
+// kWrongModel, since the payload is what its writer wrote: the probe or the content differ, or what decodes does not
+// fit the sizes given. `where` begins the message.
+Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
+                        Bytes& content, const AfterTokens& go_on);
+
+struct TokenCodeLength {
+  double ideal_bits = 0;    // from the model's exact probabilities
+  double integer_bits = 0;  // from the integer ones
+};
+
+// What EncodeTokens would have to write. False from `go_on` is kCancelled.
+Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
+                                      const AfterTokens& go_on);
+
+}  // namespace pith

@@ -1,0 +1,246 @@
+#include "codec/model_block.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/hash.h"
+#include "codec/stream_layout.h"
+#include "codec/toy_model.h"
+#include "coder/arithmetic_coder.h"
+
+namespace pith {
+namespace {
+
+const AfterTokens kGoOn = [](uint64_t, uint64_t) -> Result<bool> { return true; };
+
+struct Block {
+  BlockHeader header;
+  Bytes code;
+  Bytes content;
+};
+
+Block Encode(ToyModel& model, const Bytes& content, size_t n_streams) {
+  std::vector<TokenId> tokens;
+  EXPECT_TRUE(model.Tokenize(content, tokens).ok());
+  Result<std::optional<CodedTokens>> coded = EncodeTokens(model, tokens, n_streams, kGoOn);
+  EXPECT_TRUE(coded.ok() && coded->has_value());
+  CodedTokens& c = **coded;
+  EXPECT_EQ(c.n_tokens, tokens.size());
+  EXPECT_EQ(c.n_streams, n_streams);
+  return {{BlockKind::kModel, static_cast<uint32_t>(content.size()), static_cast<uint32_t>(c.code.size()), c.n_tokens,
+           c.n_streams, c.probe, Hash32(content)},
+          c.code,
+          content};
+}
+
+Status Decode(ToyModel& model, const Block& block, Bytes* content = nullptr) {
+  Bytes local;
+  return DecodeModelBlock(model, block.header, block.code, "block 1", content != nullptr ? *content : local, kGoOn);
+}
+
+TEST(StreamLayout, PartsCoverAllTokensAndDifferByOneAtMost) {
+  for (uint64_t n = 1; n < 200; ++n) {
+    for (uint64_t s = 1; s <= n; ++s) {
+      EXPECT_EQ(StreamBegin(n, s, 0), 0u);
+      EXPECT_EQ(StreamBegin(n, s, s), n);
+      for (uint64_t i = 0; i < s; ++i) {
+        const uint64_t length = StreamBegin(n, s, i + 1) - StreamBegin(n, s, i);
+        EXPECT_TRUE(length == n / s || length == StepCount(n, s));
+      }
+    }
+  }
+  EXPECT_EQ(StreamBegin(1u << 24, 256, 255), 255u << 16);  // no overflow in 64 bits
+}
+
+TEST(ModelBlock, EverySizeAndNumberOfStreamsRoundTrips) {
+  ToyModel model;
+  for (const size_t n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257, 1000}) {
+    const Bytes content = ToyText(model, n, n);
+    std::vector<TokenId> tokens;
+    ASSERT_TRUE(model.Tokenize(content, tokens).ok());
+    for (const size_t n_streams : {1, 2, 3, 4, 7, 16, 17, 32, 255, 256}) {
+      if (n_streams > tokens.size()) continue;
+      const Block block = Encode(model, content, n_streams);
+      Bytes back;
+      const Status status = Decode(model, block, &back);
+      ASSERT_TRUE(status.ok()) << n << " bytes, " << n_streams << " streams: " << status.message();
+      EXPECT_EQ(back, content);
+    }
+  }
+}
+
+TEST(ModelBlock, AnyBytesRoundTrip) {
+  ToyModel model;
+  std::mt19937_64 random(3);
+  Bytes content(2000);
+  for (uint8_t& b : content) b = static_cast<uint8_t>(random());
+  const Block block = Encode(model, content, 5);
+  Bytes back;
+  ASSERT_TRUE(Decode(model, block, &back).ok());
+  EXPECT_EQ(back, content);
+}
+
+TEST(ModelBlock, CodeDoesNotDependOnHowTheModelIsFed) {
+  const Bytes content = ToyText(ToyModel(), 3000, 1);
+  ToyModel usual;
+  const Block expected = Encode(usual, content, 7);
+  for (const size_t preferred : {1, 2, 7, 16, 1000, 100000}) {
+    ToyModel::Options options;
+    options.preferred_tokens = preferred;
+    ToyModel model(options);
+    const Block block = Encode(model, content, 7);
+    EXPECT_EQ(block.code, expected.code) << preferred;
+    EXPECT_EQ(block.header, expected.header) << preferred;
+  }
+}
+
+TEST(ModelBlock, CodeIsAsLongAsTheModelSays) {
+  ToyModel model;
+  const Bytes content = ToyText(model, 50000, 1);
+  std::vector<TokenId> tokens;
+  ASSERT_TRUE(model.Tokenize(content, tokens).ok());
+  for (const size_t n_streams : {1, 16}) {
+    const Result<TokenCodeLength> length = MeasureTokens(model, tokens, n_streams, kGoOn);
+    ASSERT_TRUE(length.ok());
+    const double code_bits = 8.0 * static_cast<double>(Encode(model, content, n_streams).code.size());
+    EXPECT_NEAR(length->integer_bits, length->ideal_bits, length->ideal_bits * 1e-5);
+    EXPECT_NEAR(code_bits, length->integer_bits, length->integer_bits * 1e-5 + 32);
+    EXPECT_LT(code_bits / static_cast<double>(content.size()), 3.0);
+  }
+}
+
+TEST(ModelBlock, AModelThatComputesOtherwiseIsFoundByTheProbe) {
+  ToyModel model;
+  const Block block = Encode(model, ToyText(model, 3000, 1), 4);
+  ToyModel::Options options;
+  options.seed = 2;
+  ToyModel other(options);
+  const Status status = Decode(other, block);
+  EXPECT_EQ(status.code(), StatusCode::kWrongModel) << status.message();
+  EXPECT_NE(status.message().find("probe after 16 steps"), std::string::npos) << status.message();
+  EXPECT_LE(other.tokens_fed(), 4u * kProbeSteps);
+}
+
+TEST(ModelBlock, AModelThatComputesOtherwiseLaterIsFoundByTheContent) {
+  ToyModel model;
+  // Text whose first steps never come by the token after which the other model errs.
+  Bytes content;
+  for (int i = 0; i < 200; ++i) content.push_back('e');
+  content.push_back('Z');
+  for (int i = 0; i < 200; ++i) content.push_back('e');
+  std::vector<TokenId> z;
+  ASSERT_TRUE(model.Tokenize(AsBytes("Z"), z).ok());
+  ToyModel::Options options;
+  options.wrong_after = z[0];
+  ToyModel other(options);
+  const Block block = Encode(model, content, 1);
+  ASSERT_TRUE(Decode(model, block).ok());
+  const Status status = Decode(other, block);
+  EXPECT_EQ(status.code(), StatusCode::kWrongModel) << status.message();
+  EXPECT_EQ(status.message().find("probe"), std::string::npos) << status.message();
+}
+
+TEST(ModelBlock, EveryFieldThatLiesIsFound) {
+  ToyModel model;
+  const Bytes content = ToyText(model, 500, 1);
+  const Block good = Encode(model, content, 3);
+  ASSERT_TRUE(Decode(model, good).ok());
+  const auto expect_wrong = [&](const Block& b, const char* what) {
+    EXPECT_EQ(Decode(model, b).code(), StatusCode::kWrongModel) << what;
+  };
+  Block b = good;
+  b.header.probe ^= 1;
+  expect_wrong(b, "probe");
+  b = good;
+  b.header.content_check ^= 1;
+  expect_wrong(b, "content check");
+  for (const int delta : {-1, 1}) {
+    b = good;
+    b.header.content_size += static_cast<uint32_t>(delta);
+    expect_wrong(b, "content size");
+    b = good;
+    b.header.n_tokens += static_cast<uint32_t>(delta);
+    expect_wrong(b, "tokens");
+    b = good;
+    b.header.n_streams += static_cast<uint32_t>(delta);
+    expect_wrong(b, "streams");
+  }
+  b = good;
+  b.header.n_tokens = b.header.content_size;
+  expect_wrong(b, "many tokens");
+}
+
+TEST(ModelBlock, EveryPrefixAndEveryFlippedByteOfTheCodeIsFound) {
+  ToyModel model;
+  const Block good = Encode(model, ToyText(model, 300, 1), 2);
+  for (size_t n = 0; n < good.code.size(); ++n) {
+    Block b = good;
+    b.code.resize(n);
+    EXPECT_EQ(Decode(model, b).code(), StatusCode::kWrongModel) << n;
+  }
+  for (size_t i = 0; i < good.code.size(); ++i) {
+    Block b = good;
+    b.code[i] ^= 0x40;
+    EXPECT_EQ(Decode(model, b).code(), StatusCode::kWrongModel) << i;
+  }
+  Block b = good;
+  b.code.insert(b.code.end(), kMaxImpliedZeros, 0);
+  EXPECT_EQ(Decode(model, b).code(), StatusCode::kWrongModel);
+}
+
+TEST(ModelBlock, AWrongDecodeStopsWhenItIsTooLong) {
+  ToyModel model;
+  Block b = Encode(model, ToyText(model, 60000, 1), 1);
+  b.header.content_size = b.header.n_tokens = 30000;
+  ToyModel fresh;
+  EXPECT_EQ(Decode(fresh, b).code(), StatusCode::kWrongModel);
+  EXPECT_LE(fresh.tokens_fed(), 30001u);
+}
+
+TEST(ModelBlock, RefusalsAndFailuresEndTheWork) {
+  ToyModel model;
+  const Bytes content = ToyText(model, 5000, 1);
+  std::vector<TokenId> tokens;
+  ASSERT_TRUE(model.Tokenize(content, tokens).ok());
+  const AfterTokens stop = [](uint64_t done, uint64_t) -> Result<bool> { return done < 1000; };
+  const auto none = EncodeTokens(model, tokens, 2, stop);
+  ASSERT_TRUE(none.ok());
+  EXPECT_FALSE(none->has_value());
+  EXPECT_EQ(MeasureTokens(model, tokens, 2, stop).status().code(), StatusCode::kCancelled);
+  const Block block = Encode(model, content, 2);
+  Bytes back;
+  EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, "block 1", back, stop).code(), StatusCode::kCancelled);
+  const AfterTokens fail = [](uint64_t, uint64_t) -> Result<bool> { return IoError("x"); };
+  EXPECT_EQ(EncodeTokens(model, tokens, 2, fail).status().code(), StatusCode::kIo);
+  EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, "block 1", back, fail).code(), StatusCode::kIo);
+  ToyModel::Options options;
+  options.fail_after = 500;
+  ToyModel failing(options);
+  EXPECT_EQ(EncodeTokens(failing, tokens, 2, kGoOn).status().code(), StatusCode::kCorrupt);
+  ToyModel failing_too(options);
+  EXPECT_EQ(Decode(failing_too, block).code(), StatusCode::kCorrupt);
+}
+
+TEST(ModelBlock, ProgressCountsEveryToken) {
+  ToyModel model;
+  const Bytes content = ToyText(model, 3000, 1);
+  std::vector<TokenId> tokens;
+  ASSERT_TRUE(model.Tokenize(content, tokens).ok());
+  uint64_t last = 0;
+  const AfterTokens count = [&](uint64_t done, uint64_t) -> Result<bool> {
+    EXPECT_GT(done, last);
+    last = done;
+    return true;
+  };
+  ASSERT_TRUE(EncodeTokens(model, tokens, 7, count).ok());
+  EXPECT_EQ(last, tokens.size());
+  last = 0;
+  const Block block = Encode(model, content, 7);
+  Bytes back;
+  ASSERT_TRUE(DecodeModelBlock(model, block.header, block.code, "", back, count).ok());
+  EXPECT_EQ(last, tokens.size());
+}
+
+}  // namespace
+}  // namespace pith

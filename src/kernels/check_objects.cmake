@@ -1,0 +1,33 @@
+# cmake -D NM=.. -D OBJDUMP=.. -D OBJECTS=a.o|b.o -P check_objects.cmake
+# Two promises that no test of results can see:
+# - an object built for one instruction set defines nothing that the linker may take for other code (kernels/tables.h);
+# - no object holds a fused multiply-add (numeric_contract.md section 1).
+string(REPLACE "|" ";" OBJECTS "${OBJECTS}")
+set(n_isa 0)
+foreach(object IN LISTS OBJECTS)
+  get_filename_component(name "${object}" NAME)
+  if(name MATCHES "^kernels_(avx2|avx512|neon)")
+    math(EXPR n_isa "${n_isa} + 1")
+    execute_process(COMMAND ${NM} --defined-only "${object}" OUTPUT_VARIABLE symbols RESULT_VARIABLE failed)
+    if(failed)
+      message(FATAL_ERROR "${name}: ${NM} failed")
+    endif()
+    string(REGEX MATCHALL "[^\n]* [WT] [^\n]*" shared "${symbols}")
+    if(shared)
+      message(FATAL_ERROR "${name}: functions that other files may be linked to: ${shared}")
+    endif()
+  endif()
+  execute_process(COMMAND ${OBJDUMP} -d "${object}" OUTPUT_VARIABLE code RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "${name}: ${OBJDUMP} failed")
+  endif()
+  # x86: vfmadd.., vfmsub.., vfnmadd.., vfnmsub..; AArch64: fmadd, fmsub, fnmadd, fnmsub, fmla, fmls
+  string(REGEX MATCH "[ \t](vfn?m(add|sub)[0-9a-z]*|fn?m(add|sub)|fml[as])[ \t]" fused "${code}")
+  if(fused)
+    message(FATAL_ERROR "${name}: fused instruction ${fused}")
+  endif()
+endforeach()
+if(n_isa EQUAL 0)
+  message(FATAL_ERROR "no object of an instruction set among: ${OBJECTS}")
+endif()
+message(STATUS "${n_isa} objects of instruction sets are self-contained, nothing is fused")

@@ -1,0 +1,242 @@
+// compress, decompress, test and list as they are meant to be used.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "process.h"
+#include "tiny_checkpoint.h"
+
+namespace pith::test {
+namespace {
+
+using Json = nlohmann::json;
+using ::testing::Test;
+
+class ArchiveCommands : public Test {
+ protected:
+  ArchiveCommands() { setting_.folder = folder_.path(); }
+
+  Ended Run(std::vector<std::string> args) const { return Pith(setting_, args); }
+  // With the tiny model.
+  Ended RunTiny(std::vector<std::string> args) const {
+    // One thread: a step of this model is shorter than waking a second one. First, so that a test may say otherwise.
+    args.insert(args.begin(), {"-T1", "--model", TinyModel()});
+    return Pith(setting_, args);
+  }
+  // $PITH is the program, $TINY options for the tiny model.
+  Ended RunScript(const std::string& script) const {
+    Setting setting = setting_;
+    setting.environment.push_back("TINY=-T1 --model " + TinyModel());
+    return Shell(setting, "set -e; " + script);
+  }
+
+  Folder folder_;
+  Setting setting_;
+};
+
+TEST_F(ArchiveCommands, TheTranscriptOfTheReadmeIsTrue) {
+  if (Run({"--version"}).out.find("built-in model   none") != std::string::npos) GTEST_SKIP() << "no built-in model";
+  const std::string text = "The sun was low when they came to the river, and the ferry had gone. \"We shall have to wait,\" "
+                           "said the old man, and sat down on a stone to look at the water.\n";
+  WriteFile(folder_ / "report.txt", text);
+
+  Ended ended = Run({"compress", "report.txt"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_TRUE(std::regex_match(
+      ended.err, std::regex(R"(report\.txt : \d+\.\d %  \(\d+ => \d+ bytes, [\d.]+ KB/s, report\.txt\.pith\)\n)")))
+      << ended.err;
+  EXPECT_EQ(ReadFile(folder_ / "report.txt"), text) << "the source is kept";
+
+  ended = Run({"list", "report.txt.pith"});
+  EXPECT_EQ(ended.code, 0);
+  for (const char* field : {"original", "archive", "checksum", "by model", "model", "fingerprint", "format"}) {
+    EXPECT_NE(ended.out.find(field), std::string::npos) << field << " in\n" << ended.out;
+  }
+
+  ended = Run({"test", "report.txt.pith"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"report.txt", "report.txt.pith"}));
+
+  ended = Run({"decompress", "report.txt.pith", "-o", "copy.txt"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ReadFile(folder_ / "copy.txt"), text);
+
+  ended = RunScript(R"(cat report.txt | "$PITH" compress -c >r.pith; "$PITH" decompress -c r.pith | cmp - report.txt)");
+  EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
+  EXPECT_EQ(ended.err, "") << "a pipe says nothing unless it fails";
+}
+
+TEST_F(ArchiveCommands, EveryWayToNameThemComesToTheSame) {
+  const std::string text = WalkText(3000);
+  WriteFile(folder_ / "a", text);
+  ASSERT_EQ(RunTiny({"a"}).code, 0);
+  const std::string archive = ReadFile(folder_ / "a.pith");
+  EXPECT_LT(archive.size(), text.size() / 5) << "the model is used";
+
+  for (const char* way : {"-z a", "compress a", "-k a", "-f a", "--compress a", "-o a.pith a", "-T1 a", "a -T 2", "-c a >a.pith",
+                          "-c <a >a.pith", "- <a >a.pith", "-o a.pith <a", "-q -- a", "--verify a"}) {
+    const bool named = std::string(way).find('<') == std::string::npos;
+    const Ended ended = RunScript("rm -f a.pith; \"$PITH\" $TINY " + std::string(way));
+    ASSERT_EQ(ended.code, 0) << way << ": " << ended.err;
+    if (named) {
+      EXPECT_EQ(ReadFile(folder_ / "a.pith"), archive) << way;
+    } else {  // name and time are not known
+      EXPECT_LT(ReadFile(folder_ / "a.pith").size(), archive.size()) << way;
+    }
+  }
+  ASSERT_EQ(RunTiny({"a", "-f"}).code, 0);
+  for (const char* way : {"-d a.pith", "decompress a.pith", "--decompress a.pith", "-dk a.pith", "-dc a.pith >a", "-d <a.pith >a",
+                          "-dcf a.pith >a", "-d -o a a.pith", "-d - <a.pith >a", "-d -T1 a.pith", "decompress -c - <a.pith >a"}) {
+    const Ended ended = RunScript("rm -f a; \"$PITH\" $TINY " + std::string(way));
+    ASSERT_EQ(ended.code, 0) << way << ": " << ended.err;
+    EXPECT_EQ(ReadFile(folder_ / "a"), text) << way;
+  }
+  for (const char* way : {"-t a.pith", "test a.pith", "-tv a.pith", "-t <a.pith", "-tq - <a.pith"}) {
+    EXPECT_EQ(RunScript("\"$PITH\" $TINY " + std::string(way)).code, 0) << way;
+  }
+  for (const char* way : {"-l a.pith", "list a.pith", "-lv a.pith", "-l - <a.pith"}) {
+    const Ended ended = RunScript("\"$PITH\" " + std::string(way));
+    EXPECT_EQ(ended.code, 0) << way;
+    EXPECT_NE(ended.out.find("fingerprint"), std::string::npos) << way;
+  }
+}
+
+TEST_F(ArchiveCommands, SourcesAreRemovedOnlyWithRmAndOnlyOnSuccess) {
+  WriteFile(folder_ / "a", "some text");
+  ASSERT_EQ(RunTiny({"--rm", "--verify", "a"}).code, 0);
+  EXPECT_EQ(folder_.Names(), std::vector<std::string>{"a.pith"});
+  ASSERT_EQ(RunTiny({"-d", "--rm", "a.pith"}).code, 0);
+  EXPECT_EQ(folder_.Names(), std::vector<std::string>{"a"});
+  WriteFile(folder_ / "a.pith", "in the way");
+  EXPECT_EQ(RunTiny({"--rm", "a"}).code, 1);
+  EXPECT_EQ(ReadFile(folder_ / "a"), "some text");
+  EXPECT_EQ(ReadFile(folder_ / "a.pith"), "in the way");
+}
+
+TEST_F(ArchiveCommands, TimeAndPermissionsComeBack) {
+  WriteFile(folder_ / "a", "some text");
+  ASSERT_EQ(chmod((folder_ / "a").c_str(), 0640), 0);
+  SetMtime(folder_ / "a", 1000000000);
+  ASSERT_EQ(RunTiny({"a"}).code, 0);
+  EXPECT_EQ(Mtime(folder_ / "a.pith"), 1000000000);
+  SetMtime(folder_ / "a.pith", 1500000000);
+  ASSERT_EQ(RunTiny({"-d", "a.pith", "-o", "b"}).code, 0);
+  EXPECT_EQ(Mtime(folder_ / "b"), 1000000000) << "from the archive, not from its file";
+  struct stat info{};
+  ASSERT_EQ(stat((folder_ / "b").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+  const Json json = Json::parse(Run({"list", "--json", "a.pith"}).out);
+  EXPECT_EQ(json[0]["archives"][0]["file_name"], "a");
+  EXPECT_EQ(json[0]["archives"][0]["mtime_ns"], 1000000000000000000);
+}
+
+TEST_F(ArchiveCommands, SeveralFilesAndFolders) {
+  ASSERT_EQ(RunScript("mkdir -p d/e; echo one >d/1; echo two >d/e/2; echo three >3; ln -s 1 d/link").code, 0);
+  Ended ended = RunTiny({"-r", "d", "3"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_NE(ended.err.find("3 files : "), std::string::npos) << ended.err;
+  EXPECT_TRUE(Exists(folder_ / "d/1.pith") && Exists(folder_ / "d/e/2.pith") && Exists(folder_ / "3.pith"));
+  EXPECT_FALSE(Exists(folder_ / "d/link.pith"));
+
+  ended = RunTiny({"-r", "d", "-f"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_FALSE(Exists(folder_ / "d/1.pith.pith")) << "archives in folders are left out";
+
+  EXPECT_EQ(RunScript("rm d/1 d/e/2").code, 0);
+  EXPECT_EQ(RunTiny({"-dr", "d"}).code, 0);
+  EXPECT_EQ(ReadFile(folder_ / "d/e/2"), "two\n");
+  EXPECT_EQ(RunTiny({"-tr", "d"}).code, 0);
+  ended = Run({"-lr", "d", "3.pith"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 5) << "head, three lines, total\n" << ended.out;
+
+  ended = RunTiny({"d", "3", "-f"});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_NE(ended.err.find("pith: d: is a folder (take the files in it with -r)\n"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("3 : "), std::string::npos) << "the others are done";
+}
+
+TEST_F(ArchiveCommands, ArchivesOneAfterAnotherGiveTheirContentsOneAfterAnother) {
+  const std::string a = WalkText(2000), b = "other text";
+  WriteFile(folder_ / "a", a);
+  WriteFile(folder_ / "b", b);
+  ASSERT_EQ(RunTiny({"a", "b"}).code, 0);
+  Ended ended = RunScript(R"(cat a.pith b.pith a.pith >all.pith; "$PITH" -c a b a $TINY | "$PITH" -d $TINY)");
+  EXPECT_EQ(ended.out, a + b + a);
+  ended = RunTiny({"-dc", "all.pith"});
+  EXPECT_EQ(ended.out, a + b + a);
+  EXPECT_EQ(Json::parse(Run({"list", "--json", "all.pith"}).out)[0]["archives"].size(), 3u);
+}
+
+TEST_F(ArchiveCommands, EmptyBinaryAndStrangelyNamedFiles) {
+  std::string binary;
+  uint32_t random = 1;
+  for (int i = 0; i < 5000; ++i) binary += static_cast<char>((random = random * 1664525 + 1013904223) >> 24);
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"empty", ""}, {"one", "x"},         {"binary", binary},       {"na\xc3\xafve \xe6\x96\x87.txt", "text"},
+      {"a b", "c"},  {"[draft]", "draft"}, {"new\nline", "newline"}, {"-dash", "dash"}, {"\xff\xfe", "not UTF-8"}};
+  std::vector<std::string> args = {"-T1", "--model", TinyModel(), "-k", "--"};
+  for (const auto& [name, content] : files) {
+    WriteFile(folder_ / name, content);
+    args.push_back(name);
+  }
+  Ended ended = Run(args);
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), static_cast<long>(files.size() + 1)) << ended.err;
+  args[3] = "-dfq";
+  for (const auto& [name, content] : files) {
+    EXPECT_LE(ReadFile(folder_ / (name + ".pith")).size(), content.size() + 64 + 16 + 16 /* name */) << name;
+    ASSERT_EQ(rename((folder_ / (name + ".pith")).c_str(), (folder_ / ("x" + name + ".pith")).c_str()), 0);
+  }
+  for (size_t i = 0; i < files.size(); ++i) args[5 + i] = "x" + files[i].first + ".pith";
+  ended = Run(args);
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  for (const auto& [name, content] : files) EXPECT_EQ(ReadFile(folder_ / ("x" + name)), content) << name;
+}
+
+TEST_F(ArchiveCommands, InputOfUnknownSizeAndSpecialFiles) {
+  const std::string text = WalkText(50000);
+  WriteFile(folder_ / "a", text);
+  // From a pipe to a file, from a named pipe and from /dev/stdin, which is a link, where the target is given.
+  EXPECT_EQ(RunScript(R"(cat a | "$PITH" -o 1 $TINY; "$PITH" -d 1 -o 2 $TINY; cmp a 2)").code, 0);
+  EXPECT_EQ(RunScript(R"(mkfifo p; cat a >p & "$PITH" -c p $TINY >3; cmp 1 3)").code, 0);
+  EXPECT_EQ(RunScript(R"(cat a | "$PITH" -c /dev/stdin $TINY | "$PITH" -d $TINY | cmp - a)").code, 0);
+  EXPECT_EQ(RunScript(R"("$PITH" a -o /dev/null $TINY)").code, 0);
+  EXPECT_TRUE(Exists("/dev/null"));
+  EXPECT_EQ(RunScript(R"("$PITH" -d 1 -o /dev/stdout $TINY | cmp - a)").code, 0);
+}
+
+TEST_F(ArchiveCommands, BlocksAndStreamsAsAsked) {
+  WriteFile(folder_ / "a", WalkText(40000));
+  ASSERT_EQ(RunTiny({"a", "--block", "8K", "--streams", "3", "--window", "64", "--memory", "200M", "-T2"}).code, 0);
+  const Json archive = Json::parse(Run({"-l", "--json", "a.pith"}).out)[0]["archives"][0];
+  EXPECT_EQ(archive["window"], 64);
+  EXPECT_GE(archive["blocks"].size(), 5u);
+  EXPECT_EQ(archive["blocks"][0]["kind"], "model");
+  EXPECT_EQ(archive["blocks"][0]["streams"], 3);
+  EXPECT_EQ(archive["original_bytes"], 40000);
+  EXPECT_EQ(RunTiny({"-t", "a.pith"}).code, 0);
+}
+
+TEST_F(ArchiveCommands, ThreadsDoNotShowInTheArchive) {
+  WriteFile(folder_ / "a", WalkText(20000));
+  for (const char* threads : {"1", "2", "4"}) {
+    ASSERT_EQ(RunTiny({"-T", threads, "a", "-o", threads}).code, 0);
+    EXPECT_EQ(ReadFile(folder_ / threads), ReadFile(folder_ / "1"));
+  }
+}
+
+TEST_F(ArchiveCommands, QuietAndVerbose) {
+  WriteFile(folder_ / "a", WalkText(2000));
+  EXPECT_EQ(RunTiny({"-q", "a"}).err, "");
+  const Ended ended = RunTiny({"-vf", "a"});
+  EXPECT_NE(ended.err.find("fingerprint"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("bits a byte"), std::string::npos) << ended.err;
+  EXPECT_EQ(RunTiny({"-tq", "a.pith"}).err, "");
+}
+
+}  // namespace
+}  // namespace pith::test

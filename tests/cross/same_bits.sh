@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# The same archive from every program, instruction set and number of threads; and every one of them restores it.
+#
+#   same_bits.sh NAME=COMMAND...     e.g. same_bits.sh gcc=build/pith "arm=qemu-aarch64 build-arm/pith"
+#
+# The first program, as it runs by default, is the reference. Beside each program lies its list_isas. Emulated ones,
+# whose commands have several words, do the small text only.
+# Prints "passed: what" or "failed: what, why" for each comparison; the exit code is 1 if one failed.
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+cp "$here/mixed_text.bin" "$work/small"
+for _ in 1 2 3 4 5 6; do cat "$here/mixed_text.bin" "$0"; done >"$work/large"
+head -c 3000 /bin/ls >"$work/binary"
+
+# options_of TEXT: several streams where there is enough for them.
+options_of() { if [ "$1" = large ]; then echo --streams 5; fi; }
+
+# check WHAT FOUND EXPECTED: compares two files; $errors says what the program said.
+check() {
+  if cmp -s "$2" "$3"; then
+    echo "passed: $1"
+  else
+    echo "failed: $1: $(cmp "$2" "$3" 2>&1); $(head -1 "$work/errors")"
+    failures=1
+  fi
+}
+
+# try_program NAME COMMAND: every instruction set and number of threads of one program.
+try_program() {
+  local name=$1 command=$2 texts="small binary large" isa threads text what isas
+  [ "$command" = "${command% *}" ] || texts="small binary"
+  isas=$(${command%pith}list_isas) || { echo "failed: $name: list_isas"; failures=1; return; }
+  for text in $texts; do
+    for isa in $isas; do
+      for threads in 1 2 4; do
+        what="$name, $isa, $threads threads, $text"
+        rm -f "$work/found" "$work/back"
+        PITH_ISA=$isa $command compress -q -c -T$threads $(options_of $text) <"$work/$text" >"$work/found" 2>"$work/errors"
+        check "$what: compress" "$work/found" "$work/$text.pith"
+        PITH_ISA=$isa $command decompress -q -c -T$threads <"$work/$text.pith" >"$work/back" 2>"$work/errors"
+        check "$what: decompress" "$work/back" "$work/$text"
+      done
+    done
+  done
+}
+
+reference=${1#*=}
+for text in small binary large; do
+  $reference compress -q -c $(options_of $text) <"$work/$text" >"$work/$text.pith" || exit 1
+done
+for program in "$@"; do try_program "${program%%=*}" "${program#*=}"; done
+exit $failures

@@ -1,0 +1,25 @@
+# Installs the build in BINARY_DIR to a fresh folder, then configures, builds and runs examples/roundtrip against it.
+set(work ${BINARY_DIR}/install_test)
+set(prefix ${work}/prefix)
+set(example ${work}/roundtrip)
+file(REMOVE_RECURSE ${work})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}: ${result}\n${output}")
+  endif()
+  set(output ${output} PARENT_SCOPE)
+endfunction()
+
+run(${CMAKE_COMMAND} --install ${BINARY_DIR} --prefix ${prefix})
+run(${CMAKE_COMMAND} -S ${SOURCE_DIR}/examples/roundtrip -B ${example} -G ${GENERATOR}
+  -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_BUILD_TYPE=Release)
+run(${CMAKE_COMMAND} --build ${example})
+run(${example}/roundtrip)
+message(STATUS "${output}")
+if(NOT output MATCHES "restored: equal")
+  message(FATAL_ERROR "the example printed: ${output}")
+endif()
+run(${prefix}/bin/pith --version)

@@ -1,0 +1,334 @@
+#include "slow_decoder/slow_decoder.h"
+
+#include <zstd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cstring>
+#include <stdexcept>
+
+namespace slow_decoder {
+namespace {
+
+struct Damaged : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct ModelDiffers : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+void Require(bool holds, const char* what) {
+  if (!holds) throw Damaged(what);
+}
+
+uint64_t H(const Bytes& b) { return XXH3_64bits(b.data(), b.size()); }
+uint32_t H32(const Bytes& b) { return static_cast<uint32_t>(H(b)); }
+
+// ---- Section 1: a place in the file ---------------------------------------------------------------------------------
+
+class Cursor {
+ public:
+  Cursor(const Bytes& file, size_t at) : file_(file), at_(at) {}
+  size_t at() const { return at_; }
+  bool AtEnd() const { return at_ == file_.size(); }
+
+  Bytes Take(uint64_t n) {
+    Require(n <= file_.size() - at_, "the file ends early");
+    const Bytes b(file_.begin() + static_cast<ptrdiff_t>(at_), file_.begin() + static_cast<ptrdiff_t>(at_ + n));
+    at_ += n;
+    return b;
+  }
+  uint64_t Little(int n_bytes) {
+    const Bytes b = Take(static_cast<uint64_t>(n_bytes));
+    uint64_t v = 0;
+    for (size_t i = b.size(); i-- > 0;) v = v * 256 + b[i];
+    return v;
+  }
+  uint64_t Varint() {
+    uint64_t v = 0;
+    for (int i = 0; i < 10; ++i) {
+      const uint64_t b = Little(1);
+      Require(i < 9 || b <= 1, "a varint of more than 64 bits");
+      v |= (b & 127) << (7 * i);
+      if (b < 128) {
+        Require(i == 0 || b != 0, "a varint that is not the shortest");
+        return v;
+      }
+    }
+    throw Damaged("a varint of more than 10 bytes");
+  }
+  Bytes Since(size_t begin) const {
+    return Bytes(file_.begin() + static_cast<ptrdiff_t>(begin), file_.begin() + static_cast<ptrdiff_t>(at_));
+  }
+
+ private:
+  const Bytes& file_;
+  size_t at_;
+};
+
+bool IsName(const Bytes& b) {
+  for (const uint8_t c : b) {
+    if (c < 0x20 || c == 0x7f) return false;
+  }
+  return b.size() <= 255;
+}
+
+// ---- Section 8: the code --------------------------------------------------------------------------------------------
+
+class Code {
+ public:
+  explicit Code(const Bytes& bytes) : bytes_(bytes) {
+    for (int i = 0; i < 4; ++i) value_ = value_ * 256 + Next();
+  }
+  int Decide(uint64_t p) {
+    uint64_t bound = range_ * p / 4294967296u;
+    if (bound < 1) bound = 1;
+    int bit = 1;
+    if (value_ < bound) {
+      range_ = bound;
+    } else {
+      bit = 0;
+      value_ -= bound;
+      range_ -= bound;
+    }
+    while (range_ < 16777216) {
+      value_ = (value_ * 256 + Next()) % 4294967296u;
+      range_ *= 256;
+    }
+    return bit;
+  }
+  bool Overrun() const { return n_read_ > bytes_.size() + 8; }
+  bool AllRead() const { return n_read_ >= bytes_.size(); }
+
+ private:
+  uint64_t Next() { return n_read_++ < bytes_.size() ? bytes_[n_read_ - 1] : 0; }
+
+  const Bytes& bytes_;
+  size_t n_read_ = 0;
+  uint64_t range_ = 4294967295u;
+  uint64_t value_ = 0;
+};
+
+// ---- Section 6: model blocks ----------------------------------------------------------------------------------------
+
+struct ModelBlock {
+  uint64_t content_size, n, s;
+  uint32_t probe, content_check;
+  Bytes payload;
+};
+
+Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
+  const auto differs = [](bool fits, const char* what) {
+    if (!fits) throw ModelDiffers(what);
+  };
+  int depth = 0;
+  while ((uint64_t{1} << depth) < model.vocab) ++depth;
+  std::vector<std::vector<uint32_t>> stream(b.s);  // tokens so far
+  uint64_t n_done = 0, n_bytes = 0;
+  Bytes probe;
+  bool probe_compared = false;
+  Code code(b.payload);
+  model.begin(b.s);
+  for (uint64_t step = 0; n_done < b.n; ++step) {
+    // Every stream is fed before any is decoded, as a batch would be.
+    std::vector<std::vector<uint32_t>> f(b.s);
+    for (uint64_t i = 0; i < b.s; ++i) {
+      if (step < (i + 1) * b.n / b.s - i * b.n / b.s) f[i] = model.feed(i, step == 0 ? model.start_token : stream[i].back());
+    }
+    for (uint64_t i = 0; i < b.s; ++i) {
+      if (f[i].empty()) continue;
+      const auto total = [&](uint64_t begin, uint64_t end) {
+        uint64_t sum = 0;
+        for (uint64_t id = begin; id < end && id < f[i].size(); ++id) sum += f[i][id];
+        return sum;
+      };
+      uint64_t begin = 0, end = uint64_t{1} << depth;  // the ids below the node
+      while (end - begin > 1) {
+        const uint64_t middle = begin + (end - begin) / 2;
+        const uint64_t zero = total(begin, middle), one = total(middle, end);
+        int bit = one != 0;
+        if (zero != 0 && one != 0) {
+          uint64_t p = one * 4294967296u / (zero + one);
+          p = p < 1 ? 1 : p > 4294967295u ? 4294967295u : p;
+          if (step < 16) {
+            for (int k = 0; k < 4; ++k) probe.push_back(static_cast<uint8_t>(p >> (8 * k)));
+          }
+          bit = code.Decide(p);
+        }
+        (bit == 1 ? begin : end) = middle;
+      }
+      stream[i].push_back(static_cast<uint32_t>(begin));
+      n_bytes += model.token_bytes(stream[i].back()).size();
+      ++n_done;
+    }
+    differs(!code.Overrun(), "the code is at its end");
+    differs(n_bytes <= b.content_size, "the tokens have too many bytes");
+    if (step == 15 || (n_done == b.n && !probe_compared)) {
+      differs(H32(probe) == b.probe, "the probe");
+      probe_compared = true;
+    }
+  }
+  differs(code.AllRead(), "the code is longer than its tokens");
+  Bytes content;
+  for (const std::vector<uint32_t>& tokens : stream) {
+    for (const uint32_t token : tokens) {
+      const std::string bytes = model.token_bytes(token);
+      content.insert(content.end(), bytes.begin(), bytes.end());
+    }
+  }
+  differs(content.size() == b.content_size, "the tokens have too few bytes");
+  differs(H32(content) == b.content_check, "the content's check");
+  return content;
+}
+
+// ---- The archive ----------------------------------------------------------------------------------------------------
+
+Bytes DecodeZstd(const Bytes& payload, uint64_t content_size) {
+  Require(ZSTD_getFrameContentSize(payload.data(), payload.size()) == content_size, "zstd: size of the content");
+  Require(ZSTD_findFrameCompressedSize(payload.data(), payload.size()) == payload.size(), "zstd: size of the frame");
+  Bytes content(content_size);
+  Require(ZSTD_decompress(content.data(), content.size(), payload.data(), payload.size()) == content_size, "zstd: data");
+  return content;
+}
+
+void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
+  // Section 2
+  const size_t header = in.at();
+  Require(in.Take(4) == (Bytes{0x89, 0x70, 0x74, 0x68}), "magic");
+  const uint64_t format = in.Little(1), contract = in.Little(1);
+  const uint32_t header_check = H32(in.Since(header)) & 0xffff;
+  Require(in.Little(2) == header_check, "check of the header");
+  Require(format == 1 && contract == 1, "a version that is not known");
+
+  struct Entry {
+    uint64_t kind, content_size, frame_size;
+  };
+  std::vector<Entry> index;
+  bool described = false, description_used = true;
+  std::string model_name;
+  Bytes fingerprint;
+  uint64_t window = 0, sinks = 0;
+  while (true) {
+    // Section 3
+    const size_t begin = in.at();
+    const uint64_t tag = in.Varint();
+    const uint64_t kind = tag % 8, size = tag / 8;
+    const auto compare_check = [&] {
+      const uint32_t expected = H32(in.Since(begin));
+      Require(in.Little(4) == expected, "check of a frame");
+    };
+    if (kind >= 1 && kind <= 3) {
+      Require(size >= 1 && size <= 16777216, "size of a block's content");
+      Require(archive.n_blocks < 4194304, "number of blocks");
+      Bytes content;
+      if (kind == 1) {
+        content = in.Take(size);
+        compare_check();
+      } else if (kind == 2) {
+        const uint64_t payload_size = in.Varint();
+        Require(payload_size < size, "size of a payload");
+        const Bytes payload = in.Take(payload_size);
+        compare_check();
+        content = DecodeZstd(payload, size);
+      } else {
+        ModelBlock b;
+        b.content_size = size;
+        const uint64_t payload_size = in.Varint();
+        Require(payload_size < size, "size of a payload");
+        b.n = in.Varint();
+        b.s = in.Varint();
+        b.probe = static_cast<uint32_t>(in.Little(4));
+        b.content_check = static_cast<uint32_t>(in.Little(4));
+        b.payload = in.Take(payload_size);
+        compare_check();
+        Require(described, "a model block without a model description");
+        Require(b.n >= 1 && b.n <= size, "number of tokens");
+        Require(b.s >= 1 && b.s <= b.n && b.s <= 256 && b.s * window <= 131072, "number of streams");
+        const Model* model = find_model(model_name, fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
+        if (model == nullptr) throw ModelDiffers("no such model");
+        content = DecodeModelBlock(b, *model);
+        description_used = true;
+      }
+      Require(description_used, "a model description that no model block follows");
+      ++archive.n_blocks;
+      archive.content.insert(archive.content.end(), content.begin(), content.end());
+      index.push_back({kind, size, in.at() - begin});
+    } else if (kind == 4) {
+      Require(size <= 16 + 10 + 10 + 255, "size of a model description");
+      const size_t payload = in.at();
+      fingerprint = in.Take(16);
+      window = in.Varint();
+      sinks = in.Varint();
+      Require(in.at() - payload <= size, "size of a model description");
+      const Bytes name = in.Take(size - (in.at() - payload));
+      compare_check();
+      Require(!described, "a second model description");
+      Require(window >= 1 && window <= 131072 && sinks <= 16 && sinks < window, "window or sinks");
+      Require(IsName(name), "name of the model");
+      model_name.assign(name.begin(), name.end());
+      described = true;
+      description_used = false;
+      index.push_back({0, 0, in.at() - begin});
+    } else if (kind == 5) {
+      // Section 7
+      const size_t payload = in.at();
+      Require(in.Varint() == index.size(), "number of entries");
+      for (const Entry& e : index) {
+        if (e.kind == 0) {
+          Require(in.Varint() == e.frame_size * 4, "entry of a model description");
+        } else {
+          Require(in.Varint() == e.content_size * 4 + e.kind, "entry of a block");
+          Require(in.Varint() == e.frame_size, "entry of a block");
+        }
+      }
+      Require(in.Varint() == archive.content.size(), "size of the content");
+      Require(in.Little(8) == H(archive.content), "hash of the content");
+      const uint64_t flags = in.Little(1);
+      Require(flags < 4, "flags");
+      if (flags % 2 == 1) {
+        const Bytes name = in.Take(in.Varint());
+        archive.file_name.assign(name.begin(), name.end());
+        Require(!name.empty() && IsName(name) && archive.file_name.find('/') == std::string::npos && archive.file_name != "." &&
+                    archive.file_name != "..",
+                "name of the file");
+      }
+      if (flags / 2 == 1) {
+        archive.has_mtime = true;
+        archive.mtime_ns = static_cast<int64_t>(in.Little(8));
+      }
+      Require(in.at() - payload == size, "size of the end frame");
+      compare_check();
+      Require(description_used, "a model description that no model block follows");
+      const uint64_t frame_size = in.at() - begin;
+      Require(in.Little(4) == frame_size && in.Take(4) == (Bytes{0x68, 0x74, 0x70, 0x98}), "footer");
+      return;
+    } else {
+      throw Damaged("a frame of a reserved kind");
+    }
+  }
+}
+
+}  // namespace
+
+Outcome Decode(const Bytes& file, const FindModel& find_model) {
+  Outcome outcome;
+  try {
+    Require(!file.empty(), "an empty file");
+    Cursor in(file, 0);
+    while (!in.AtEnd()) {
+      Archive archive;
+      DecodeArchive(in, find_model, archive);
+      outcome.archives.push_back(archive);
+    }
+    outcome.ok = true;
+  } catch (const Damaged& e) {
+    outcome.error = e.what();
+  } catch (const ModelDiffers& e) {
+    outcome.error = e.what();
+    outcome.wrong_model = true;
+  }
+  return outcome;
+}
+
+}  // namespace slow_decoder

@@ -1,0 +1,266 @@
+// The codec against the second decoder, and docs/format.md against both.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+
+#include "archive/archive_writer.h"
+#include "archive/fix_checks.h"
+#include "codec/codec.h"
+#include "codec/model_block.h"
+#include "codec/toy_model.h"
+#include "slow_decoder/slow_decoder.h"
+
+namespace pith {
+namespace {
+
+// Any TokenModel for the slow decoder.
+slow_decoder::Model Wrap(TokenModel& model) {
+  return {.vocab = model.vocab(),
+          .start_token = model.start_token(),
+          .begin = [&model](size_t n_streams) { EXPECT_TRUE(model.Start(n_streams).ok()); },
+          .feed =
+              [&model](size_t stream, uint32_t token) {
+                const StreamToken input{stream, token};
+                EXPECT_TRUE(model.Step({&input, 1}).ok());
+                const std::span<const uint32_t> f = model.Frequencies(0);
+                return std::vector<uint32_t>(f.begin(), f.end());
+              },
+          .token_bytes = [&model](uint32_t token) { return std::string(AsText(model.TokenBytes(token))); }};
+}
+
+slow_decoder::Outcome SlowDecode(TokenModel& model, const Bytes& file) {
+  const slow_decoder::Model wrapped = Wrap(model);
+  return slow_decoder::Decode(file, [&](const std::string&, const Bytes& fingerprint, uint32_t window, uint32_t sinks) {
+    const ModelIdentity& m = model.identity();
+    const bool fits = std::equal(fingerprint.begin(), fingerprint.end(), m.fingerprint.bytes.begin()) &&
+                      window == m.window && sinks == m.n_sinks;
+    return fits ? &wrapped : nullptr;
+  });
+}
+
+Result<Bytes> FastDecode(TokenModel& model, const Bytes& file) {
+  MemorySource source(file);
+  MemorySink sink;
+  const auto provide = [&](const ModelIdentity&) -> Result<TokenModel*> { return &model; };
+  const Result<DecodeResult> result = DecodeArchives(provide, source, sink, {}, {});
+  if (!result.ok()) return result.status();
+  return sink.bytes;
+}
+
+Bytes Encode(TokenModel* model, const Bytes& content, const EncodeOptions& options = {}) {
+  MemorySource source(content);
+  MemorySink sink;
+  EXPECT_TRUE(EncodeArchive(model, source, sink, options, {}).ok());
+  return sink.bytes;
+}
+
+Bytes RandomBytes(size_t n, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  Bytes b(n);
+  for (uint8_t& v : b) v = static_cast<uint8_t>(random());
+  return b;
+}
+
+Bytes Mixed(const ToyModel& model, size_t text, size_t zeros, size_t noise) {
+  Bytes content = ToyText(model, text, text);
+  content.insert(content.end(), zeros, 0);
+  const Bytes random = RandomBytes(noise, noise);
+  content.insert(content.end(), random.begin(), random.end());
+  return content;
+}
+
+TEST(SlowDecoder, DecodesWhatTheCodecWrites) {
+  ToyModel model;
+  for (const Bytes& content : {Bytes(), Bytes{1}, ToyText(model, 100, 1), ToyText(model, 30000, 2), RandomBytes(1000, 3),
+                               Bytes(5000, 'x'), Mixed(model, 80000, 70000, 70000)}) {
+    for (const uint32_t streams : {0u, 1u, 7u, 256u}) {
+      EncodeOptions options;
+      options.streams = streams;
+      options.file_name = "some name";
+      options.mtime_ns = 123;
+      const slow_decoder::Outcome slow = SlowDecode(model, Encode(&model, content, options));
+      ASSERT_TRUE(slow.ok) << slow.error;
+      ASSERT_EQ(slow.archives.size(), 1u);
+      EXPECT_EQ(slow.archives[0].content, content);
+      EXPECT_EQ(slow.archives[0].mtime_ns, 123);
+    }
+  }
+}
+
+TEST(SlowDecoder, DecodesSeveralArchivesInOneFile) {
+  ToyModel model;
+  Bytes file;
+  for (const Bytes& content : {ToyText(model, 3000, 1), Bytes(), RandomBytes(10, 1)}) {
+    const Bytes archive = Encode(&model, content);
+    file.insert(file.end(), archive.begin(), archive.end());
+  }
+  const slow_decoder::Outcome slow = SlowDecode(model, file);
+  ASSERT_TRUE(slow.ok) << slow.error;
+  ASSERT_EQ(slow.archives.size(), 3u);
+  EXPECT_EQ(slow.archives[0].content, ToyText(model, 3000, 1));
+  EXPECT_EQ(slow.archives[2].content, RandomBytes(10, 1));
+}
+
+TEST(SlowDecoder, RefusesEveryPrefixAndEveryFlippedByte) {
+  ToyModel model;
+  Bytes file = Encode(&model, ToyText(model, 400, 1));
+  for (size_t n = 0; n < file.size(); ++n) EXPECT_FALSE(SlowDecode(model, Bytes(file.begin(), file.begin() + static_cast<ptrdiff_t>(n))).ok);
+  for (size_t i = 0; i < file.size(); ++i) {
+    file[i] ^= 0x10;
+    EXPECT_FALSE(SlowDecode(model, file).ok) << i;
+    file[i] ^= 0x10;
+  }
+}
+
+// Both read the same document, so they must agree on what is an archive, also where only the checks are right.
+TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
+  ToyModel model;
+  std::vector<Bytes> files;
+  EncodeOptions options;
+  options.file_name = "name";
+  options.mtime_ns = 1;
+  options.streams = 3;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  files.push_back(Encode(nullptr, Bytes(300, 'x'), options));
+  files.push_back(Encode(nullptr, RandomBytes(40, 1), options));
+  files.push_back(Encode(nullptr, {}, options));
+  std::mt19937_64 random(5);
+  size_t n_ok = 0, n_wrong_model = 0, n_rounds = 0;
+  for (const Bytes& file : files) {
+    for (int round = 0; round < 3000; ++round, ++n_rounds) {
+      Bytes changed = file;
+      const int n_changes = 1 + static_cast<int>(random() % 2);
+      for (int k = 0; k < n_changes; ++k) {
+        const size_t at = random() % changed.size();
+        switch (random() % 4) {
+          case 0: changed[at] = static_cast<uint8_t>(random()); break;
+          case 1: changed[at] ^= static_cast<uint8_t>(1 << random() % 8); break;
+          case 2: changed.erase(changed.begin() + static_cast<ptrdiff_t>(at)); break;
+          default: changed.insert(changed.begin() + static_cast<ptrdiff_t>(at), static_cast<uint8_t>(random())); break;
+        }
+        if (changed.empty()) break;
+      }
+      if (!changed.empty()) FixChecks(changed);
+      const slow_decoder::Outcome slow = SlowDecode(model, changed);
+      const Result<Bytes> fast = FastDecode(model, changed);
+      ASSERT_EQ(slow.ok, fast.ok()) << "slow: " << slow.error << "; fast: " << fast.status().message();
+      if (fast.ok()) {
+        ++n_ok;
+        Bytes content;
+        for (const auto& a : slow.archives) content.insert(content.end(), a.content.begin(), a.content.end());
+        EXPECT_EQ(content, *fast);
+      } else if (fast.status().code() == StatusCode::kWrongModel) {
+        ++n_wrong_model;
+        EXPECT_TRUE(slow.wrong_model) << fast.status().message();
+      }
+    }
+  }
+  EXPECT_GT(n_ok, 0u);            // names and times may be anything
+  EXPECT_GT(n_wrong_model, 500u);  // so payloads were reached
+  EXPECT_LT(n_ok, n_rounds / 2);
+}
+
+// ---- The example of docs/format.md ----------------------------------------------------------------------------------
+
+// Section 10: two letters, 3 to 1, whatever came before.
+class LetterModel : public TokenModel {
+ public:
+  LetterModel() {
+    identity_.name = "letters";
+    identity_.window = 8;
+    identity_.fingerprint.bytes.fill(0x11);
+  }
+  const ModelIdentity& identity() const override { return identity_; }
+  uint32_t vocab() const override { return 3; }
+  TokenId start_token() const override { return 0; }
+  uint64_t FixedBytes() const override { return 1; }
+  uint64_t BytesPerStream() const override { return 1; }
+  size_t PreferredTokens() const override { return 100; }
+  Status Tokenize(ByteSpan text, std::vector<TokenId>& tokens) override {
+    for (const uint8_t b : text) tokens.push_back(b == 'a' ? 1 : 2);
+    return OkStatus();
+  }
+  ByteSpan TokenBytes(TokenId id) const override { return AsBytes(id == 1 ? "a" : "b"); }
+  Status Start(size_t) override { return OkStatus(); }
+  Status Paths(std::span<const PathRequest> requests) override {
+    const DecisionTree tree(3);
+    for (const PathRequest& r : requests) {
+      for (size_t i = 0; i < r.targets.size(); ++i) tree.Path(kFrequencies, r.targets[i], r.paths.subspan(2 * i, 2));
+    }
+    return OkStatus();
+  }
+  Status Step(std::span<const StreamToken>) override { return OkStatus(); }
+  std::span<const uint32_t> Frequencies(size_t) const override { return kFrequencies; }
+
+ private:
+  static constexpr uint32_t kFrequencies[3] = {0, 3u << 28, 1u << 28};
+  ModelIdentity identity_;
+};
+
+const std::string kExampleText = "pith\n";
+const std::string kExampleLetters = "aabaaaabaaaaaaabaabaaaab";
+
+Bytes ExampleArchive() {
+  LetterModel model;
+  MemorySink sink;
+  ArchiveWriter writer(sink);
+  BlockHeader raw;
+  raw.content_size = raw.payload_size = static_cast<uint32_t>(kExampleText.size());
+  EXPECT_TRUE(writer.WriteBlock(raw, AsBytes(kExampleText), AsBytes(kExampleText)).ok());
+  std::vector<TokenId> tokens;
+  EXPECT_TRUE(model.Tokenize(AsBytes(kExampleLetters), tokens).ok());
+  Result<std::optional<CodedTokens>> coded =
+      EncodeTokens(model, tokens, 2, [](uint64_t, uint64_t) -> Result<bool> { return true; });
+  EXPECT_TRUE(coded.ok());
+  const CodedTokens& c = **coded;
+  const BlockHeader by_model = {BlockKind::kModel, 24, static_cast<uint32_t>(c.code.size()), c.n_tokens, c.n_streams, c.probe,
+                                Hash32(AsBytes(kExampleLetters))};
+  EXPECT_TRUE(writer.WriteModelInfo(model.identity()).ok());
+  EXPECT_TRUE(writer.WriteBlock(by_model, c.code, AsBytes(kExampleLetters)).ok());
+  EXPECT_TRUE(writer.Finish("ab.txt", int64_t{1700000000} * 1000000000).ok());
+  return sink.bytes;
+}
+
+// The bytes in the document's dump: lines of an offset, two spaces, bytes, two spaces and more, what they are.
+Bytes DumpedBytes() {
+  std::ifstream in(PITH_SOURCE_DIR "/docs/format.md");
+  EXPECT_TRUE(in.good());
+  Bytes bytes;
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("## 10", 0) == 0) inside = true;
+    if (!inside || line.rfind("    00", 0) != 0) continue;
+    const size_t begin = line.find("  ", 4) + 2;
+    std::istringstream hex(line.substr(begin, line.find("  ", begin) - begin));
+    EXPECT_EQ(std::stoul(line.substr(4, begin - 6), nullptr, 16), bytes.size()) << line;
+    for (std::string b; hex >> b;) bytes.push_back(static_cast<uint8_t>(std::stoul(b, nullptr, 16)));
+  }
+  return bytes;
+}
+
+std::string HexText(const Bytes& bytes) {
+  std::string s;
+  for (const uint8_t b : bytes) s += Hex(b, 2).substr(2) + " ";
+  return s;
+}
+
+TEST(FormatExample, IsWhatTheWriterWrites) { EXPECT_EQ(HexText(DumpedBytes()), HexText(ExampleArchive())); }
+
+TEST(FormatExample, DecodesWithBothDecoders) {
+  LetterModel model;
+  const Bytes file = DumpedBytes();
+  const std::string expected = kExampleText + kExampleLetters;
+  const Result<Bytes> fast = FastDecode(model, file);
+  ASSERT_TRUE(fast.ok()) << fast.status().message();
+  EXPECT_EQ(AsText(*fast), expected);
+  const slow_decoder::Outcome slow = SlowDecode(model, file);
+  ASSERT_TRUE(slow.ok) << slow.error;
+  EXPECT_EQ(AsText(slow.archives[0].content), expected);
+  EXPECT_EQ(slow.archives[0].file_name, "ab.txt");
+}
+
+}  // namespace
+}  // namespace pith
