@@ -94,9 +94,9 @@ struct CompressOptions {
   uint32_t streams = 0;        // lockstep streams a block; 0: chosen from size and memory
   uint32_t block_bytes = 0;    // content bytes a block at most; 0: the default
   uint32_t window = 0;         // tokens that a token sees; 0: the model's default
-  std::string file_name;       // kept in the archive when not empty; no directories
-  std::optional<int64_t> mtime_ns;  // kept in the archive
-  std::optional<uint64_t> size_hint;  // content size if known; only for choosing, never trusted
+  std::string file_name = {};  // kept in the archive when not empty; no directories
+  std::optional<int64_t> mtime_ns = {};    // kept in the archive
+  std::optional<uint64_t> size_hint = {};  // content size if known; only for choosing, never trusted
 };
 
 struct CompressResult {
@@ -146,7 +146,8 @@ struct ArchiveInfo {
   uint64_t archive_bytes = 0;
   std::string model_name;         // empty when no block needs a model
   std::string model_fingerprint;
-  uint32_t window = 0;
+  uint32_t window = 0;  // tokens that a token sees
+  uint32_t sinks = 0;   // first tokens of a stream that stay in sight
   std::string file_name;
   std::optional<int64_t> mtime_ns;
   uint64_t content_checksum = 0;  // XXH3-64
@@ -187,9 +188,9 @@ Status EvaluateLogits(Model& model, std::span<const uint32_t> ids, uint32_t wind
 // ---- Import -------------------------------------------------------------------------------------------------------
 
 struct ImportModelOptions {
-  std::string name;            // for people; empty: the folder's name
+  std::string name = {};       // for people; empty: the folder's name
   std::string activations = "auto";  // "fast", "auto" or "precise"
-  std::string calibration_text;      // empty: a text inside the library
+  std::string calibration_text = {};  // empty: a text inside the library
   bool replace = false;        // of an existing output file
   size_t threads = 0;
 };

@@ -35,6 +35,7 @@ ArchiveInfo Describe(const ArchiveSummary& archive) {
     info.model_name = archive.model->name;
     info.model_fingerprint = archive.model->fingerprint.Text();
     info.window = archive.model->window;
+    info.sinks = archive.model->n_sinks;
   }
   info.file_name = archive.end.file_name;
   info.mtime_ns = archive.end.mtime_ns;
@@ -49,7 +50,7 @@ ArchiveInfo Describe(const ArchiveSummary& archive) {
 Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
                                 const ProgressCallback& progress) {
   return AtBoundary([&]() -> Result<CompressResult> {
-    PITH_ASSIGN_OR_RETURN(TokenModel * token_model, model.impl().ForWindow(options.window));
+    PITH_ASSIGN_OR_RETURN(TokenModel * token_model, model.impl().ForContext(model.impl().ContextFor(options.window)));
     const EncodeOptions encode{.memory_bytes = options.memory_bytes,
                                .streams = options.streams,
                                .block_bytes = options.block_bytes,
@@ -70,7 +71,7 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
     const TokenModelProvider token_models = [&models](const ModelIdentity& wanted) -> Result<TokenModel*> {
       if (!models) return NotFound("made with model " + wanted.name + ", and no models are at hand");
       PITH_ASSIGN_OR_RETURN(Model * model, models(wanted.name, wanted.fingerprint.Text()));
-      return model->impl().ForWindow(wanted.window);
+      return model->impl().ForContext({.window = wanted.window, .n_sinks = wanted.n_sinks});
     };
     PITH_ASSIGN_OR_RETURN(DecodeResult result, DecodeArchives(token_models, source, sink,
                                                               {.memory_bytes = options.memory_bytes}, ForCodec(progress)));

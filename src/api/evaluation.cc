@@ -21,7 +21,7 @@ size_t RowsAtOnce(size_t vocab) {
 Result<EvaluateResult> Evaluate(Model& model, std::span<const uint8_t> data, const EvaluateOptions& options,
                                 const ProgressCallback& progress) {
   return AtBoundary([&]() -> Result<EvaluateResult> {
-    PITH_ASSIGN_OR_RETURN(TokenModel * token_model, model.impl().ForWindow(options.window));
+    PITH_ASSIGN_OR_RETURN(TokenModel * token_model, model.impl().ForContext(model.impl().ContextFor(options.window)));
     CodecProgressCallback forward;
     if (progress) {
       forward = [&progress](const CodecProgress& p) {
@@ -51,8 +51,9 @@ Status EvaluateLogits(Model& model, std::span<const uint32_t> ids, uint32_t wind
     }
     // A window that covers the whole stream is plain causal attention.
     const size_t all = std::max(ids.size(), kMaxSinks + 1);
+    const size_t seen = window == 0 ? all : std::min<size_t>(window, all);
     const std::unique_ptr<Engine> engine =
-        model.impl().NewEngine(static_cast<uint32_t>(window == 0 ? all : std::min<size_t>(window, all)));
+        model.impl().NewEngine({.window = static_cast<uint32_t>(seen), .n_sinks = kDefaultSinks});
     KvCache cache = engine->NewCache();
     const size_t step = RowsAtOnce(vocab);
     std::vector<float> rows(step * vocab);  // [step, vocab]

@@ -50,11 +50,6 @@ Result<std::unique_ptr<Package>> OpenBuiltin() {
 
 }  // namespace
 
-uint32_t DefaultWindow(const ModelConfig& config) {
-  // TODO(lead): numeric_contract.md section 7 decides.
-  return static_cast<uint32_t>(std::min<size_t>(config.max_positions, 1024));
-}
-
 ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
   const ModelConfig& config = package.weights().config;
   ModelInfo info;
@@ -85,19 +80,27 @@ Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package
   return impl;
 }
 
-Result<TokenModel*> Model::Impl::ForWindow(uint32_t window) {
+Context Model::Impl::ContextFor(uint32_t window) const {
+  if (window == 0) {
+    const size_t trained = package->weights().config.max_positions;
+    window = static_cast<uint32_t>(std::clamp<size_t>(trained, kMaxSinks + 1, kDefaultMaxWindow));
+  }
+  return {.window = window, .n_sinks = kDefaultSinks};
+}
+
+Result<TokenModel*> Model::Impl::ForContext(const Context& context) {
   if (!tokenizer) {
     return Unsupported("model " + info.name + " has no tokenizer; it can give logits of token ids and no more");
   }
-  if (window == 0) window = DefaultWindow(package->weights().config);
-  if (window <= kMaxSinks || window > kMaxCachedTokens) {
-    return InvalidArgument("window: " + std::to_string(window) + " tokens, expected " + std::to_string(kMaxSinks + 1) +
-                           " to " + std::to_string(kMaxCachedTokens));
+  if (context.window <= kMaxSinks || context.window > kMaxCachedTokens || context.n_sinks > kMaxSinks) {
+    return InvalidArgument("window: " + std::to_string(context.window) + " tokens with " +
+                           std::to_string(context.n_sinks) + " sinks, expected " + std::to_string(kMaxSinks + 1) + " to " +
+                           std::to_string(kMaxCachedTokens) + " with at most " + std::to_string(kMaxSinks));
   }
-  if (language_model_ == nullptr || window_ != window) {
+  if (language_model_ == nullptr || context_ != context) {
     language_model_ = nullptr;  // before the engine that it borrows
-    engine_ = NewEngine(window);
-    window_ = window;
+    engine_ = NewEngine(context);
+    context_ = context;
     PITH_ASSIGN_OR_RETURN(language_model_, LanguageModel::Create(*engine_, *tokenizer,
                                                                  {.name = package->name(),
                                                                   .fingerprint = package->fingerprint(),
@@ -107,8 +110,9 @@ Result<TokenModel*> Model::Impl::ForWindow(uint32_t window) {
   return static_cast<TokenModel*>(language_model_.get());
 }
 
-std::unique_ptr<Engine> Model::Impl::NewEngine(uint32_t window) const {
-  return std::make_unique<Engine>(package->weights(), *kernels, *pool, EngineOptions{.window = window, .n_sinks = 0});
+std::unique_ptr<Engine> Model::Impl::NewEngine(const Context& context) const {
+  return std::make_unique<Engine>(package->weights(), *kernels, *pool,
+                                  EngineOptions{.window = context.window, .n_sinks = context.n_sinks});
 }
 
 // ---- Model --------------------------------------------------------------------------------------------------------

@@ -14,16 +14,31 @@
 
 namespace pith {
 
+// What a token sees (numeric_contract.md section 7).
+struct Context {
+  uint32_t window = 0;
+  uint32_t n_sinks = 0;
+  bool operator==(const Context&) const = default;
+};
+
+// Of new archives. Longer windows than this cost more time than they save space; sinks keep a rolling window from
+// losing the start token, which models lean on. Measured: docs/performance.md.
+inline constexpr uint32_t kDefaultMaxWindow = 1024;
+inline constexpr uint32_t kDefaultSinks = 4;
+
 struct Model::Impl {
   // `threads` as in ModelOptions.
   static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, size_t threads);
 
-  // The model as the codec sees it, for this window; 0 is DefaultWindow. The last one is kept: valid until the next
-  // call with another window. kInvalidArgument for a window that is out of range; kUnsupported without a tokenizer.
-  Result<TokenModel*> ForWindow(uint32_t window);
+  // The model as the codec sees it, with this context. The last one is kept: valid until the next call with another
+  // context. kInvalidArgument for one that is out of range; kUnsupported without a tokenizer.
+  Result<TokenModel*> ForContext(const Context& context);
+
+  // The context that new archives get; window 0 stands for the default.
+  Context ContextFor(uint32_t window) const;
 
   // For EvaluateLogits.
-  std::unique_ptr<Engine> NewEngine(uint32_t window) const;
+  std::unique_ptr<Engine> NewEngine(const Context& context) const;
 
   std::unique_ptr<Package> package;
   std::optional<Tokenizer> tokenizer;  // none: the model can give logits of ids and no more
@@ -32,13 +47,10 @@ struct Model::Impl {
   ModelInfo info;
 
  private:
-  uint32_t window_ = 0;  // of what follows
+  Context context_;  // of what follows
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<LanguageModel> language_model_;
 };
-
-// Tokens that a token sees in an archive unless the user says otherwise.
-uint32_t DefaultWindow(const ModelConfig& config);
 
 // `tokenizer` may be null.
 ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer);

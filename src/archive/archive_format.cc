@@ -16,9 +16,12 @@ bool HasControlCharacter(const std::string& name) {
 
 const char* BlockKindName(BlockKind kind) {
   switch (kind) {
-    case BlockKind::kRaw: return "raw";
-    case BlockKind::kZstd: return "zstd";
-    case BlockKind::kModel: return "model";
+    case BlockKind::kRaw:
+      return "raw";
+    case BlockKind::kZstd:
+      return "zstd";
+    case BlockKind::kModel:
+      return "model";
   }
   return "?";
 }

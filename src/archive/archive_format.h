@@ -1,4 +1,5 @@
-// The constants and records of the archive format. docs/format.md is normative; section numbers below are its own.
+// The constants and records of the archive format. docs/format.md is normative; section numbers below are its
+// own.
 #pragma once
 
 #include <array>
@@ -35,9 +36,10 @@ inline constexpr uint64_t kMaxBlocks = 1u << 22;
 inline constexpr size_t kMaxModelNameBytes = 255;
 inline constexpr size_t kMaxFileNameBytes = 255;
 inline constexpr uint32_t kMaxStreams = 256;
-inline constexpr uint32_t kMaxCachedTokens = 1u << 17;   // streams * window: bounds what a decoder keeps in memory
+inline constexpr uint32_t kMaxCachedTokens =
+    1u << 17;  // streams * window: bounds what a decoder keeps in memory
 inline constexpr uint32_t kMaxSinkTokens = 16;
-inline constexpr size_t kMaxArchiveOverhead = 64;        // header and end frame, beyond 16 bytes a block
+inline constexpr size_t kMaxArchiveOverhead = 64;  // header and end frame, beyond 16 bytes a block
 inline constexpr size_t kMaxBlockOverhead = 16;
 
 // Section 6: steps whose probabilities the probe covers.
@@ -48,7 +50,7 @@ struct ModelIdentity {
   std::string name;         // for people; may be empty
   Fingerprint fingerprint;  // over the model's canonical content
   uint32_t window = 0;      // tokens that a token sees, 1 .. kMaxCachedTokens (numeric_contract.md section 7)
-  uint32_t n_sinks = 0;     // first tokens of a stream that stay visible, below window, at most kMaxSinkTokens
+  uint32_t n_sinks = 0;  // first tokens of a stream that stay visible, below window, at most kMaxSinkTokens
   bool operator==(const ModelIdentity&) const = default;
 };
 
@@ -68,7 +70,8 @@ struct BlockHeader {
   bool operator==(const BlockHeader&) const = default;
 };
 
-// False for what the format does not keep: longer than the limit, control characters; a file name also with '/', and
+// False for what the format does not keep: longer than the limit, control characters; a file name also with
+// '/', and
 // "." and "..".
 bool IsStorableModelName(const std::string& name);
 bool IsStorableFileName(const std::string& name);

@@ -36,7 +36,8 @@ class BufferedInput {
         end_ = n;
       }
       const size_t n = std::min(out.size() - done, end_ - begin_);
-      std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(begin_), n, out.begin() + static_cast<ptrdiff_t>(done));
+      std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(begin_), n,
+                  out.begin() + static_cast<ptrdiff_t>(done));
       begin_ += n;
       done += n;
     }
@@ -89,9 +90,12 @@ struct ArchiveReader::Impl {
   // The frame being read, for messages.
   std::string Place() const {
     switch (kind) {
-      case FrameKind::kModelInfo: return Where() + ": model";
-      case FrameKind::kEnd: return Where() + ": end";
-      default: return Where(n_blocks + 1);
+      case FrameKind::kModelInfo:
+        return Where() + ": model";
+      case FrameKind::kEnd:
+        return Where() + ": end";
+      default:
+        return Where(n_blocks + 1);
     }
   }
   Status Bad(const std::string& what) const { return Corrupt(Place() + ": " + what); }
@@ -99,7 +103,8 @@ struct ArchiveReader::Impl {
   Status ReadExact(std::span<uint8_t> out) {
     PITH_ASSIGN_OR_RETURN(const size_t n, input.Read(out));
     if (n == out.size()) return OkStatus();
-    return Bad("the file ends after " + std::to_string(input.taken()) + " bytes, in the middle of an archive (truncated)");
+    return Bad("the file ends after " + std::to_string(input.taken()) +
+               " bytes, in the middle of an archive (truncated)");
   }
 
   // Reads n more bytes of the frame's head.
@@ -153,9 +158,11 @@ Result<bool> ArchiveReader::Impl::NextArchive() {
   if (n == 0) return Corrupt("archive: the file is empty");
   if (!HasArchiveMagic(ByteSpan(bytes, n))) {
     if (n_archives == 1) return Corrupt("archive: this is not a pith archive (the first bytes are wrong)");
-    return Corrupt("archive: data that is no archive after the end of archive " + std::to_string(n_archives - 1));
+    return Corrupt("archive: data that is no archive after the end of archive " +
+                   std::to_string(n_archives - 1));
   }
-  if (n < kArchiveHeaderBytes) return Corrupt(Where() + ": the file ends in the middle of the header (truncated)");
+  if (n < kArchiveHeaderBytes)
+    return Corrupt(Where() + ": the file ends in the middle of the header (truncated)");
   ByteReader r(ByteSpan(bytes).subspan(kArchiveMagic.size()));
   format_version = r.U8();
   contract_version = r.U8();
@@ -167,7 +174,8 @@ Result<bool> ArchiveReader::Impl::NextArchive() {
   if (format_version != kArchiveFormatVersion || contract_version != kArchiveContractVersion) {
     return Unsupported(Where() + ": format " + std::to_string(format_version) + ", numeric contract " +
                        std::to_string(contract_version) + "; this program reads format " +
-                       std::to_string(kArchiveFormatVersion) + ", contract " + std::to_string(kArchiveContractVersion));
+                       std::to_string(kArchiveFormatVersion) + ", contract " +
+                       std::to_string(kArchiveContractVersion));
   }
   inside = true;
   begin = input.taken() - kArchiveHeaderBytes;
@@ -211,7 +219,8 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
 Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header, Bytes& payload) {
   if (n_blocks == kMaxBlocks) return Bad("more than " + std::to_string(kMaxBlocks) + " blocks");
   if (content_size == 0 || content_size > kMaxBlockContent) {
-    return Bad("content of " + std::to_string(content_size) + " bytes, expected 1 to " + std::to_string(kMaxBlockContent));
+    return Bad("content of " + std::to_string(content_size) + " bytes, expected 1 to " +
+               std::to_string(kMaxBlockContent));
   }
   uint64_t payload_size = content_size;
   uint64_t n_tokens = 0;
@@ -239,11 +248,12 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   // The data is as it was written; what is wrong from here on is a writer's doing.
   if (kind == FrameKind::kModel) {
     if (n_tokens == 0 || n_tokens > content_size) {
-      return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(content_size) + " bytes of content");
+      return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(content_size) +
+                 " bytes of content");
     }
     if (n_streams == 0 || n_streams > n_tokens || n_streams > kMaxStreams) {
-      return Bad(std::to_string(n_streams) + " streams for " + std::to_string(n_tokens) + " tokens, expected 1 to " +
-                 std::to_string(std::min<uint64_t>(n_tokens, kMaxStreams)));
+      return Bad(std::to_string(n_streams) + " streams for " + std::to_string(n_tokens) +
+                 " tokens, expected 1 to " + std::to_string(std::min<uint64_t>(n_tokens, kMaxStreams)));
     }
     if (!model) return Bad("a model block before the archive has named its model");
     if (n_streams * model->window > kMaxCachedTokens) {
@@ -267,7 +277,8 @@ Status ArchiveReader::Impl::ReadModelInfo(uint64_t payload_size) {
   constexpr size_t kFingerprintBytes = 16;
   constexpr size_t kMaxPayload = kFingerprintBytes + 2 * kMaxVarintBytes + kMaxModelNameBytes;
   if (payload_size > kMaxPayload) {
-    return Bad("model description of " + std::to_string(payload_size) + " bytes, expected at most " + std::to_string(kMaxPayload));
+    return Bad("model description of " + std::to_string(payload_size) + " bytes, expected at most " +
+               std::to_string(kMaxPayload));
   }
   Bytes payload(payload_size);
   PITH_RETURN_IF_ERROR(ReadExact(payload));
@@ -281,11 +292,12 @@ Status ArchiveReader::Impl::ReadModelInfo(uint64_t payload_size) {
   if (!r.ok()) return Bad("model description of " + std::to_string(payload_size) + " bytes ends early");
   std::copy(fingerprint.begin(), fingerprint.end(), m.fingerprint.bytes.begin());
   if (window == 0 || window > kMaxCachedTokens) {
-    return Bad("a window of " + std::to_string(window) + " tokens, expected 1 to " + std::to_string(kMaxCachedTokens));
+    return Bad("a window of " + std::to_string(window) + " tokens, expected 1 to " +
+               std::to_string(kMaxCachedTokens));
   }
   if (n_sinks >= window || n_sinks > kMaxSinkTokens) {
-    return Bad(std::to_string(n_sinks) + " sinks in a window of " + std::to_string(window) + " tokens, expected at most " +
-               std::to_string(std::min<uint64_t>(window - 1, kMaxSinkTokens)));
+    return Bad(std::to_string(n_sinks) + " sinks in a window of " + std::to_string(window) +
+               " tokens, expected at most " + std::to_string(std::min<uint64_t>(window - 1, kMaxSinkTokens)));
   }
   m.window = static_cast<uint32_t>(window);
   m.n_sinks = static_cast<uint32_t>(n_sinks);
@@ -326,24 +338,29 @@ Status ArchiveReader::Impl::ReadEnd(uint64_t payload_size) {
     }
   }
   if ((flags & kEndHasMtime) != 0) end.mtime_ns = static_cast<int64_t>(r.U64());
-  if (!r.ok() || r.remaining() != 0) return Bad("its fields do not fill its " + std::to_string(payload_size) + " bytes");
+  if (!r.ok() || r.remaining() != 0)
+    return Bad("its fields do not fill its " + std::to_string(payload_size) + " bytes");
   if (model_is_new) return Bad("a model is named and not used");
-  if (stored_frames != n_frames || !std::equal(stored_index.begin(), stored_index.end(), index.begin(), index.end())) {
+  if (stored_frames != n_frames ||
+      !std::equal(stored_index.begin(), stored_index.end(), index.begin(), index.end())) {
     return Bad("the index does not match the " + std::to_string(n_blocks) + " blocks before it");
   }
   if (stored_bytes != content_bytes) {
-    return Bad("content of " + std::to_string(stored_bytes) + " bytes, but the blocks hold " + std::to_string(content_bytes));
+    return Bad("content of " + std::to_string(stored_bytes) + " bytes, but the blocks hold " +
+               std::to_string(content_bytes));
   }
   end.content_size = content_bytes;
   if (n_content_added == n_blocks && content_hash.Digest() != end.content_checksum) {
-    return Bad("checksum of the content " + Hex(content_hash.Digest(), 16) + ", expected " + Hex(end.content_checksum, 16));
+    return Bad("checksum of the content " + Hex(content_hash.Digest(), 16) + ", expected " +
+               Hex(end.content_checksum, 16));
   }
 
   uint8_t footer[kArchiveFooterBytes];
   PITH_RETURN_IF_ERROR(ReadExact(footer));
   ByteReader f(footer);
   const uint32_t stored_size = f.U32();
-  if (stored_size != frame_size || !std::equal(kArchiveEndMagic.begin(), kArchiveEndMagic.end(), footer + 4)) {
+  if (stored_size != frame_size ||
+      !std::equal(kArchiveEndMagic.begin(), kArchiveEndMagic.end(), footer + 4)) {
     return Bad("the last " + std::to_string(kArchiveFooterBytes) + " bytes are damaged");
   }
   return OkStatus();
@@ -352,7 +369,9 @@ Status ArchiveReader::Impl::ReadEnd(uint64_t payload_size) {
 ArchiveReader::ArchiveReader(Source& source) : impl_(std::make_unique<Impl>(source)) {}
 ArchiveReader::~ArchiveReader() = default;
 Result<bool> ArchiveReader::NextArchive() { return impl_->NextArchive(); }
-Result<bool> ArchiveReader::NextBlock(BlockHeader& header, Bytes& payload) { return impl_->NextBlock(header, payload); }
+Result<bool> ArchiveReader::NextBlock(BlockHeader& header, Bytes& payload) {
+  return impl_->NextBlock(header, payload);
+}
 void ArchiveReader::AddContent(ByteSpan content) {
   impl_->content_hash.Update(content);
   ++impl_->n_content_added;
@@ -383,8 +402,8 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
       Bytes head;
       AppendBlockHeader(header, head);
       a.blocks.push_back({header.kind, header.content_size,
-                          static_cast<uint32_t>(head.size() + header.payload_size + kFrameCheckBytes), header.n_streams,
-                          header.n_tokens});
+                          static_cast<uint32_t>(head.size() + header.payload_size + kFrameCheckBytes),
+                          header.n_streams, header.n_tokens});
     }
     a.model = reader.model();
     a.end = reader.end();
@@ -393,7 +412,8 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
 }
 
 bool HasArchiveMagic(ByteSpan head) {
-  return head.size() >= kArchiveMagic.size() && std::equal(kArchiveMagic.begin(), kArchiveMagic.end(), head.begin());
+  return head.size() >= kArchiveMagic.size() &&
+         std::equal(kArchiveMagic.begin(), kArchiveMagic.end(), head.begin());
 }
 
 }  // namespace pith

@@ -1,7 +1,7 @@
 // ArchiveReader: one archive after another from a ByteSource, frame by frame, everything checked as it comes.
 //
-// Sizes are held against their limits before memory is taken; a payload is handed out only after its checksum matched.
-// docs/format.md is the format; section 9 the reader's obligations.
+// Sizes are held against their limits before memory is taken; a payload is handed out only after its checksum
+// matched. docs/format.md is the format; section 9 the reader's obligations.
 #pragma once
 
 #include <cstdint>
@@ -31,15 +31,17 @@ class ArchiveReader {
   explicit ArchiveReader(Source& source);
   ~ArchiveReader();
 
-  // Begins the next archive: true, or false at the end of the source. An empty source is kCorrupt at the first call.
-  // REQUIRES: at the first call, or NextBlock has returned false.
+  // Begins the next archive: true, or false at the end of the source. An empty source is kCorrupt at the
+  // first call. REQUIRES: at the first call, or NextBlock has returned false.
   Result<bool> NextArchive();
 
   // Reads the next block's header and payload: true, or false at the archive's end, when end() is set.
-  // REQUIRES: NextArchive returned true; the content of all earlier blocks went through AddContent, or of none did.
+  // REQUIRES: NextArchive returned true; the content of all earlier blocks went through AddContent, or of
+  // none did.
   Result<bool> NextBlock(BlockHeader& header, Bytes& payload);
 
-  // Tells the reader what the last block decoded to, so that the archive's checksum can be compared at its end.
+  // Tells the reader what the last block decoded to, so that the archive's checksum can be compared at its
+  // end.
   void AddContent(ByteSpan content);
 
   int format_version() const;
@@ -56,7 +58,8 @@ class ArchiveReader {
   std::unique_ptr<Impl> impl_;
 };
 
-// ---- Listing ------------------------------------------------------------------------------------------------------
+// ---- Listing
+// ------------------------------------------------------------------------------------------------------
 
 struct BlockSummary {
   BlockKind kind = BlockKind::kRaw;

@@ -34,11 +34,14 @@ TestBlock Raw(const Bytes& content) {
 }
 
 // The archive layer does not look into payloads: any bytes will do.
-TestBlock Coded(BlockKind kind, size_t content_size, size_t payload_size, uint32_t n_tokens = 0, uint32_t n_streams = 0) {
+TestBlock Coded(BlockKind kind, size_t content_size, size_t payload_size, uint32_t n_tokens = 0,
+                uint32_t n_streams = 0) {
   TestBlock b;
   b.content = RandomBytes(content_size, content_size);
   b.payload = RandomBytes(payload_size, payload_size + 1);
-  b.header = {kind, static_cast<uint32_t>(content_size), static_cast<uint32_t>(payload_size), n_tokens, n_streams, 0, 0};
+  b.header = {
+      kind, static_cast<uint32_t>(content_size), static_cast<uint32_t>(payload_size), n_tokens, n_streams, 0,
+      0};
   if (kind == BlockKind::kModel) {
     b.header.probe = 0x01020304;
     b.header.content_check = Hash32(b.content);
@@ -55,8 +58,8 @@ ModelIdentity SomeModel() {
   return m;
 }
 
-Bytes WriteArchive(const std::vector<TestBlock>& blocks, const std::string& name = "", std::optional<int64_t> mtime = {},
-                   const ModelIdentity& model = SomeModel()) {
+Bytes WriteArchive(const std::vector<TestBlock>& blocks, const std::string& name = "",
+                   std::optional<int64_t> mtime = {}, const ModelIdentity& model = SomeModel()) {
   MemorySink sink;
   ArchiveWriter writer(sink);
   bool named = false;
@@ -76,7 +79,9 @@ Bytes WriteArchive(const std::vector<TestBlock>& blocks, const std::string& name
 class DripSource : public Source {
  public:
   DripSource(ByteSpan data, size_t most) : inner_(data), most_(most) {}
-  Result<size_t> Read(std::span<uint8_t> out) override { return inner_.Read(out.first(std::min(out.size(), most_))); }
+  Result<size_t> Read(std::span<uint8_t> out) override {
+    return inner_.Read(out.first(std::min(out.size(), most_)));
+  }
 
  private:
   MemorySource inner_;
@@ -117,11 +122,13 @@ Result<std::vector<ReadBack>> ReadAll(ByteSpan data, const std::vector<TestBlock
   return ReadAll(source, contents);
 }
 
-Status ReadStatus(ByteSpan data, const std::vector<TestBlock>* contents = nullptr) { return ReadAll(data, contents).status(); }
+Status ReadStatus(ByteSpan data, const std::vector<TestBlock>* contents = nullptr) {
+  return ReadAll(data, contents).status();
+}
 
 std::vector<TestBlock> OneOfEach() {
-  return {Raw(RandomBytes(100, 1)), Coded(BlockKind::kModel, 300, 40, 77, 3), Coded(BlockKind::kZstd, 200, 150),
-          Coded(BlockKind::kModel, 1, 0, 1, 1), Raw({7})};
+  return {Raw(RandomBytes(100, 1)), Coded(BlockKind::kModel, 300, 40, 77, 3),
+          Coded(BlockKind::kZstd, 200, 150), Coded(BlockKind::kModel, 1, 0, 1, 1), Raw({7})};
 }
 
 void ExpectReadsBack(const std::vector<TestBlock>& blocks, const Bytes& archive) {
@@ -161,8 +168,9 @@ TEST(Archive, BlocksOfEveryKindReadBackInAnyPieces) {
 }
 
 TEST(Archive, SizesAtEveryBoundaryReadBack) {
-  for (const size_t n : {size_t{1}, size_t{15}, size_t{16}, size_t{17}, size_t{127}, size_t{128}, size_t{2047}, size_t{2048},
-                         size_t{65535}, size_t{65536}, size_t{65537}, (size_t{1} << 20) + 1, size_t{kMaxBlockContent}}) {
+  for (const size_t n :
+       {size_t{1}, size_t{15}, size_t{16}, size_t{17}, size_t{127}, size_t{128}, size_t{2047}, size_t{2048},
+        size_t{65535}, size_t{65536}, size_t{65537}, (size_t{1} << 20) + 1, size_t{kMaxBlockContent}}) {
     const std::vector<TestBlock> blocks = {Raw(RandomBytes(n, n))};
     const Bytes archive = WriteArchive(blocks);
     ExpectReadsBack(blocks, archive);
@@ -176,7 +184,8 @@ TEST(Archive, RawBlocksNeverCostMoreThanTheBound) {
     h.content_size = h.payload_size = static_cast<uint32_t>(n);
     EXPECT_LE(ArchiveWriter::BlockCost(h), n + kMaxBlockOverhead);
   }
-  // Many blocks, so that the counts in the end frame grow; the time and a long name still fit or are left out.
+  // Many blocks, so that the counts in the end frame grow; the time and a long name still fit or are left
+  // out.
   std::vector<TestBlock> blocks;
   for (size_t i = 0; i < 70000; ++i) blocks.push_back(Raw({static_cast<uint8_t>(i)}));
   const Bytes archive = WriteArchive(blocks, std::string(255, 'n'), -1);
@@ -196,8 +205,9 @@ TEST(Archive, NameIsLeftOutWhereItWouldBreakTheBoundOrIsNotAllowed) {
   EXPECT_EQ(name_of(raw, std::string(100, 'n')), "");
   EXPECT_EQ(name_of(small, std::string(255, 'n')), std::string(255, 'n'));
   EXPECT_EQ(name_of(small, "K\xc3\xa4se.txt"), "K\xc3\xa4se.txt");
-  for (const std::string& bad : {std::string(256, 'n'), std::string("a/b"), std::string("/"), std::string("."), std::string(".."),
-                                 std::string("a\nb"), std::string("a\0b", 3), std::string("a\x7f"), std::string("\x1b[31m")}) {
+  for (const std::string& bad :
+       {std::string(256, 'n'), std::string("a/b"), std::string("/"), std::string("."), std::string(".."),
+        std::string("a\nb"), std::string("a\0b", 3), std::string("a\x7f"), std::string("\x1b[31m")}) {
     EXPECT_EQ(name_of(small, bad), "") << bad;
   }
 }
@@ -244,7 +254,8 @@ TEST(Archive, EveryFlippedBitIsAnErrorEvenWithoutDecoding) {
       archive[i] ^= static_cast<uint8_t>(1 << bit);
       const Status status = ReadStatus(archive);
       EXPECT_FALSE(status.ok()) << "byte " << i << " bit " << bit;
-      EXPECT_TRUE(status.code() == StatusCode::kCorrupt || status.code() == StatusCode::kUnsupported) << status.message();
+      EXPECT_TRUE(status.code() == StatusCode::kCorrupt || status.code() == StatusCode::kUnsupported)
+          << status.message();
       archive[i] ^= static_cast<uint8_t>(1 << bit);
     }
   }
@@ -293,11 +304,13 @@ TEST(Archive, NewerVersionsAreUnsupportedAndNamed) {
     archive[7] = static_cast<uint8_t>(check >> 8);
     const Status status = ReadStatus(archive);
     EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-    EXPECT_NE(status.message().find(field == 4 ? "format 2" : "contract 2"), std::string::npos) << status.message();
+    EXPECT_NE(status.message().find(field == 4 ? "format 2" : "contract 2"), std::string::npos)
+        << status.message();
   }
 }
 
-// ---- Hostile archives: fields that lie under checksums that are right ---------------------------------------------
+// ---- Hostile archives: fields that lie under checksums that are right
+// ---------------------------------------------
 
 // Builds frames with any fields.
 class Forger {
@@ -322,7 +335,8 @@ class Forger {
     ByteWriter(p).Raw(AsBytes(name));
     return Frame(FrameTag(FrameKind::kModelInfo, p.size()), p);
   }
-  Forger& Block(BlockKind kind, uint64_t content, uint64_t payload, uint64_t tokens = 1, uint64_t streams = 1) {
+  Forger& Block(BlockKind kind, uint64_t content, uint64_t payload, uint64_t tokens = 1,
+                uint64_t streams = 1) {
     Bytes p;
     ByteWriter w(p);
     if (kind != BlockKind::kRaw) w.Varint(payload);
@@ -377,13 +391,17 @@ TEST(HostileArchive, ForgerMakesGoodOnesToo) {
 
 TEST(HostileArchive, SizesBeyondLimitsAreRefusedBeforeMemoryIsTaken) {
   const uint64_t huge = uint64_t{1} << 60;
-  ExpectError(Forger().Frame(FrameTag(FrameKind::kRaw, kMaxBlockContent + 1), {}).Read(), StatusCode::kCorrupt, "expected 1 to");
-  ExpectError(Forger().Frame(FrameTag(FrameKind::kRaw, huge), {}).Read(), StatusCode::kCorrupt, "expected 1 to");
+  ExpectError(Forger().Frame(FrameTag(FrameKind::kRaw, kMaxBlockContent + 1), {}).Read(),
+              StatusCode::kCorrupt, "expected 1 to");
+  ExpectError(Forger().Frame(FrameTag(FrameKind::kRaw, huge), {}).Read(), StatusCode::kCorrupt,
+              "expected 1 to");
   ExpectError(Forger().Frame(FrameTag(FrameKind::kRaw, 0), {}).Read(), StatusCode::kCorrupt, "expected 1 to");
   ExpectError(Forger().Block(BlockKind::kZstd, 100, 100).Read(), StatusCode::kCorrupt, "expected less");
   ExpectError(Forger().Block(BlockKind::kModel, 100, huge).Read(), StatusCode::kCorrupt, "expected less");
-  ExpectError(Forger().Frame(FrameTag(FrameKind::kModelInfo, huge), {}).Read(), StatusCode::kCorrupt, "expected at most");
-  ExpectError(Forger().Frame(FrameTag(FrameKind::kEnd, huge), {}).Read(), StatusCode::kCorrupt, "expected at most");
+  ExpectError(Forger().Frame(FrameTag(FrameKind::kModelInfo, huge), {}).Read(), StatusCode::kCorrupt,
+              "expected at most");
+  ExpectError(Forger().Frame(FrameTag(FrameKind::kEnd, huge), {}).Read(), StatusCode::kCorrupt,
+              "expected at most");
 }
 
 TEST(HostileArchive, TokensAndStreamsThatCannotBeAreRefused) {
@@ -402,22 +420,27 @@ TEST(HostileArchive, TokensAndStreamsThatCannotBeAreRefused) {
 }
 
 TEST(HostileArchive, ModelDescriptionsOutOfOrderOrFormAreRefused) {
-  ExpectError(Forger().Block(BlockKind::kModel, 10, 1).Read(), StatusCode::kCorrupt, "before the archive has named");
+  ExpectError(Forger().Block(BlockKind::kModel, 10, 1).Read(), StatusCode::kCorrupt,
+              "before the archive has named");
   ExpectError(Forger().Model().Block(BlockKind::kRaw, 1, 1).Read(), StatusCode::kCorrupt, "not used");
   ExpectError(Forger().Model().Model().Read(), StatusCode::kCorrupt, "second model");
-  ExpectError(Forger().Model().Block(BlockKind::kModel, 10, 1).Model().Read(), StatusCode::kCorrupt, "second model");
+  ExpectError(Forger().Model().Block(BlockKind::kModel, 10, 1).Model().Read(), StatusCode::kCorrupt,
+              "second model");
   ExpectError(Forger().Model(0).Read(), StatusCode::kCorrupt, "window of 0");
   ExpectError(Forger().Model(kMaxCachedTokens + 1).Read(), StatusCode::kCorrupt, "window of");
   ExpectError(Forger().Model(512, "m", 17).Read(), StatusCode::kCorrupt, "17 sinks");
   ExpectError(Forger().Model(4, "m", 4).Read(), StatusCode::kCorrupt, "4 sinks");
   ExpectError(Forger().Model(512, "a\x1b[2J").Read(), StatusCode::kCorrupt, "control characters");
-  ExpectError(Forger().Frame(FrameTag(FrameKind::kModelInfo, 15), Bytes(15, 1)).Read(), StatusCode::kCorrupt, "ends early");
+  ExpectError(Forger().Frame(FrameTag(FrameKind::kModelInfo, 15), Bytes(15, 1)).Read(), StatusCode::kCorrupt,
+              "ends early");
   ExpectError(Forger().Model().End(EndFields(1, {26 << 2}, 0, 0)).Read(), StatusCode::kCorrupt, "not used");
 }
 
 TEST(HostileArchive, EndsThatLieAreRefused) {
   const Bytes index = {1 << 2 | 1, 6};
-  const auto end = [&](const Bytes& payload) { return Forger().Block(BlockKind::kRaw, 1, 1).End(payload).Read(); };
+  const auto end = [&](const Bytes& payload) {
+    return Forger().Block(BlockKind::kRaw, 1, 1).End(payload).Read();
+  };
   ExpectError(end(EndFields(0, {}, 1, 0)), StatusCode::kCorrupt, "do");
   ExpectError(end(EndFields(2, index, 1, 0)), StatusCode::kCorrupt, "index");
   ExpectError(end(EndFields(1, {1 << 2 | 1, 7}, 1, 0)), StatusCode::kCorrupt, "index");
@@ -438,8 +461,10 @@ TEST(HostileArchive, UnknownFrameKindsAndNumbersNotInShortestFormAreRefused) {
   for (const uint64_t kind : {0, 6, 7}) {
     ExpectError(Forger().Frame(5 << kFrameKindBits | kind, {}).Read(), StatusCode::kUnsupported, "kind");
   }
-  ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), {0x85, 0x00}).Read(), StatusCode::kCorrupt, "shortest");
-  ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), Bytes(11, 0xff)).Read(), StatusCode::kCorrupt, "64 bits");
+  ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), {0x85, 0x00}).Read(), StatusCode::kCorrupt,
+              "shortest");
+  ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), Bytes(11, 0xff)).Read(), StatusCode::kCorrupt,
+              "64 bits");
 }
 
 TEST(HostileArchive, RandomChangesUnderRightChecksumsNeverCrash) {
@@ -449,10 +474,18 @@ TEST(HostileArchive, RandomChangesUnderRightChecksumsNeverCrash) {
     const int frames = static_cast<int>(random() % 4);
     for (int i = 0; i < frames; ++i) {
       switch (random() % 4) {
-        case 0: forger.Model(random() % 1000, "x"); break;
-        case 1: forger.Block(BlockKind::kRaw, 1 + random() % 9, 1 + random() % 9); break;
-        case 2: forger.Block(BlockKind::kModel, random() % 99, random() % 50, random() % 99, random() % 20); break;
-        default: forger.Frame(random() >> (random() % 64), RandomBytes(random() % 40, random())); break;
+        case 0:
+          forger.Model(random() % 1000, "x");
+          break;
+        case 1:
+          forger.Block(BlockKind::kRaw, 1 + random() % 9, 1 + random() % 9);
+          break;
+        case 2:
+          forger.Block(BlockKind::kModel, random() % 99, random() % 50, random() % 99, random() % 20);
+          break;
+        default:
+          forger.Frame(random() >> (random() % 64), RandomBytes(random() % 40, random()));
+          break;
       }
     }
     forger.End(RandomBytes(random() % 30, random()));
@@ -460,7 +493,8 @@ TEST(HostileArchive, RandomChangesUnderRightChecksumsNeverCrash) {
   }
 }
 
-// ---- Listing and seeking ------------------------------------------------------------------------------------------
+// ---- Listing and seeking
+// ------------------------------------------------------------------------------------------
 
 TEST(DescribeArchives, SaysWhatIsInside) {
   const std::vector<TestBlock> blocks = OneOfEach();
@@ -508,7 +542,8 @@ TEST(ArchiveIndex, LeadsFromTheEndToEveryBlock) {
     const uint64_t frame_size = end.Varint();
     EXPECT_EQ(entry >> 2, blocks[block].content.size());
     ByteReader frame(ByteSpan(file).subspan(at, frame_size));
-    EXPECT_EQ(frame.Varint(), FrameTag(static_cast<FrameKind>(blocks[block].header.kind), blocks[block].content.size()));
+    EXPECT_EQ(frame.Varint(),
+              FrameTag(static_cast<FrameKind>(blocks[block].header.kind), blocks[block].content.size()));
     at += frame_size;
     ++block;
   }

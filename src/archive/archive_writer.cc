@@ -65,7 +65,8 @@ Status ArchiveWriter::WriteBlock(const BlockHeader& header, ByteSpan payload, By
   PITH_RETURN_IF_ERROR(Emit(head));
   PITH_RETURN_IF_ERROR(Emit(payload));
   PITH_RETURN_IF_ERROR(Emit(check));
-  AppendBlockIndexEntry(header.kind, header.content_size, head.size() + payload.size() + check.size(), index_);
+  AppendBlockIndexEntry(header.kind, header.content_size, head.size() + payload.size() + check.size(),
+                        index_);
   ++n_frames_;
   ++n_blocks_;
   content_bytes_ += content.size();

@@ -1,5 +1,5 @@
-// FixChecks, for tests and fuzzing: makes the checksums of a changed archive right again, so that what lies behind
-// them is reached.
+// FixChecks, for tests and fuzzing: makes the checksums of a changed archive right again, so that what lies
+// behind them is reached.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace pith {
 
-// Walks the frames as far as their sizes make sense and corrects header, checks and footers in place. The hash of the
-// whole content in the end frame stays as it is.
+// Walks the frames as far as their sizes make sense and corrects header, checks and footers in place. The
+// hash of the whole content in the end frame stays as it is.
 inline void FixChecks(Bytes& archive) {
   size_t at = 0;
   const auto put = [&](size_t where, uint64_t value, size_t n_bytes) {
@@ -43,7 +43,8 @@ inline void FixChecks(Bytes& archive) {
       if (!end) continue;
       if (archive.size() - at < kArchiveFooterBytes) return;
       put(at, frame_size, 4);
-      std::copy(kArchiveEndMagic.begin(), kArchiveEndMagic.end(), archive.begin() + static_cast<ptrdiff_t>(at) + 4);
+      std::copy(kArchiveEndMagic.begin(), kArchiveEndMagic.end(),
+                archive.begin() + static_cast<ptrdiff_t>(at) + 4);
       at += kArchiveFooterBytes;
     }
   }

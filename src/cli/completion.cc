@@ -204,7 +204,8 @@ std::string Zsh() {
       "  case $command in\n";
   for (const CommandSpec& command : Commands()) {
     if (command.flag == 0) continue;
-    text += "    -*" + std::string(1, command.flag) + "*|--" + std::string(command.long_flag) + ") command=" +
+    const std::string letter(1, command.flag);
+    text += "    -" + letter + "*|-[^-]*" + letter + "*|--" + std::string(command.long_flag) + ") command=" +
             std::string(command.name) + " ;;\n";
   }
   std::string names;

@@ -90,7 +90,13 @@ class CompressJob : public Job {
       return true;
     };
     HashingSource source(input);
-    PITH_ASSIGN_OR_RETURN(const CompressResult result, Compress(*model, source, *target, options, progress));
+    const Result<CompressResult> compressed = Compress(*model, source, *target, options, progress);
+    if (!compressed.ok()) {
+      // The range of block size, streams, window and memory is the library's to know.
+      if (compressed.status().code() == StatusCode::kInvalidArgument) outcome_.FailedForOptions();
+      return compressed.status();
+    }
+    const CompressResult& result = *compressed;
     const double seconds = watch.seconds();
     if (arguments_.verify) PITH_RETURN_IF_ERROR(Verify(*model, *target, source, label));
     FileAttributes attributes;

@@ -90,7 +90,10 @@ Result<std::unique_ptr<Input>> Input::Open(const std::string& path, const Rules&
   if (fd < 0) return CannotOpen(path);
   std::unique_ptr<Input> input(new Input(path, fd, info));
   if (fstat(fd, &input->info_) != 0) return IoError(path + ": cannot stat: " + ErrnoText());
-  if (S_ISDIR(input->info_.st_mode)) return InvalidArgument(path + ": is a folder (take the files in it with -r)");
+  if (S_ISDIR(input->info_.st_mode)) {
+    return InvalidArgument(path + (rules.has_recursive ? ": is a folder (take the files in it with -r)"
+                                                       : ": is a folder, expected a file"));
+  }
   return input;
 }
 

@@ -40,6 +40,7 @@ class Input : public ByteSource {
  public:
   struct Rules {
     bool regular_only = false;  // neither symbolic links nor special files
+    bool has_recursive = false;  // the command knows -r: said where a folder was given
   };
   // kNotFound, kInvalidArgument (a folder, or against the rules), kIo. The message begins with the name.
   static Result<std::unique_ptr<Input>> Open(const std::string& path, const Rules& rules);

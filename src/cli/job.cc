@@ -98,7 +98,8 @@ int Job::Run() {
   for (const InputName& input : inputs) {
     ++index_;
     RunOne(input);
-    if (models_.failed() && arguments_.model) break;  // would fail in the same way again and again
+    // What would fail in the same way again and again.
+    if (outcome_.bad_options() || (models_.failed() && arguments_.model)) break;
   }
   if (totals_.files > 1) console_.Info(Summary(totals_, watch.seconds()));
   if (writes()) {
@@ -117,6 +118,10 @@ void Job::RunOne(const InputName& name) {
   const Status status = TryOne(name, input_name, target_name);
   console_.ClearProgress();
   if (status.ok()) return;
+  if (outcome_.bad_options()) {
+    console_.Error(status.message());
+    return;
+  }
   console_.Error(ErrorLine(status, input_name, target_name));
   if (status.code() == StatusCode::kWrongModel || (models_.failed() && !model_failed_before)) {
     outcome_.FailedForModel();
@@ -129,7 +134,8 @@ Status Job::TryOne(const InputName& name, std::string& input_name, std::string& 
   // A link or a pipe is fine where the user says where the result goes; the name beside a link would be a guess.
   const bool explicit_target = !writes() || arguments_.output || arguments_.to_stdout;
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> input,
-                        Input::Open(name.path, {.regular_only = !explicit_target && !arguments_.force}));
+                        Input::Open(name.path, {.regular_only = !explicit_target && !arguments_.force,
+                                                .has_recursive = true}));
   input_name = input->name();
   std::unique_ptr<Target> target;
   if (writes()) {
@@ -158,8 +164,11 @@ Result<std::unique_ptr<Target>> Job::OpenTarget(const Input& input, std::string&
   if (stat(target_name.c_str(), &info) == 0) {
     if (input.IsSameFile(info)) return InvalidArgument(input.name() + ": is the target, too; nothing done");
     if (S_ISREG(info.st_mode) && !replace) {
-      replace = !input.is_stdin() && console_.Confirm(target_name + " exists; overwrite?");
-      if (!replace) return AlreadyExists(target_name + ": already exists; not overwritten (use -f)");
+      if (input.is_stdin() || !console_.CanAsk()) {
+        return AlreadyExists(target_name + ": already exists; not overwritten (use -f)");
+      }
+      if (!console_.Confirm(target_name + " exists; overwrite?")) return AlreadyExists(target_name + ": not overwritten");
+      replace = true;
     }
   }
   return Target::Create(target_name, replace);

@@ -22,13 +22,19 @@ class Outcome {
  public:
   void Failed() { ++failed_; }
   void FailedForModel() { ++failed_for_model_; }
+  void FailedForOptions() { bad_options_ = true; }
   void Add(size_t n_failed) { failed_ += n_failed; }
+  bool bad_options() const { return bad_options_; }
   // kExitModel only when nothing but models was wrong.
-  int ExitCode() const { return failed_ != 0 ? kExitFailed : failed_for_model_ != 0 ? kExitModel : kExitOk; }
+  int ExitCode() const {
+    if (bad_options_) return kExitUsage;
+    return failed_ != 0 ? kExitFailed : failed_for_model_ != 0 ? kExitModel : kExitOk;
+  }
 
  private:
   size_t failed_ = 0;
   size_t failed_for_model_ = 0;
+  bool bad_options_ = false;
 };
 
 class Job {
@@ -66,6 +72,7 @@ class Job {
   const Arguments& arguments_;
   Console& console_;
   ModelFinder models_;
+  Outcome outcome_;
 
  private:
   int CheckTerminals(size_t n_operands);
@@ -74,7 +81,6 @@ class Job {
   Result<std::unique_ptr<Target>> OpenTarget(const Input& input, std::string& target_name);
   bool ToStandardOutput(const std::string& input_path) const;
 
-  Outcome outcome_;
   Totals totals_;
   size_t index_ = 0;
   size_t n_inputs_ = 0;

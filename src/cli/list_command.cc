@@ -116,7 +116,8 @@ std::string DetailText(const ArchiveInfo& archive) {
   }
   if (!archive.model_fingerprint.empty()) {
     text += Field("model", Printable(archive.model_name) + ", fingerprint " + archive.model_fingerprint);
-    text += Field("window", Plural(archive.window, "token"));
+    text += Field("window", Plural(archive.window, "token") + ", and the first " + std::to_string(archive.sinks) +
+                                " of each stream");
   }
   text += Field("format", std::to_string(archive.format_version) + ", arithmetic " +
                               std::to_string(archive.contract_version));
@@ -154,6 +155,7 @@ Json ToJson(const ArchiveInfo& archive) {
   if (!archive.model_fingerprint.empty()) {
     json["model"] = {{"name", archive.model_name}, {"fingerprint", archive.model_fingerprint}};
     json["window"] = archive.window;
+    json["sinks"] = archive.sinks;
   }
   if (!archive.file_name.empty()) json["file_name"] = archive.file_name;
   if (archive.mtime_ns) json["mtime_ns"] = *archive.mtime_ns;
@@ -171,7 +173,7 @@ Json ToJson(const Listed& listed) {
 }
 
 Result<Listed> ListOne(const std::string& path) {
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> input, Input::Open(path, {}));
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> input, Input::Open(path, {.has_recursive = true}));
   if (input->is_terminal()) return InvalidArgument("standard input is a terminal, which holds no archive");
   Listed listed{.file = input->name(), .archives = {}};
   PITH_ASSIGN_OR_RETURN(listed.archives, ListArchive(*input));

@@ -95,8 +95,8 @@ std::string ManualPage(std::string_view version) {
 
   text += Section("DESCRIPTION");
   text += Paragraphs(
-      "pith makes text files several times smaller than general compressors do, and gets them back byte for byte, on any "
-      "machine. It lets a language model predict each piece of the text from what came before, and stores only what the "
+      "pith makes text files smaller than general compressors can, and gets them back byte for byte, on any machine. It "
+      "lets a language model predict each piece of the text from what came before, and stores only what the "
       "model could not know. It is slow beside other compressors: tens or hundreds of KB a second.\n"
       "A small model is built into the program. Archives need the model that made them, and say which one it is.\n"
       "Without a command, pith compresses; -d, -t, -l and -z choose as in zstd(1). A file whose name is also a command "

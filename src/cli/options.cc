@@ -120,7 +120,7 @@ static_assert(std::size(kCommands) == kNCommands);
 // In the order of the help screens.
 constexpr OptionSpec kOptions[] = {
     {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI, "write to FILE (takes one input)",
-     "\"-\" is standard output."},
+     "For compress and decompress, \"-\" is standard output."},
     {OptionId::kStdout, 'c', "stdout", ValueKind::kNone, "", "", kC | kD, "write to standard output",
      "Several inputs are written one after another."},
     {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI,

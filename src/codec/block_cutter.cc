@@ -40,6 +40,23 @@ Result<InputBlock> BlockCutter::Next() {
   return block;
 }
 
+namespace {
+
+// Whether data of class `next` may go on in a block of class `*block`, which becomes that of both. Mixed data
+// goes with either neighbour: a cut costs both sides their context, and text with odd bytes in it (a tar of
+// texts) would be cut again and again.
+bool Joins(ContentClass next, ContentClass* block) {
+  const auto is_definite = [](ContentClass c) {
+    return c == ContentClass::kText || c == ContentClass::kBinary;
+  };
+  if (next == *block || (next == ContentClass::kMixed && is_definite(*block))) return true;
+  if (*block != ContentClass::kMixed || !is_definite(next)) return false;
+  *block = next;
+  return true;
+}
+
+}  // namespace
+
 size_t BlockCutter::BlockSize(ContentClass* content_class) const {
   const ByteSpan data = Ahead();
   const auto granule_size = [&](size_t at) {
@@ -50,7 +67,7 @@ size_t BlockCutter::BlockSize(ContentClass* content_class) const {
   *content_class = ClassifyContent(data.first(std::min(at, max_block_)));
   while (by_kind_ && at < data.size() && at < max_block_) {
     const size_t n = granule_size(at);
-    if (ClassifyContent(data.subspan(at, n)) != *content_class) {
+    if (!Joins(ClassifyContent(data.subspan(at, n)), content_class)) {
       // Text began or ended somewhere in here; the last line before is the best guess that costs nothing.
       const bool lines = *content_class == ContentClass::kText || *content_class == ContentClass::kMixed;
       return lines ? CutNear(at, kMinGranuleBytes / 2) : at;
@@ -62,7 +79,9 @@ size_t BlockCutter::BlockSize(ContentClass* content_class) const {
   return CutAtLimit(max_block_);
 }
 
-size_t BlockCutter::CutAtLimit(size_t limit) const { return CutNear(limit, std::min(kMaxCutSearch, limit / 2)); }
+size_t BlockCutter::CutAtLimit(size_t limit) const {
+  return CutNear(limit, std::min(kMaxCutSearch, limit / 2));
+}
 
 // The last line's end in (position - search, position], or else a place between two UTF-8 characters.
 size_t BlockCutter::CutNear(size_t position, size_t search) const {

@@ -13,11 +13,13 @@
 
 namespace pith {
 
-inline constexpr uint32_t kDefaultBlockBytes = 4u << 20;  // a stream's first tokens cost more: fewer, longer blocks
+inline constexpr uint32_t kDefaultBlockBytes =
+    4u << 20;  // a stream's first tokens cost more: fewer, longer blocks
 inline constexpr uint32_t kMinBlockBytes = 4096;
-inline constexpr size_t kGranuleBytes = 64 << 10;   // the kind of data is looked at in pieces of this size
+inline constexpr size_t kGranuleBytes = 64 << 10;    // the kind of data is looked at in pieces of this size
 inline constexpr size_t kMinGranuleBytes = 8 << 10;  // a shorter rest goes with the piece before
-inline constexpr size_t kMaxCutSearch = 64 << 10;    // how far back from its limit a block may end, at a line's end
+inline constexpr size_t kMaxCutSearch =
+    64 << 10;  // how far back from its limit a block may end, at a line's end
 
 struct InputBlock {
   ByteSpan content;  // valid until the next call
@@ -32,7 +34,8 @@ class BlockCutter {
   // The next block: 1 .. max_block bytes; empty at the end of the source.
   Result<InputBlock> Next();
 
-  // From now on blocks end only where they are full: for inputs with more changes than an archive has room for.
+  // From now on blocks end only where they are full: for inputs with more changes than an archive has room
+  // for.
   void IgnoreKind() { by_kind_ = false; }
 
  private:
@@ -44,7 +47,8 @@ class BlockCutter {
 
   Source& source_;
   size_t max_block_;
-  size_t ahead_bytes_;  // read so far ahead, a little more than a block: the last two blocks are then of equal size
+  size_t ahead_bytes_;  // read so far ahead, a little more than a block: the last two blocks are then of
+                        // equal size
   bool by_kind_ = true;
   bool at_end_ = false;
   Bytes buffer_;

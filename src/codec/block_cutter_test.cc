@@ -12,7 +12,8 @@ namespace {
 
 std::string Lines(size_t n) {
   std::string s;
-  for (size_t i = 0; s.size() < n; ++i) s += "line " + std::to_string(i * i) + " of the text, as good as any other\n";
+  for (size_t i = 0; s.size() < n; ++i)
+    s += "line " + std::to_string(i * i) + " of the text, as good as any other\n";
   s.resize(n);
   return s;
 }
@@ -69,10 +70,13 @@ std::string Join(const std::vector<Piece>& pieces) {
 TEST(BlockCutter, NothingGivesNoBlock) { EXPECT_TRUE(Cut("", kMinBlockBytes).empty()); }
 
 TEST(BlockCutter, BlocksJoinToTheInputAndKeepTheLimit) {
-  const std::string mixed = Lines(200000) + Noise(150000, 1) + Lines(70000) + std::string(100000, '\0') + Noise(3000, 2);
-  for (const size_t n : {size_t{1}, size_t{4095}, size_t{4096}, size_t{4097}, size_t{4608}, size_t{4609}, size_t{65535}, size_t{65536},
-                         size_t{65537}, size_t{73728}, size_t{200000}, size_t{270000}, mixed.size()}) {
-    for (const size_t max_block : {size_t{4096}, size_t{5000}, size_t{65536}, size_t{100000}, size_t{1} << 20}) {
+  const std::string mixed =
+      Lines(200000) + Noise(150000, 1) + Lines(70000) + std::string(100000, '\0') + Noise(3000, 2);
+  for (const size_t n :
+       {size_t{1}, size_t{4095}, size_t{4096}, size_t{4097}, size_t{4608}, size_t{4609}, size_t{65535},
+        size_t{65536}, size_t{65537}, size_t{73728}, size_t{200000}, size_t{270000}, mixed.size()}) {
+    for (const size_t max_block :
+         {size_t{4096}, size_t{5000}, size_t{65536}, size_t{100000}, size_t{1} << 20}) {
       const std::string input = mixed.substr(0, n);
       const std::vector<Piece> pieces = Cut(input, max_block);
       EXPECT_EQ(Join(pieces), input) << n << " " << max_block;
@@ -128,6 +132,19 @@ TEST(BlockCutter, KindsAreKeptApart) {
   // No more than a piece of text at either change goes with the noise.
   EXPECT_GE(text, 400000 - 2 * kGranuleBytes);
   EXPECT_EQ(Cut(input, 4u << 20, false).size(), 1u);
+}
+
+TEST(BlockCutter, TextWithZerosInItStaysInOneBlock) {
+  // As in a tar of texts: padding between files makes some pieces mixed.
+  std::string tar;
+  std::mt19937_64 random(1);
+  while (tar.size() < 1000000) {
+    tar += Lines(1000 + random() % 100000);
+    tar += std::string(512 + random() % 4096, '\0');
+  }
+  const std::vector<Piece> pieces = Cut(tar, 4u << 20);
+  ASSERT_EQ(pieces.size(), 1u);
+  EXPECT_EQ(pieces[0].content_class, ContentClass::kText);
 }
 
 TEST(BlockCutter, ReadErrorsAreHandedOn) {

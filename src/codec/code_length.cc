@@ -11,8 +11,9 @@ Result<CodeLength> EvaluateCodeLength(TokenModel& model, ByteSpan data, const Ev
                                       const CodecProgressCallback& progress) {
   const uint32_t block_bytes = options.block_bytes != 0 ? options.block_bytes : kDefaultBlockBytes;
   if (block_bytes < kMinBlockBytes || block_bytes > kMaxBlockContent || options.streams > kMaxStreams) {
-    return InvalidArgument("blocks of " + std::to_string(block_bytes) + " bytes and " + std::to_string(options.streams) +
-                           " streams, expected at most " + std::to_string(kMaxBlockContent) + " and " + std::to_string(kMaxStreams));
+    return InvalidArgument("blocks of " + std::to_string(block_bytes) + " bytes and " +
+                           std::to_string(options.streams) + " streams, expected at most " +
+                           std::to_string(kMaxBlockContent) + " and " + std::to_string(kMaxStreams));
   }
   PITH_RETURN_IF_ERROR(CheckModelFitsFormat(model));
   MemorySource source(data);
@@ -28,11 +29,13 @@ Result<CodeLength> EvaluateCodeLength(TokenModel& model, ByteSpan data, const Ev
     PITH_ASSIGN_OR_RETURN(const uint32_t n_streams, ChooseStreams(model, n_tokens, options.streams, 0, 0));
     const auto go_on = [&](uint64_t tokens_done, uint64_t) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
-      const uint64_t done = total.bytes + static_cast<uint64_t>(part * static_cast<double>(block.content.size()));
+      const uint64_t done =
+          total.bytes + static_cast<uint64_t>(part * static_cast<double>(block.content.size()));
       PITH_RETURN_IF_ERROR(meter.Report({done, 0, done}));
       return true;
     };
-    PITH_ASSIGN_OR_RETURN(const TokenCodeLength length, MeasureTokens(model, std::move(tokens), n_streams, go_on));
+    PITH_ASSIGN_OR_RETURN(const TokenCodeLength length,
+                          MeasureTokens(model, std::move(tokens), n_streams, go_on));
     if (total.blocks++ == 0) total.streams = n_streams;
     total.bytes += block.content.size();
     total.tokens += n_tokens;

@@ -26,10 +26,10 @@ struct CodecProgress {
 using CodecProgressCallback = std::function<bool(const CodecProgress&)>;
 
 struct EncodeOptions {
-  uint64_t memory_bytes = 0;        // bound on model + streams + buffers; 0: none but the format's own
-  uint32_t streams = 0;             // a block; 0: chosen from its size and the memory
-  uint32_t block_bytes = 0;         // content bytes a block at most; 0: kDefaultBlockBytes
-  std::string file_name;            // left out where the format cannot hold it (docs/format.md)
+  uint64_t memory_bytes = 0;  // bound on model + streams + buffers; 0: none but the format's own
+  uint32_t streams = 0;       // a block; 0: chosen from its size and the memory
+  uint32_t block_bytes = 0;   // content bytes a block at most; 0: kDefaultBlockBytes
+  std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };
 
@@ -42,15 +42,17 @@ struct EncodeResult {
 
 // Reads all of `source`, writes one archive. `model` may be null: then zstd and raw blocks only.
 // kInvalidArgument: an option out of range, or memory_bytes too small for the model (says how much it needs).
-Result<EncodeResult> EncodeArchive(TokenModel* model, Source& source, Sink& sink, const EncodeOptions& options,
-                                   const CodecProgressCallback& progress);
+Result<EncodeResult> EncodeArchive(TokenModel* model, Source& source, Sink& sink,
+                                   const EncodeOptions& options, const CodecProgressCallback& progress);
 
-// Gives the model that an archive names; asked at the first model block of each archive. Not null; must live until
-// the call that it serves returns. Its identity() must equal the request in fingerprint, window and sinks.
+// Gives the model that an archive names; asked at the first model block of each archive. Not null; must live
+// until the call that it serves returns. Its identity() must equal the request in fingerprint, window and
+// sinks.
 using TokenModelProvider = std::function<Result<TokenModel*>(const ModelIdentity&)>;
 
 struct DecodeOptions {
-  uint64_t memory_bytes = 0;  // kUnsupported, naming the need, when the archive needs more; 0: none but the format's own
+  uint64_t memory_bytes =
+      0;  // kUnsupported, naming the need, when the archive needs more; 0: none but the format's own
 };
 
 struct DecodeResult {
@@ -61,9 +63,9 @@ struct DecodeResult {
   std::optional<int64_t> mtime_ns;
 };
 
-// Reads one archive or several to the end of `source`; writes the content block by block, each only after its checks.
-// kCorrupt: damage. kWrongModel: undamaged, but the model at hand decodes something else. kUnsupported: a newer
-// version, a reserved value, or more memory needed than allowed.
+// Reads one archive or several to the end of `source`; writes the content block by block, each only after its
+// checks. kCorrupt: damage. kWrongModel: undamaged, but the model at hand decodes something else.
+// kUnsupported: a newer version, a reserved value, or more memory needed than allowed.
 Result<DecodeResult> DecodeArchives(const TokenModelProvider& models, Source& source, Sink& sink,
                                     const DecodeOptions& options, const CodecProgressCallback& progress);
 
@@ -76,9 +78,9 @@ struct CodeLength {
   uint64_t bytes = 0;
   uint64_t tokens = 0;
   uint64_t blocks = 0;
-  uint32_t streams = 0;       // of the first block
-  double ideal_bits = 0;      // from the exact logits in double, over the ids that may occur in data
-  double integer_bits = 0;    // from the integer probabilities that the coder uses
+  uint32_t streams = 0;     // of the first block
+  double ideal_bits = 0;    // from the exact logits in double, over the ids that may occur in data
+  double integer_bits = 0;  // from the integer probabilities that the coder uses
 };
 
 // Code length of `data` with every block by the model, cut into blocks and streams as EncodeArchive does.

@@ -22,7 +22,8 @@ Status CheckModelFitsFormat(const TokenModel& model) {
                            std::to_string(kMaxCachedTokens));
   }
   if (identity.n_sinks >= identity.window || identity.n_sinks > kMaxSinkTokens) {
-    return InvalidArgument(std::to_string(identity.n_sinks) + " sinks in a window of " + std::to_string(identity.window) + " tokens");
+    return InvalidArgument(std::to_string(identity.n_sinks) + " sinks in a window of " +
+                           std::to_string(identity.window) + " tokens");
   }
   if (!IsStorableModelName(identity.name)) {
     return InvalidArgument("the model's name has more than " + std::to_string(kMaxModelNameBytes) +
@@ -31,16 +32,19 @@ Status CheckModelFitsFormat(const TokenModel& model) {
   return OkStatus();
 }
 
-Result<uint32_t> ChooseStreams(const TokenModel& model, uint64_t n_tokens, uint32_t wanted, uint64_t memory_bytes,
-                               uint64_t buffer_bytes) {
-  uint64_t n = wanted != 0 ? wanted : std::clamp<uint64_t>(n_tokens / kTokensPerStream, 1, kDefaultMaxStreams);
+Result<uint32_t> ChooseStreams(const TokenModel& model, uint64_t n_tokens, uint32_t wanted,
+                               uint64_t memory_bytes, uint64_t buffer_bytes) {
+  uint64_t n =
+      wanted != 0 ? wanted : std::clamp<uint64_t>(n_tokens / kTokensPerStream, 1, kDefaultMaxStreams);
   n = std::min({n, n_tokens, uint64_t{kMaxStreams}, uint64_t{kMaxCachedTokens} / model.identity().window});
   if (memory_bytes != 0) {
     const uint64_t fixed = model.FixedBytes() + buffer_bytes;
-    const uint64_t room = memory_bytes > fixed ? (memory_bytes - fixed) / std::max<uint64_t>(1, model.BytesPerStream()) : 0;
+    const uint64_t room =
+        memory_bytes > fixed ? (memory_bytes - fixed) / std::max<uint64_t>(1, model.BytesPerStream()) : 0;
     if (room == 0) {
-      return InvalidArgument("memory: " + MebibytesText(memory_bytes) + " allowed, but the model '" + model.identity().name +
-                             "' needs at least " + MebibytesText(ModelBytes(model, 1) + buffer_bytes));
+      return InvalidArgument("memory: " + MebibytesText(memory_bytes) + " allowed, but the model '" +
+                             model.identity().name + "' needs at least " +
+                             MebibytesText(ModelBytes(model, 1) + buffer_bytes));
     }
     n = std::min(n, room);
   }

@@ -10,15 +10,16 @@
 
 namespace pith {
 
-// A stream costs the tokens before its context has grown; a step of many streams costs hardly more than one of few.
+// A stream costs the tokens before its context has grown; a step of many streams costs hardly more than one
+// of few.
 inline constexpr uint64_t kTokensPerStream = 3500;
 inline constexpr uint32_t kDefaultMaxStreams = 32;
 
 // How many streams a block of so many tokens gets. `wanted` 0: by size; memory_bytes 0: no bound.
 // `buffer_bytes`: what the codec itself holds meanwhile.
 // kInvalidArgument, saying how much is needed, when not even one stream fits.
-Result<uint32_t> ChooseStreams(const TokenModel& model, uint64_t n_tokens, uint32_t wanted, uint64_t memory_bytes,
-                               uint64_t buffer_bytes);
+Result<uint32_t> ChooseStreams(const TokenModel& model, uint64_t n_tokens, uint32_t wanted,
+                               uint64_t memory_bytes, uint64_t buffer_bytes);
 
 // Bytes that model and n streams take.
 uint64_t ModelBytes(const TokenModel& model, uint64_t n_streams);

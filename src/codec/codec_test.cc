@@ -55,7 +55,8 @@ TokenModelProvider Provide(TokenModel* model) {
 }
 
 TokenModelProvider NoModel() {
-  return [](const ModelIdentity& wanted) -> Result<TokenModel*> { return NotFound("no model " + wanted.name); };
+  return
+      [](const ModelIdentity& wanted) -> Result<TokenModel*> { return NotFound("no model " + wanted.name); };
 }
 
 struct Decoded {
@@ -97,10 +98,12 @@ ArchiveSummary Describe(ByteSpan archive) {
 
 // Text, zeros, noise: one block of each kind.
 Bytes AllKinds(const ToyModel& model) {
-  return Concatenate({ToyText(model, 3 * kGranuleBytes, 1), Bytes(kGranuleBytes, 0), RandomBytes(kGranuleBytes, 2)});
+  return Concatenate(
+      {ToyText(model, 3 * kGranuleBytes, 1), Bytes(kGranuleBytes, 0), RandomBytes(kGranuleBytes, 2)});
 }
 
-// ---- Round trips ----------------------------------------------------------------------------------------------------
+// ---- Round trips
+// ----------------------------------------------------------------------------------------------------
 
 TEST(Codec, EmptyAndTinyInputsRoundTrip) {
   ExpectRoundTrip({});
@@ -113,8 +116,9 @@ TEST(Codec, EmptyAndTinyInputsRoundTrip) {
 
 TEST(Codec, SizesAroundEveryBoundaryRoundTrip) {
   const Bytes text = ToyText(ToyModel(), 300000, 4);
-  for (const size_t n : {size_t{255}, size_t{256}, size_t{257}, size_t{3499}, size_t{3500}, size_t{7001}, kGranuleBytes - 1, kGranuleBytes,
-                         kGranuleBytes + 1, kGranuleBytes + kMinGranuleBytes, 2 * kGranuleBytes + 1, text.size()}) {
+  for (const size_t n : {size_t{255}, size_t{256}, size_t{257}, size_t{3499}, size_t{3500}, size_t{7001},
+                         kGranuleBytes - 1, kGranuleBytes, kGranuleBytes + 1,
+                         kGranuleBytes + kMinGranuleBytes, 2 * kGranuleBytes + 1, text.size()}) {
     ExpectRoundTrip(Bytes(text.begin(), text.begin() + static_cast<ptrdiff_t>(n)));
     ExpectRoundTrip(RandomBytes(n, n));
     EncodeOptions small;
@@ -171,8 +175,9 @@ TEST(Codec, ConcatenatedArchivesDecodeToConcatenatedContents) {
   const Bytes a = ToyText(model, 20000, 1), b = ToyText(other, 30000, 2), c = RandomBytes(100, 3);
   EncodeOptions named;
   named.file_name = "first";
-  const Bytes archives = Concatenate({Encode(&model, a, named).archive, Encode(nullptr, {}).archive, Encode(&other, b).archive,
-                                      Encode(nullptr, c).archive, Encode(&model, a).archive});
+  const Bytes archives =
+      Concatenate({Encode(&model, a, named).archive, Encode(nullptr, {}).archive, Encode(&other, b).archive,
+                   Encode(nullptr, c).archive, Encode(&model, a).archive});
   std::vector<std::string> asked;
   const TokenModelProvider provider = [&](const ModelIdentity& wanted) -> Result<TokenModel*> {
     asked.push_back(wanted.name);
@@ -186,7 +191,8 @@ TEST(Codec, ConcatenatedArchivesDecodeToConcatenatedContents) {
   EXPECT_EQ(asked, (std::vector<std::string>{"toy-1", "toy-2", "toy-1"}));
 }
 
-// ---- Growth, time, memory ---------------------------------------------------------------------------------------------
+// ---- Growth, time, memory
+// ---------------------------------------------------------------------------------------------
 
 TEST(Codec, NothingGrowsBeyondTheBoundAndNoiseCostsNoModelTime) {
   const Bytes random = RandomBytes(1 << 20, 1);
@@ -194,7 +200,8 @@ TEST(Codec, NothingGrowsBeyondTheBoundAndNoiseCostsNoModelTime) {
   ASSERT_TRUE(packed.ok());
   std::string png = "\x89PNG\r\n\x1a\n";
   png.append(reinterpret_cast<const char*>(random.data()), 50000);
-  for (const Bytes& content : {random, *packed, Bytes(png.begin(), png.end()), Bytes(random.begin(), random.begin() + 700)}) {
+  for (const Bytes& content :
+       {random, *packed, Bytes(png.begin(), png.end()), Bytes(random.begin(), random.begin() + 700)}) {
     ToyModel model;
     EncodeOptions options;
     options.file_name = std::string(255, 'n');
@@ -224,8 +231,19 @@ TEST(Codec, AModelThatDoesNotPayIsLeftEarly) {
   EXPECT_GT(model.tokens_fed(), 0u);
 }
 
+TEST(Codec, RandomLettersCostNoModelTime) {
+  std::string text;
+  for (const uint8_t b : RandomBytes(100000, 1))
+    text += "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[b % 64];
+  ToyModel model;
+  const Encoded e = Encode(&model, AsBytes(text));
+  EXPECT_EQ(model.tokens_fed(), 0u);
+  EXPECT_LT(e.archive.size(), 76000u);
+}
+
 TEST(Codec, StreamsFollowSizeWishAndMemory) {
-  const auto streams_of = [](uint64_t n_tokens, uint32_t wanted, uint64_t memory, const ToyModel& model = ToyModel()) {
+  const auto streams_of = [](uint64_t n_tokens, uint32_t wanted, uint64_t memory,
+                             const ToyModel& model = ToyModel()) {
     const Result<uint32_t> n = ChooseStreams(model, n_tokens, wanted, memory, 500);
     return n.ok() ? *n : 0;
   };
@@ -291,12 +309,15 @@ TEST(Codec, OptionsOutOfRangeAreRefused) {
   EXPECT_EQ(status_of({}, &model), StatusCode::kInvalidArgument);
 }
 
-// ---- Sources, sinks, progress ---------------------------------------------------------------------------------------
+// ---- Sources, sinks, progress
+// ---------------------------------------------------------------------------------------
 
 class DripSource : public Source {
  public:
   explicit DripSource(ByteSpan data) : inner_(data) {}
-  Result<size_t> Read(std::span<uint8_t> out) override { return inner_.Read(out.first(std::min<size_t>(out.size(), 1 + calls_++ % 977))); }
+  Result<size_t> Read(std::span<uint8_t> out) override {
+    return inner_.Read(out.first(std::min<size_t>(out.size(), 1 + calls_++ % 977)));
+  }
 
  private:
   MemorySource inner_;
@@ -390,7 +411,8 @@ TEST(Codec, ProgressGrowsAndCancels) {
   EXPECT_EQ(EvaluateCodeLength(model, content, {}, cancel).status().code(), StatusCode::kCancelled);
 }
 
-// ---- Wrong models ---------------------------------------------------------------------------------------------------
+// ---- Wrong models
+// ---------------------------------------------------------------------------------------------------
 
 TEST(Codec, TheModelIsAskedForOnlyWhereABlockNeedsIt) {
   ToyModel model;
@@ -425,7 +447,8 @@ TEST(Codec, AnotherModelIsRefusedByFingerprintWindowOrProbe) {
   EXPECT_TRUE(d.content.empty());
 }
 
-// ---- Damage ---------------------------------------------------------------------------------------------------------
+// ---- Damage
+// ---------------------------------------------------------------------------------------------------------
 
 TEST(Codec, EveryPrefixIsAnErrorAndWritesOnlyWholeBlocks) {
   ToyModel model;
@@ -459,7 +482,8 @@ TEST(Codec, EveryFlippedByteIsFoundBeforeDecoding) {
 }
 
 // An archive of one model block with any header over a payload that is what the checks say.
-Bytes Forge(const BlockHeader& header, const Bytes& code, const Bytes& content, const ModelIdentity& identity) {
+Bytes Forge(const BlockHeader& header, const Bytes& code, const Bytes& content,
+            const ModelIdentity& identity) {
   MemorySink sink;
   ArchiveWriter writer(sink);
   EXPECT_TRUE(writer.WriteModelInfo(identity).ok());
@@ -518,7 +542,8 @@ TEST(HostileArchive, ZstdBlocksThatLieAreCorrupt) {
   }
 }
 
-// ---- Evaluation -----------------------------------------------------------------------------------------------------
+// ---- Evaluation
+// -----------------------------------------------------------------------------------------------------
 
 TEST(EvaluateCodeLength, IsWhatTheArchiveTakes) {
   ToyModel model;

@@ -20,4 +20,7 @@ const char* ContentClassName(ContentClass c);
 // Takes about a nanosecond a byte. Never changes what can be decoded, only how small and how fast.
 ContentClass ClassifyContent(ByteSpan data);
 
+// Bits a byte by the frequencies of the byte values alone.
+double OrderZeroBits(ByteSpan data);
+
 }  // namespace pith

@@ -15,7 +15,8 @@ namespace {
 
 std::string English(size_t n) {
   static const std::string kLine =
-      "It was the best of times, it was the worst of times; 42 \"quoted\" words (and some\nnumbers like 3.14) follow.\n";
+      "It was the best of times, it was the worst of times; 42 \"quoted\" words (and some\nnumbers like "
+      "3.14) follow.\n";
   std::string s;
   while (s.size() < n) s += kLine;
   s.resize(n);
@@ -41,9 +42,12 @@ TEST(ContentClass, TextIsTextAtEverySize) {
 TEST(ContentClass, TextInOtherEncodingsIsText) {
   std::string utf8, latin1, koi8;
   for (int i = 0; i < 2000; ++i) {
-    utf8 += "Gr\xc3\xbc\xc3\x9f"
-            "e \xd0\xb8\xd0\xb7 \xe4\xb8\xad\xe5\x9b\xbd\n";
-    latin1 += "Gr\xfc\xdf" "e aus K\xf6ln, M\xfcnchen\r\n";
+    utf8 +=
+        "Gr\xc3\xbc\xc3\x9f"
+        "e \xd0\xb8\xd0\xb7 \xe4\xb8\xad\xe5\x9b\xbd\n";
+    latin1 +=
+        "Gr\xfc\xdf"
+        "e aus K\xf6ln, M\xfcnchen\r\n";
     koi8 += "\xf7\xd3\xc5 \xd3\xde\xc1\xd3\xd4\xcc\xc9\xd7\xd9\xc5 \xd3\xc5\xcd\xd8\xc9\n";
   }
   EXPECT_EQ(Classify(utf8), ContentClass::kText);
@@ -53,7 +57,8 @@ TEST(ContentClass, TextInOtherEncodingsIsText) {
 
 TEST(ContentClass, TextWithFewControlCharactersIsText) {
   std::string log;
-  for (int i = 0; i < 500; ++i) log += i % 10 == 0 ? "\x1b[31mERROR\x1b[0m something went wrong in module 17\n" : English(80);
+  for (int i = 0; i < 500; ++i)
+    log += i % 10 == 0 ? "\x1b[31mERROR\x1b[0m something went wrong in module 17\n" : English(80);
   EXPECT_EQ(Classify(log), ContentClass::kText);
 }
 
@@ -98,6 +103,14 @@ TEST(ContentClass, TablesAndProgramsAreBinary) {
     EXPECT_NE(Classify(program), ContentClass::kText);
     EXPECT_NE(Classify(program), ContentClass::kNoise);
   }
+}
+
+TEST(OrderZeroBits, IsTheEntropyOfTheBytes) {
+  EXPECT_EQ(OrderZeroBits({}), 0);
+  EXPECT_EQ(OrderZeroBits(AsBytes("aaaa")), 0);
+  EXPECT_DOUBLE_EQ(OrderZeroBits(AsBytes("abab")), 1);
+  EXPECT_NEAR(OrderZeroBits(AsBytes("aab")), 0.9183, 1e-4);
+  EXPECT_NEAR(OrderZeroBits(RandomBytes(1 << 20, 1)), 8, 0.001);
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ class ArchiveDecoder {
           decoded = payload;
           break;
         case BlockKind::kZstd:
-          PITH_RETURN_IF_ERROR(ZstdDecompress(payload, header.content_size, content).WithContext(reader_.where()));
+          PITH_RETURN_IF_ERROR(
+              ZstdDecompress(payload, header.content_size, content).WithContext(reader_.where()));
           decoded = content;
           break;
         case BlockKind::kModel:
@@ -69,11 +70,13 @@ class ArchiveDecoder {
 
   Status DecodeByModel(const BlockHeader& header, ByteSpan code, Bytes& content) {
     PITH_RETURN_IF_ERROR(FindModel());
-    const uint64_t buffer_bytes = 2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens};
+    const uint64_t buffer_bytes =
+        2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens};
     const uint64_t needed = ModelBytes(*model_, header.n_streams) + buffer_bytes;
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
       return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory with its " +
-                         std::to_string(header.n_streams) + " streams, allowed are " + MebibytesText(options_.memory_bytes));
+                         std::to_string(header.n_streams) + " streams, allowed are " +
+                         MebibytesText(options_.memory_bytes));
     }
     const auto go_on = [&](uint64_t tokens_done, uint64_t) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / header.n_tokens;
@@ -91,13 +94,14 @@ class ArchiveDecoder {
     PITH_CHECK(model_ != nullptr);
     const ModelIdentity& found = model_->identity();
     if (found.fingerprint != wanted.fingerprint) {
-      return WrongModel(reader_.where() + ": made with the model '" + wanted.name + "' (" + wanted.fingerprint.Text() +
-                        "), at hand is '" + found.name + "' (" + found.fingerprint.Text() + ")");
+      return WrongModel(reader_.where() + ": made with the model '" + wanted.name + "' (" +
+                        wanted.fingerprint.Text() + "), at hand is '" + found.name + "' (" +
+                        found.fingerprint.Text() + ")");
     }
     if (found.window != wanted.window || found.n_sinks != wanted.n_sinks) {
-      return WrongModel(reader_.where() + ": made with a window of " + std::to_string(wanted.window) + " tokens and " +
-                        std::to_string(wanted.n_sinks) + " sinks, at hand are " + std::to_string(found.window) + " and " +
-                        std::to_string(found.n_sinks));
+      return WrongModel(reader_.where() + ": made with a window of " + std::to_string(wanted.window) +
+                        " tokens and " + std::to_string(wanted.n_sinks) + " sinks, at hand are " +
+                        std::to_string(found.window) + " and " + std::to_string(found.n_sinks));
     }
     return OkStatus();
   }

@@ -15,12 +15,18 @@
 namespace pith {
 namespace {
 
-// The model is left when, a part of the tokens done, its code is that much larger than the same part of the rival's.
-// All streams are equally far, so the part is a fair sample of the block; but a stream's first tokens cost more.
+// The model is left when, a part of the tokens done, its code is that much larger than the same part of the
+// rival's. All streams are equally far, so the part is a fair sample of the block; but a stream's first
+// tokens cost more.
 constexpr uint64_t kFirstGlanceSteps = 48;
 constexpr double kFirstGlanceMargin = 1.5;
 constexpr uint64_t kSecondGlanceSteps = 256;
 constexpr double kSecondGlanceMargin = 1.15;
+
+// Where zstd finds so little beyond the frequencies of the bytes, there is no text for the model to know:
+// random letters, dumps of random data. (English: 0.6 at 32 KiB.)
+constexpr double kNoStructureShare = 0.95;
+constexpr size_t kNoStructureMinBytes = 32 << 10;
 
 // Noise is given to zstd -19 only if a fast level finds this much in it.
 constexpr double kNoiseWorthTrying = 0.99;
@@ -29,9 +35,15 @@ class ArchiveEncoder {
  public:
   ArchiveEncoder(TokenModel* model, Source& source, Sink& sink, const EncodeOptions& options,
                  const CodecProgressCallback& progress)
-      : model_(model), options_(options), cutter_(source, BlockBytes(options)), writer_(sink), meter_(progress) {}
+      : model_(model),
+        options_(options),
+        cutter_(source, BlockBytes(options)),
+        writer_(sink),
+        meter_(progress) {}
 
-  static uint32_t BlockBytes(const EncodeOptions& o) { return o.block_bytes != 0 ? o.block_bytes : kDefaultBlockBytes; }
+  static uint32_t BlockBytes(const EncodeOptions& o) {
+    return o.block_bytes != 0 ? o.block_bytes : kDefaultBlockBytes;
+  }
 
   Result<EncodeResult> Run() {
     while (true) {
@@ -39,7 +51,8 @@ class ArchiveEncoder {
       PITH_ASSIGN_OR_RETURN(const InputBlock block, cutter_.Next());
       if (block.content.empty()) break;
       if (writer_.blocks() == kMaxBlocks) {
-        return InvalidArgument("input: more than " + std::to_string(kMaxBlocks) + " blocks; choose larger blocks");
+        return InvalidArgument("input: more than " + std::to_string(kMaxBlocks) +
+                               " blocks; choose larger blocks");
       }
       PITH_RETURN_IF_ERROR(EncodeBlock(block));
     }
@@ -77,7 +90,8 @@ class ArchiveEncoder {
     frame = Bytes();
 
     bool by_model = false;
-    if (model_ != nullptr && (block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed)) {
+    if (model_ != nullptr &&
+        (block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed)) {
       PITH_ASSIGN_OR_RETURN(by_model, TryModel(content, best, payload));
     }
     if (by_model && !model_named_) {
@@ -85,7 +99,8 @@ class ArchiveEncoder {
       model_named_ = true;
     }
     if (by_model) ++result_.model_blocks;
-    PITH_RETURN_IF_ERROR(writer_.WriteBlock(best, best.kind == BlockKind::kRaw ? content : ByteSpan(payload), content));
+    PITH_RETURN_IF_ERROR(
+        writer_.WriteBlock(best, best.kind == BlockKind::kRaw ? content : ByteSpan(payload), content));
     return meter_.Report(ProgressNow(0));
   }
 
@@ -98,6 +113,12 @@ class ArchiveEncoder {
     return ZstdCompress(block.content, kZstdBestLevel);
   }
 
+  static bool HasNoStructure(ByteSpan content, uint64_t rival_cost) {
+    const double order_zero = OrderZeroBits(content) / 8 * static_cast<double>(content.size());
+    return content.size() >= kNoStructureMinBytes &&
+           static_cast<double>(rival_cost) >= kNoStructureShare * order_zero;
+  }
+
   // Replaces `best` and `payload` and returns true where the model makes less of the block.
   Result<bool> TryModel(ByteSpan content, BlockHeader& best, Bytes& payload) {
     const uint64_t naming_cost = model_named_ ? 0 : ArchiveWriter::ModelInfoCost(model_->identity());
@@ -108,6 +129,7 @@ class ArchiveEncoder {
     header.n_tokens = header.n_streams = 1;
     const uint64_t fixed_cost = ArchiveWriter::BlockCost(header) + naming_cost;
     if (fixed_cost >= rival_cost) return false;  // not even an empty code would be smaller
+    if (HasNoStructure(content, rival_cost)) return false;
     const uint64_t code_limit = rival_cost - fixed_cost;
 
     std::vector<TokenId> tokens;
@@ -117,13 +139,15 @@ class ArchiveEncoder {
       return Status(StatusCode::kWrongModel, "tokenizer: " + std::to_string(n_tokens) + " tokens for " +
                                                  std::to_string(content.size()) + " bytes");
     }
-    const uint64_t buffer_bytes = content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * n_tokens;
-    PITH_ASSIGN_OR_RETURN(const uint32_t n_streams,
-                          ChooseStreams(*model_, n_tokens, options_.streams, options_.memory_bytes, buffer_bytes));
+    const uint64_t buffer_bytes =
+        content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * n_tokens;
+    PITH_ASSIGN_OR_RETURN(const uint32_t n_streams, ChooseStreams(*model_, n_tokens, options_.streams,
+                                                                  options_.memory_bytes, buffer_bytes));
 
     const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
-      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(static_cast<uint64_t>(part * static_cast<double>(content.size())))));
+      PITH_RETURN_IF_ERROR(
+          meter_.Report(ProgressNow(static_cast<uint64_t>(part * static_cast<double>(content.size())))));
       if (code_bytes >= code_limit) return false;
       const uint64_t steps = tokens_done / n_streams;
       const double rival_so_far = static_cast<double>(code_limit) * part;
@@ -131,7 +155,8 @@ class ArchiveEncoder {
       if (steps >= kSecondGlanceSteps && code > kSecondGlanceMargin * rival_so_far) return false;
       return steps < kFirstGlanceSteps || code <= kFirstGlanceMargin * rival_so_far;
     };
-    PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded, EncodeTokens(*model_, std::move(tokens), n_streams, go_on));
+    PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded,
+                          EncodeTokens(*model_, std::move(tokens), n_streams, go_on));
     if (!coded || coded->code.size() >= content.size()) return false;
 
     header.payload_size = static_cast<uint32_t>(coded->code.size());
@@ -156,15 +181,16 @@ class ArchiveEncoder {
 
 }  // namespace
 
-Result<EncodeResult> EncodeArchive(TokenModel* model, Source& source, Sink& sink, const EncodeOptions& options,
-                                   const CodecProgressCallback& progress) {
+Result<EncodeResult> EncodeArchive(TokenModel* model, Source& source, Sink& sink,
+                                   const EncodeOptions& options, const CodecProgressCallback& progress) {
   const uint32_t block_bytes = ArchiveEncoder::BlockBytes(options);
   if (block_bytes < kMinBlockBytes || block_bytes > kMaxBlockContent) {
-    return InvalidArgument("block size: " + std::to_string(block_bytes) + " bytes, expected " + std::to_string(kMinBlockBytes) +
-                           " to " + std::to_string(kMaxBlockContent));
+    return InvalidArgument("block size: " + std::to_string(block_bytes) + " bytes, expected " +
+                           std::to_string(kMinBlockBytes) + " to " + std::to_string(kMaxBlockContent));
   }
   if (options.streams > kMaxStreams) {
-    return InvalidArgument("streams: " + std::to_string(options.streams) + ", expected at most " + std::to_string(kMaxStreams));
+    return InvalidArgument("streams: " + std::to_string(options.streams) + ", expected at most " +
+                           std::to_string(kMaxStreams));
   }
   if (model != nullptr) PITH_RETURN_IF_ERROR(CheckModelFitsFormat(*model));
   return ArchiveEncoder(model, source, sink, options, progress).Run();

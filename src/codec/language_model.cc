@@ -40,8 +40,8 @@ struct LanguageModel::Impl {
   std::vector<Segment> segments;
   std::vector<AlignedBuffer<uint32_t>> frequencies;  // [streams of a step][vocab]
 
-  // Integer frequencies of what follows (numeric_contract.md section 8). Overwrites the logits. Needs the float
-  // environment of the engine's threads.
+  // Integer frequencies of what follows (numeric_contract.md section 8). Overwrites the logits. Needs the
+  // float environment of the engine's threads.
   bool Frequencies(float* logits, uint32_t* f) const {
     const auto* ranges = reinterpret_cast<const uint32_t(*)[2]>(excluded.data());
     return engine.kernels().frequencies(logits, vocab, ranges, excluded.size() / 2, f);
@@ -50,7 +50,9 @@ struct LanguageModel::Impl {
   // -log2 of the softmax of `logits` at `target`, over the ids that data can have.
   double IdealBits(const float* logits, TokenId target) const {
     double top = -INFINITY;
-    ForEachDataRange([&](size_t begin, size_t end) { top = std::max<double>(top, *std::max_element(logits + begin, logits + end)); });
+    ForEachDataRange([&](size_t begin, size_t end) {
+      top = std::max<double>(top, *std::max_element(logits + begin, logits + end));
+    });
     double z = 0;
     ForEachDataRange([&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i) z += std::exp(logits[i] - top);
@@ -69,18 +71,21 @@ struct LanguageModel::Impl {
   }
 
   Status NotFinite() const {
-    return Corrupt("model '" + identity.name + "': a logit is infinite or not a number; the weights are damaged or out of range");
+    return Corrupt("model '" + identity.name +
+                   "': a logit is infinite or not a number; the weights are damaged or out of range");
   }
 };
 
 LanguageModel::LanguageModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LanguageModel::~LanguageModel() = default;
 
-Result<std::unique_ptr<LanguageModel>> LanguageModel::Create(Engine& engine, const Tokenizer& tokenizer, Origin origin) {
+Result<std::unique_ptr<LanguageModel>> LanguageModel::Create(Engine& engine, const Tokenizer& tokenizer,
+                                                             Origin origin) {
   const size_t vocab = engine.weights().config.vocab;
   if (vocab == 0 || vocab > kMaxVocab || tokenizer.vocab_size() > vocab) {
-    return InvalidArgument("model '" + origin.name + "': the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
-                           " ids, the embedding " + std::to_string(vocab));
+    return InvalidArgument("model '" + origin.name + "': the tokenizer has " +
+                           std::to_string(tokenizer.vocab_size()) + " ids, the embedding " +
+                           std::to_string(vocab));
   }
   if (origin.start_token >= vocab) {
     return InvalidArgument("model '" + origin.name + "': start token " + std::to_string(origin.start_token) +
@@ -95,7 +100,8 @@ Result<std::unique_ptr<LanguageModel>> LanguageModel::Create(Engine& engine, con
   impl->tree = DecisionTree(static_cast<uint32_t>(vocab), engine.kernels().sum_u32);
   for (size_t id = 0; id < vocab;) {
     size_t end = id;
-    while (end < vocab && (end >= tokenizer.vocab_size() || !tokenizer.IsData(static_cast<TokenId>(end)))) ++end;
+    while (end < vocab && (end >= tokenizer.vocab_size() || !tokenizer.IsData(static_cast<TokenId>(end))))
+      ++end;
     if (end > id) {
       impl->excluded.push_back(static_cast<uint32_t>(id));
       impl->excluded.push_back(static_cast<uint32_t>(end));
@@ -106,7 +112,8 @@ Result<std::unique_ptr<LanguageModel>> LanguageModel::Create(Engine& engine, con
     return InvalidArgument("model '" + impl->identity.name + "': the tokenizer has no tokens for data");
   }
   impl->scratch.resize(engine.pool().n_threads());
-  for (Impl::Scratch& s : impl->scratch) s.frequencies = AlignedBuffer<uint32_t>(RoundUp(vocab, kVectorPadding));
+  for (Impl::Scratch& s : impl->scratch)
+    s.frequencies = AlignedBuffer<uint32_t>(RoundUp(vocab, kVectorPadding));
   return std::unique_ptr<LanguageModel>(new LanguageModel(std::move(impl)));
 }
 
@@ -123,7 +130,8 @@ uint64_t LanguageModel::FixedBytes() const {
 }
 
 uint64_t LanguageModel::BytesPerStream() const {
-  return Engine::CacheBytes(impl_->engine.weights(), impl_->engine.window()) + impl_->vocab * sizeof(uint32_t);
+  return Engine::CacheBytes(impl_->engine.weights(), impl_->engine.window()) +
+         impl_->vocab * sizeof(uint32_t);
 }
 
 size_t LanguageModel::PreferredTokens() const {
@@ -151,7 +159,8 @@ Status LanguageModel::Paths(std::span<const PathRequest> requests) {
   const size_t depth = static_cast<size_t>(m.tree.depth());
   m.segments.clear();
   for (const PathRequest& r : requests) {
-    PITH_CHECK(r.stream < m.caches.size() && r.targets.size() == r.inputs.size() && r.paths.size() == r.targets.size() * depth);
+    PITH_CHECK(r.stream < m.caches.size() && r.targets.size() == r.inputs.size() &&
+               r.paths.size() == r.targets.size() * depth);
     for (const TokenId id : r.targets) PITH_CHECK(!m.tokenizer.TokenBytes(id).empty());
     m.segments.push_back({&m.caches[r.stream], r.inputs});
   }

@@ -17,15 +17,16 @@ class LanguageModel : public TokenModel {
  public:
   // What the package knows and the engine does not.
   struct Origin {
-    std::string name;         // Package::name()
-    Fingerprint fingerprint;  // Package::fingerprint()
-    TokenId start_token = 0;  // Package::start_token()
+    std::string name;           // Package::name()
+    Fingerprint fingerprint;    // Package::fingerprint()
+    TokenId start_token = 0;    // Package::start_token()
     uint64_t weight_bytes = 0;  // Package::size_bytes(): what --memory counts for the weights
   };
 
   // `engine` (whose window and sinks become the archive's) and `tokenizer` must outlive the model.
   // kInvalidArgument when tokenizer and weights do not fit together.
-  static Result<std::unique_ptr<LanguageModel>> Create(Engine& engine, const Tokenizer& tokenizer, Origin origin);
+  static Result<std::unique_ptr<LanguageModel>> Create(Engine& engine, const Tokenizer& tokenizer,
+                                                       Origin origin);
   ~LanguageModel() override;
 
   const ModelIdentity& identity() const override;

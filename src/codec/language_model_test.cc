@@ -46,7 +46,8 @@ Fingerprint SomeFingerprint() {
 // A model of random weights with everything around it.
 class Fixture {
  public:
-  Fixture(size_t n_threads, Isa isa, bool odd = false, size_t vocab = 300, size_t window = 24, size_t n_sinks = 4)
+  Fixture(size_t n_threads, Isa isa, bool odd = false, size_t vocab = 300, size_t window = 24,
+          size_t n_sinks = 4)
       : random_(Config(vocab, odd), ActivationTerms::Precise(2), 5),
         tokenizer_(SmallTokenizer()),
         pool_(n_threads),
@@ -123,7 +124,8 @@ TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
         const std::vector<uint32_t> expected = SlowFrequencies(logits[t], codable);
         std::vector<uint32_t> path(depth);
         tree.Path(expected.data(), target, path);
-        ASSERT_TRUE(std::equal(path.begin(), path.end(), paths[s].begin() + static_cast<ptrdiff_t>(t * depth)))
+        ASSERT_TRUE(
+            std::equal(path.begin(), path.end(), paths[s].begin() + static_cast<ptrdiff_t>(t * depth)))
             << "stream " << s << " position " << t;
         double z = 0;
         for (size_t i = 0; i < vocab; ++i) z += codable[i] ? std::exp(double{logits[t][i]}) : 0;
@@ -132,7 +134,8 @@ TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
         const StreamToken input{s, streams[s][t]};
         ASSERT_TRUE(f.model().Step({&input, 1}).ok());
         const std::span<const uint32_t> found = f.model().Frequencies(0);
-        ASSERT_TRUE(std::equal(found.begin(), found.end(), expected.begin(), expected.end())) << "stream " << s << " position " << t;
+        ASSERT_TRUE(std::equal(found.begin(), found.end(), expected.begin(), expected.end()))
+            << "stream " << s << " position " << t;
       }
     }
   }
@@ -152,9 +155,13 @@ TEST(LanguageModel, BlocksAreTheSameForAnyThreadsAndInstructionsAndRoundTrip) {
       EXPECT_EQ((*coded)->code, expected->code) << IsaName(isa) << " " << n_threads;
       EXPECT_EQ((*coded)->probe, expected->probe);
       if (n_threads == 4) continue;
-      const BlockHeader header = {BlockKind::kModel, static_cast<uint32_t>(content.size()),
-                                  static_cast<uint32_t>(expected->code.size()), expected->n_tokens, expected->n_streams,
-                                  expected->probe, Hash32(content)};
+      const BlockHeader header = {BlockKind::kModel,
+                                  static_cast<uint32_t>(content.size()),
+                                  static_cast<uint32_t>(expected->code.size()),
+                                  expected->n_tokens,
+                                  expected->n_streams,
+                                  expected->probe,
+                                  Hash32(content)};
       Bytes back;
       const Status status = DecodeModelBlock(f.model(), header, expected->code, "block 1", back, kGoOn);
       ASSERT_TRUE(status.ok()) << status.message();
@@ -182,11 +189,13 @@ TEST(LanguageModel, TokenizerAndWeightsMustFit) {
   const Tokenizer tokenizer = SmallTokenizer();
   ThreadPool pool(1);
   Engine engine(random.weights(), KernelsFor(Fastest()), pool, {.window = 24, .n_sinks = 0});
-  EXPECT_EQ(LanguageModel::Create(engine, tokenizer, {"m", {}, 0, 0}).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(LanguageModel::Create(engine, tokenizer, {"m", {}, 0, 0}).status().code(),
+            StatusCode::kInvalidArgument);
   RandomModel larger(Config(263, false), ActivationTerms::Fast(2), 1);
   Engine engine_too(larger.weights(), KernelsFor(Fastest()), pool, {.window = 24, .n_sinks = 0});
   EXPECT_TRUE(LanguageModel::Create(engine_too, tokenizer, {"m", {}, 262, 0}).ok());
-  EXPECT_EQ(LanguageModel::Create(engine_too, tokenizer, {"m", {}, 263, 0}).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(LanguageModel::Create(engine_too, tokenizer, {"m", {}, 263, 0}).status().code(),
+            StatusCode::kInvalidArgument);
 }
 
 TEST(LanguageModel, WeightsThatAreNotNumbersAreAnError) {

@@ -17,8 +17,8 @@ namespace {
 class Probe {
  public:
   void Add(uint32_t p1) {
-    const uint8_t bytes[4] = {static_cast<uint8_t>(p1), static_cast<uint8_t>(p1 >> 8), static_cast<uint8_t>(p1 >> 16),
-                              static_cast<uint8_t>(p1 >> 24)};
+    const uint8_t bytes[4] = {static_cast<uint8_t>(p1), static_cast<uint8_t>(p1 >> 8),
+                              static_cast<uint8_t>(p1 >> 16), static_cast<uint8_t>(p1 >> 24)};
     hash_.Update(bytes);
   }
   uint32_t Value() const { return static_cast<uint32_t>(hash_.Digest()); }
@@ -34,8 +34,8 @@ class PathFeeder {
       : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), fed_(std::move(tokens)) {
     PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens_);
     depth_ = static_cast<size_t>(DecisionTree(model.vocab()).depth());
-    // The start token before each stream, so that inputs and targets are one array, a place apart. From the last
-    // stream on: each moves up by as many places as there are streams up to it.
+    // The start token before each stream, so that inputs and targets are one array, a place apart. From the
+    // last stream on: each moves up by as many places as there are streams up to it.
     fed_.resize(n_tokens_ + n_streams);
     for (size_t i = n_streams; i-- > 0;) {
       const auto begin = fed_.begin() + static_cast<ptrdiff_t>(StreamBegin(n_tokens_, n_streams, i));
@@ -65,10 +65,12 @@ class PathFeeder {
       const size_t length = Length(i);
       if (length <= first_step_) continue;
       const size_t n = std::min(end_step_, length) - first_step_;
-      const std::span<const TokenId> run = std::span<const TokenId>(fed_).subspan(FedBegin(i) + first_step_, n + 1);
-      requests_.push_back({i, run.first(n), run.last(n),
-                           std::span<uint32_t>(paths_).subspan(i * part_steps_ * depth_, n * depth_),
-                           bits_.empty() ? std::span<double>() : std::span<double>(bits_).subspan(i * part_steps_, n)});
+      const std::span<const TokenId> run =
+          std::span<const TokenId>(fed_).subspan(FedBegin(i) + first_step_, n + 1);
+      requests_.push_back(
+          {i, run.first(n), run.last(n),
+           std::span<uint32_t>(paths_).subspan(i * part_steps_ * depth_, n * depth_),
+           bits_.empty() ? std::span<double>() : std::span<double>(bits_).subspan(i * part_steps_, n)});
     }
     return model_.Paths(requests_);
   }
@@ -82,7 +84,8 @@ class PathFeeder {
       for (const PathRequest& r : requests_) {
         const size_t at = step - first_step_;
         if (at >= r.targets.size()) continue;
-        visit(step, r.stream, r.targets[at], r.paths.subspan(at * depth_, depth_), r.ideal_bits.empty() ? 0 : r.ideal_bits[at]);
+        visit(step, r.stream, r.targets[at], r.paths.subspan(at * depth_, depth_),
+              r.ideal_bits.empty() ? 0 : r.ideal_bits[at]);
       }
     }
   }
@@ -101,9 +104,9 @@ class PathFeeder {
   size_t part_steps_;
   size_t first_step_ = 0;
   size_t end_step_ = 0;
-  std::vector<TokenId> fed_;          // start token and tokens of each stream, one after the other
-  std::vector<uint32_t> paths_;       // [stream, step of the part, depth]
-  std::vector<double> bits_;          // [stream, step of the part], or empty
+  std::vector<TokenId> fed_;     // start token and tokens of each stream, one after the other
+  std::vector<uint32_t> paths_;  // [stream, step of the part, depth]
+  std::vector<double> bits_;     // [stream, step of the part], or empty
   std::vector<PathRequest> requests_;
 };
 
@@ -142,11 +145,13 @@ class TokenDecoder {
  public:
   TokenDecoder(Mixer& mixer, ByteSpan code) : mixer_(mixer), coder_(code) {}
 
-  TokenId Decode(size_t step, size_t stream, const DecisionTree& tree, std::span<const uint32_t> frequencies) {
+  TokenId Decode(size_t step, size_t stream, const DecisionTree& tree,
+                 std::span<const uint32_t> frequencies) {
     Descent descent(tree, frequencies.data());
     while (descent.NextDecision()) {
       if (step < kProbeSteps) probe_.Add(descent.p1());
-      const int bit = coder_.Decode(mixer_.Probability(stream, descent.level(), descent.node(), descent.p1()));
+      const int bit =
+          coder_.Decode(mixer_.Probability(stream, descent.level(), descent.node(), descent.p1()));
       mixer_.Learn(bit);
       descent.Take(bit);
     }
@@ -164,8 +169,8 @@ class TokenDecoder {
 
 }  // namespace
 
-Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
-                                                const AfterTokens& go_on) {
+Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
+                                                size_t n_streams, const AfterTokens& go_on) {
   CodedTokens result;
   result.n_tokens = static_cast<uint32_t>(tokens.size());
   result.n_streams = static_cast<uint32_t>(n_streams);
@@ -201,7 +206,8 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
         length.integer_bits -= std::log2((token >> (path.size() - 1 - level) & 1) != 0 ? q : 1 - q);
       }
     });
-    PITH_ASSIGN_OR_RETURN(const bool more, go_on(feeder.tokens_done(), static_cast<uint64_t>(length.integer_bits / 8)));
+    PITH_ASSIGN_OR_RETURN(const bool more,
+                          go_on(feeder.tokens_done(), static_cast<uint64_t>(length.integer_bits / 8)));
     if (!more) return Cancelled("cancelled by the caller");
   }
   return length;
@@ -210,7 +216,8 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
 Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
                         Bytes& content, const AfterTokens& go_on) {
   const auto mismatch = [&](const std::string& what) {
-    return WrongModel(where + ": the data is undamaged, but " + what + ": the model '" + model.identity().name +
+    return WrongModel(where + ": the data is undamaged, but " + what + ": the model '" +
+                      model.identity().name +
                       "' computes other probabilities here than where the archive was made");
   };
   const size_t n_tokens = header.n_tokens;
@@ -241,17 +248,18 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
     }
     done += inputs.size();
     if (decoder.coder().Exhausted()) {
-      return mismatch("its code of " + std::to_string(code.size()) + " bytes ended after at most " + std::to_string(done) +
-                      " of " + std::to_string(n_tokens) + " tokens");
+      return mismatch("its code of " + std::to_string(code.size()) + " bytes ended after at most " +
+                      std::to_string(done) + " of " + std::to_string(n_tokens) + " tokens");
     }
     // Stops a wrong decode at once instead of after minutes.
     if (content_size > header.content_size) {
-      return mismatch(std::to_string(done) + " of " + std::to_string(n_tokens) + " tokens are " + std::to_string(content_size) +
-                      " bytes of content, expected " + std::to_string(header.content_size));
+      return mismatch(std::to_string(done) + " of " + std::to_string(n_tokens) + " tokens are " +
+                      std::to_string(content_size) + " bytes of content, expected " +
+                      std::to_string(header.content_size));
     }
     if (step + 1 == std::min<size_t>(n_steps, kProbeSteps) && decoder.probe() != header.probe) {
-      return mismatch("the probe after " + std::to_string(step + 1) + " steps is " + Hex(decoder.probe()) + ", expected " +
-                      Hex(header.probe));
+      return mismatch("the probe after " + std::to_string(step + 1) + " steps is " + Hex(decoder.probe()) +
+                      ", expected " + Hex(header.probe));
     }
     PITH_ASSIGN_OR_RETURN(const bool more, go_on(done, code.size()));
     if (!more) return Cancelled("cancelled by the caller");
@@ -269,7 +277,8 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
   }
   const uint32_t check = Hash32(content);
   if (check != header.content_check) {
-    return mismatch("the checksum of its content is " + Hex(check) + ", expected " + Hex(header.content_check));
+    return mismatch("the checksum of its content is " + Hex(check) + ", expected " +
+                    Hex(header.content_check));
   }
   return OkStatus();
 }

@@ -26,12 +26,12 @@ struct CodedTokens {
 
 // Codes `tokens`; nothing when `go_on` said false.
 // REQUIRES: 1 <= n_streams <= tokens.size(), tokens from model.Tokenize.
-Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
-                                                const AfterTokens& go_on);
+Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
+                                                size_t n_streams, const AfterTokens& go_on);
 
 // Decodes a block whose header the archive reader has accepted; content.size() becomes header.content_size.
-// kWrongModel, since the payload is what its writer wrote: the probe or the content differ, or what decodes does not
-// fit the sizes given. `where` begins the message.
+// kWrongModel, since the payload is what its writer wrote: the probe or the content differ, or what decodes
+// does not fit the sizes given. `where` begins the message.
 Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
                         Bytes& content, const AfterTokens& go_on);
 

@@ -28,15 +28,16 @@ Block Encode(ToyModel& model, const Bytes& content, size_t n_streams) {
   CodedTokens& c = **coded;
   EXPECT_EQ(c.n_tokens, tokens.size());
   EXPECT_EQ(c.n_streams, n_streams);
-  return {{BlockKind::kModel, static_cast<uint32_t>(content.size()), static_cast<uint32_t>(c.code.size()), c.n_tokens,
-           c.n_streams, c.probe, Hash32(content)},
+  return {{BlockKind::kModel, static_cast<uint32_t>(content.size()), static_cast<uint32_t>(c.code.size()),
+           c.n_tokens, c.n_streams, c.probe, Hash32(content)},
           c.code,
           content};
 }
 
 Status Decode(ToyModel& model, const Block& block, Bytes* content = nullptr) {
   Bytes local;
-  return DecodeModelBlock(model, block.header, block.code, "block 1", content != nullptr ? *content : local, kGoOn);
+  return DecodeModelBlock(model, block.header, block.code, "block 1", content != nullptr ? *content : local,
+                          kGoOn);
 }
 
 TEST(StreamLayout, PartsCoverAllTokensAndDifferByOneAtMost) {
@@ -210,7 +211,8 @@ TEST(ModelBlock, RefusalsAndFailuresEndTheWork) {
   EXPECT_EQ(MeasureTokens(model, tokens, 2, stop).status().code(), StatusCode::kCancelled);
   const Block block = Encode(model, content, 2);
   Bytes back;
-  EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, "block 1", back, stop).code(), StatusCode::kCancelled);
+  EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, "block 1", back, stop).code(),
+            StatusCode::kCancelled);
   const AfterTokens fail = [](uint64_t, uint64_t) -> Result<bool> { return IoError("x"); };
   EXPECT_EQ(EncodeTokens(model, tokens, 2, fail).status().code(), StatusCode::kIo);
   EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, "block 1", back, fail).code(), StatusCode::kIo);

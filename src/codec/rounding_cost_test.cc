@@ -1,4 +1,5 @@
-// What all rounding between logits and code costs: frequencies, tree and coder (issue: under 0.02 % of the code length).
+// What all rounding between logits and code costs: frequencies, tree and coder (issue: under 0.02 % of the
+// code length).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -76,7 +77,8 @@ Cost CodeTokens(size_t vocab, size_t n_distributions, size_t n_tokens, uint64_t 
     for (size_t i = 0; i < n_tokens; ++i) {
       const double u = std::uniform_real_distribution<double>(0, z)(random);
       const size_t token = std::min<size_t>(
-          static_cast<size_t>(std::upper_bound(cumulative.begin(), cumulative.end(), u) - cumulative.begin()), vocab - 1);
+          static_cast<size_t>(std::upper_bound(cumulative.begin(), cumulative.end(), u) - cumulative.begin()),
+          vocab - 1);
       cost.ideal -= std::log2((cumulative[token] - (token == 0 ? 0 : cumulative[token - 1])) / z);
       for (int level = 0; level < depth; ++level) {
         const size_t node = (leaves + token) >> (depth - level);
@@ -120,9 +122,9 @@ TEST_P(RoundingCost, IsUnderTheTargetOnEveryKindOfDistribution) {
   for (const Case& c : cases) {
     const Cost cost = CodeTokens(vocab, n_distributions, n_tokens, 17, c.draw);
     const double tokens = static_cast<double>(n_distributions * n_tokens);
-    std::printf("  vocab %6zu  %-15s %9.5f bits a token; integers %+.6f, code %+.6f (%+.4f %%)\n", vocab, c.name,
-                cost.ideal / tokens, (cost.integers - cost.ideal) / tokens, (cost.code - cost.integers) / tokens,
-                100 * (cost.code / cost.ideal - 1));
+    std::printf("  vocab %6zu  %-15s %9.5f bits a token; integers %+.6f, code %+.6f (%+.4f %%)\n", vocab,
+                c.name, cost.ideal / tokens, (cost.integers - cost.ideal) / tokens,
+                (cost.code - cost.integers) / tokens, 100 * (cost.code / cost.ideal - 1));
     // Sampled tokens: rare ones are over- or underrepresented, so allow for noise beside the floor.
     EXPECT_LE(cost.integers, cost.ideal * 1.0001 + 2 * floor_bits * tokens + 1e-3) << c.name;
     EXPECT_LE(cost.code, cost.integers * (1 + 1e-6) + tokens * kMaxTreeDepth * 0x1p-24 + 32) << c.name;
@@ -157,7 +159,8 @@ TEST_P(RoundingCost, OfFrequenciesAndTreeIsUnderTheTargetInExpectation) {
     for (size_t node = leaves - 1; node > 0; --node) total[node] = total[2 * node] + total[2 * node + 1];
     std::vector<double> bits(2 * leaves, 0);
     for (size_t node = 1; node < leaves; ++node) {
-      const uint32_t p1 = DecisionProbability(static_cast<uint32_t>(total[2 * node]), static_cast<uint32_t>(total[2 * node + 1]));
+      const uint32_t p1 = DecisionProbability(static_cast<uint32_t>(total[2 * node]),
+                                              static_cast<uint32_t>(total[2 * node + 1]));
       const double q = p1 / 4294967296.0;
       bits[2 * node] = bits[node] - (p1 == kCertain ? 0 : std::log2(1 - q));
       bits[2 * node + 1] = bits[node] - (p1 == kCertain ? 0 : std::log2(q));
@@ -167,7 +170,8 @@ TEST_P(RoundingCost, OfFrequenciesAndTreeIsUnderTheTargetInExpectation) {
       entropy -= p[i] / z * std::log2(p[i] / z);
       cross += p[i] / z * bits[leaves + i];
     }
-    std::printf("  vocab %6zu  zipf %.1f: entropy %.4f bits, %+.5f %%\n", vocab, double{power}, entropy, 100 * (cross / entropy - 1));
+    std::printf("  vocab %6zu  zipf %.1f: entropy %.4f bits, %+.5f %%\n", vocab, double{power}, entropy,
+                100 * (cross / entropy - 1));
     EXPECT_GE(cross, entropy * (1 - 1e-9));
     EXPECT_LE(cross, entropy * 1.0002);
   }

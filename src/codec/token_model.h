@@ -1,8 +1,9 @@
 // TokenModel: what the codec asks of a predictor: tokens for bytes, and integer probabilities for tokens.
 //
-// A model runs S independent streams. A stream starts empty; it is fed the start token, then its own tokens one after
-// another; after each it predicts the next. Predictions depend on the stream's tokens and the model alone, never on how
-// calls cut them, on other streams, on threads or on the machine: encoder and decoder cut differently.
+// A model runs S independent streams. A stream starts empty; it is fed the start token, then its own tokens
+// one after another; after each it predicts the next. Predictions depend on the stream's tokens and the model
+// alone, never on how calls cut them, on other streams, on threads or on the machine: encoder and decoder cut
+// differently.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +25,8 @@ struct PathRequest {
   size_t stream = 0;
   std::span<const TokenId> inputs;   // never empty
   std::span<const TokenId> targets;  // targets[i] follows inputs[i]; as many as inputs
-  // paths[targets, depth]: P(bit = 1) of each decision on the way to targets[i], in units of 2^-32, highest bit first;
-  // 0 where the decision is certain (numeric_contract.md section 8).
+  // paths[targets, depth]: P(bit = 1) of each decision on the way to targets[i], in units of 2^-32, highest
+  // bit first; 0 where the decision is certain (numeric_contract.md section 8).
   std::span<uint32_t> paths;
   // Either empty or one for each target: -log2 of its probability in double, before any rounding to integers.
   std::span<double> ideal_bits;
@@ -42,14 +43,14 @@ class TokenModel {
   virtual ~TokenModel() = default;
 
   virtual const ModelIdentity& identity() const = 0;
-  virtual uint32_t vocab() const = 0;        // ids are below it; at most 2^20
-  virtual TokenId start_token() const = 0;   // fed to every stream first
+  virtual uint32_t vocab() const = 0;       // ids are below it; at most 2^20
+  virtual TokenId start_token() const = 0;  // fed to every stream first
 
   // Memory of the model whatever the number of streams, and of one stream more.
   virtual uint64_t FixedBytes() const = 0;
   virtual uint64_t BytesPerStream() const = 0;
-  // Tokens, of all streams together, that one Paths call had best be given: enough to be fast, few enough that the
-  // call takes a fraction of a second where the machine allows it. Never changes a result.
+  // Tokens, of all streams together, that one Paths call had best be given: enough to be fast, few enough
+  // that the call takes a fraction of a second where the machine allows it. Never changes a result.
   virtual size_t PreferredTokens() const = 0;
 
   // How to add up frequencies (DecisionTree); any function that adds.
@@ -67,8 +68,9 @@ class TokenModel {
   // Encoder: feeds inputs and fills paths. A stream occurs at most once in a call.
   virtual Status Paths(std::span<const PathRequest> requests) = 0;
 
-  // Decoder: feeds one token to each stream named (each at most once); afterwards Frequencies(i)[vocab()] is what
-  // follows inputs[i]. Frequencies sum below 2^31; ids that cannot occur have 0. Valid until the next call.
+  // Decoder: feeds one token to each stream named (each at most once); afterwards Frequencies(i)[vocab()] is
+  // what follows inputs[i]. Frequencies sum below 2^31; ids that cannot occur have 0. Valid until the next
+  // call.
   virtual Status Step(std::span<const StreamToken> inputs) = 0;
   virtual std::span<const uint32_t> Frequencies(size_t i) const = 0;
 };

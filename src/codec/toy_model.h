@@ -1,8 +1,8 @@
 // ToyModel: a TokenModel for tests, in microseconds. What follows a token depends on that token alone.
 //
-// Vocabulary of 301 ids in no useful order: the 256 bytes, some words, and ids that no data has (the start token among
-// them). After each token four letters, hashed from it, are likely. ToyText draws text from that distribution, which
-// the toy model compresses well and zstd does not.
+// Vocabulary of 301 ids in no useful order: the 256 bytes, some words, and ids that no data has (the start
+// token among them). After each token four letters, hashed from it, are likely. ToyText draws text from that
+// distribution, which the toy model compresses well and zstd does not.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,8 @@ class ToyModel : public TokenModel {
 
   // What tests want to vary; none of it changes a result unless stated.
   struct Options {
-    uint64_t seed = 1;              // another seed is another model: fingerprint and probabilities
-    TokenId wrong_after = kVocab;   // after this token it computes other probabilities than it should
+    uint64_t seed = 1;             // another seed is another model: fingerprint and probabilities
+    TokenId wrong_after = kVocab;  // after this token it computes other probabilities than it should
     size_t preferred_tokens = 100;
     uint64_t fixed_bytes = 1000;
     uint64_t bytes_per_stream = 100;
@@ -39,7 +39,8 @@ class ToyModel : public TokenModel {
   explicit ToyModel(const Options& options) : options_(options) {
     identity_.name = "toy-" + std::to_string(options.seed);
     identity_.window = options.window;
-    for (size_t i = 0; i < 16; ++i) identity_.fingerprint.bytes[i] = static_cast<uint8_t>(Mix(options.seed * 16 + i));
+    for (size_t i = 0; i < 16; ++i)
+      identity_.fingerprint.bytes[i] = static_cast<uint8_t>(Mix(options.seed * 16 + i));
     // Ids of data: all but every seventh up to the limit. 7 * k is no data; so is what is left at the end.
     std::vector<TokenId> ids;
     for (TokenId id = 0; id < kVocab; ++id) {
@@ -83,7 +84,8 @@ class ToyModel : public TokenModel {
     const DecisionTree tree(kVocab);
     const size_t depth = static_cast<size_t>(tree.depth());
     for (const PathRequest& r : requests) {
-      PITH_CHECK(!r.inputs.empty() && r.inputs.size() == r.targets.size() && r.paths.size() == depth * r.targets.size());
+      PITH_CHECK(!r.inputs.empty() && r.inputs.size() == r.targets.size() &&
+                 r.paths.size() == depth * r.targets.size());
       for (size_t i = 0; i < r.inputs.size(); ++i) {
         PITH_RETURN_IF_ERROR(Feed(r.stream, r.inputs[i]));
         const std::vector<uint32_t>& f = rows_[r.inputs[i]];
@@ -107,6 +109,10 @@ class ToyModel : public TokenModel {
     return OkStatus();
   }
   std::span<const uint32_t> Frequencies(size_t i) const override { return rows_[step_[i]]; }
+
+  // For the fuzzer: fails after so many tokens more; takes another's name.
+  void FailAfter(uint64_t n_tokens) { options_.fail_after = tokens_fed_ + n_tokens; }
+  void Impersonate(const ModelIdentity& identity) { identity_ = identity; }
 
   // What the tests look at.
   uint64_t tokens_fed() const { return tokens_fed_; }

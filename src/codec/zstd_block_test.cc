@@ -16,7 +16,8 @@ Bytes Compressible(size_t n, uint64_t seed) {
 }
 
 TEST(ZstdBlock, EverySizeRoundTrips) {
-  for (const size_t n : {size_t{200}, size_t{1000}, size_t{65535}, size_t{65536}, size_t{65537}, (size_t{1} << 20) + 1, size_t{3} << 20}) {
+  for (const size_t n : {size_t{200}, size_t{1000}, size_t{65535}, size_t{65536}, size_t{65537},
+                         (size_t{1} << 20) + 1, size_t{3} << 20}) {
     const Bytes content = Compressible(n, n);
     for (const int level : {kZstdTrialLevel, kZstdBestLevel}) {
       if (n > 100000 && level == kZstdBestLevel && n % 2 == 0) continue;

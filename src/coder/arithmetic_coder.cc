@@ -6,8 +6,9 @@ namespace pith {
 
 void BinaryEncoder::Carry() {
   low_ &= 0xffffffff;
-  // The whole code is a number below 1, so a byte below 0xff comes before the code's first byte is passed. A run of
-  // 0xff becomes zeros: each byte is visited at most once for every time that it was written, so this is linear.
+  // The whole code is a number below 1, so a byte below 0xff comes before the code's first byte is passed. A
+  // run of 0xff becomes zeros: each byte is visited at most once for every time that it was written, so this
+  // is linear.
   size_t i = out_.size();
   do {
     PITH_CHECK(i > begin_);

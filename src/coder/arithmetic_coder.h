@@ -1,4 +1,5 @@
-// Arithmetic coder of binary decisions. Integers only: the same code on every machine. docs/format.md section 8.
+// Arithmetic coder of binary decisions. Integers only: the same code on every machine. docs/format.md
+// section 8.
 //
 // A probability is that of bit 1, in units of 2^-32, from 1 to 2^32 - 1.
 // Thread-compatible: distinct coders need no locking.
@@ -11,12 +12,12 @@
 
 namespace pith {
 
-// Below this the range takes in another byte, so it has 24 bits at least: a decision costs at most 2^-24 of a bit
-// more than its probability says.
+// Below this the range takes in another byte, so it has 24 bits at least: a decision costs at most 2^-24 of a
+// bit more than its probability says.
 inline constexpr uint32_t kMinCoderRange = 1u << 24;
 
-// The decoder takes zeros for bytes after the end of the code; it needs at most this many. The encoder leaves out that
-// many zeros at most, so a decoder that needs more has been given half a code.
+// The decoder takes zeros for bytes after the end of the code; it needs at most this many. The encoder leaves
+// out that many zeros at most, so a decoder that needs more has been given half a code.
 inline constexpr size_t kMaxImpliedZeros = 8;
 
 namespace coder_internal {
@@ -59,7 +60,8 @@ class BinaryEncoder {
 
   Bytes& out_;
   size_t begin_;
-  // The code so far is some number in [low, low + range) after the bytes already in `out`. Between calls low < 2^32.
+  // The code so far is some number in [low, low + range) after the bytes already in `out`. Between calls low
+  // < 2^32.
   uint64_t low_ = 0;
   uint32_t range_ = 0xffffffff;
 };
@@ -104,8 +106,8 @@ class BinaryDecoder {
   }
 
   ByteSpan code_;
-  size_t position_ = 0;   // bytes taken, implied zeros included
-  uint32_t value_ = 0;    // code minus the encoder's low; below range unless the code is none
+  size_t position_ = 0;  // bytes taken, implied zeros included
+  uint32_t value_ = 0;   // code minus the encoder's low; below range unless the code is none
   uint32_t range_ = 0xffffffff;
 };
 

@@ -93,7 +93,8 @@ TEST(ArithmeticCoder, RandomDecisionsRoundTripAtEveryLength) {
 }
 
 TEST(ArithmeticCoder, CarryRunsThroughAllOnes) {
-  // Bit 0 moves low up by the bound. Staying just below a power of two for long makes bytes 0xff; the last step carries.
+  // Bit 0 moves low up by the bound. Staying just below a power of two for long makes bytes 0xff; the last
+  // step carries.
   for (size_t n = 1; n < 200; ++n) {
     std::vector<Decision> decisions = {{1, 1u << 31}};
     for (size_t i = 0; i < n; ++i) decisions.push_back({0, 0xff000000});
@@ -104,7 +105,8 @@ TEST(ArithmeticCoder, CarryRunsThroughAllOnes) {
 
 TEST(ArithmeticCoder, AppendsAfterWhatIsThere) {
   Bytes code = {1, 2, 0xff};
-  const std::vector<Decision> decisions = RandomDecisions(1000, 3, [](auto& r) { return static_cast<uint32_t>(r()) | 1; });
+  const std::vector<Decision> decisions =
+      RandomDecisions(1000, 3, [](auto& r) { return static_cast<uint32_t>(r()) | 1; });
   BinaryEncoder encoder(code);
   for (const Decision& d : decisions) encoder.Encode(d.bit, d.p1);
   encoder.Finish();
@@ -115,8 +117,8 @@ TEST(ArithmeticCoder, AppendsAfterWhatIsThere) {
 
 TEST(ArithmeticCoder, NoShorterCodeDecodes) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
-    const std::vector<Decision> decisions =
-        RandomDecisions(1 + seed % 12, seed, [](auto& random) { return static_cast<uint32_t>(random()) | 1; });
+    const std::vector<Decision> decisions = RandomDecisions(
+        1 + seed % 12, seed, [](auto& random) { return static_cast<uint32_t>(random()) | 1; });
     const Bytes code = EncodeAll(decisions);
     if (code.empty() || code.size() > 3) continue;
     for (uint32_t v = 0; v < 1u << (8 * (code.size() - 1)); ++v) {
@@ -151,7 +153,8 @@ TEST(ArithmeticCoder, DecoderSeesBytesThatNobodyAskedFor) {
 }
 
 TEST(ArithmeticCoder, CertainZerosAreImpliedOnlyUpToTheLimit) {
-  // All ones: low stays 0 and every byte is 0. The decoder must still not run more than the limit past the end.
+  // All ones: low stays 0 and every byte is 0. The decoder must still not run more than the limit past the
+  // end.
   for (int n = 0; n < 300; ++n) {
     const std::vector<Decision> decisions(static_cast<size_t>(n), {1, 1u << 31});
     ExpectRoundTrip(decisions);
@@ -166,7 +169,8 @@ TEST(ArithmeticCoder, AnyBytesDecodeWithoutHarm) {
     for (uint8_t& b : code) b = static_cast<uint8_t>(random());
     if (round == 0) code.assign(40, 0xff);  // beyond every range
     BinaryDecoder decoder(code);
-    for (int i = 0; i < 2000; ++i) (void)decoder.Decode(static_cast<uint32_t>(random() >> (random() % 32)) | 1);
+    for (int i = 0; i < 2000; ++i)
+      (void)decoder.Decode(static_cast<uint32_t>(random() >> (random() % 32)) | 1);
     EXPECT_FALSE(decoder.AtEnd() && decoder.Exhausted());
   }
 }
@@ -179,7 +183,9 @@ TEST(ArithmeticCoder, CodeIsWithinFourBytesAndAMillionthOfTheIdeal) {
   const size_t n = 400000;
   const Case cases[] = {
       {"uniform", RandomDecisions(n, 1, [](auto& random) { return static_cast<uint32_t>(random()) | 1; })},
-      {"skewed", RandomDecisions(n, 2, [](auto& random) { return static_cast<uint32_t>(random() >> (32 + random() % 20)) | 1; })},
+      {"skewed",
+       RandomDecisions(
+           n, 2, [](auto& random) { return static_cast<uint32_t>(random() >> (32 + random() % 20)) | 1; })},
       {"confident", RandomDecisions(n, 3, [](auto&) { return 1u << 12; })},  // 2^-20
   };
   for (const Case& c : cases) {

@@ -96,8 +96,8 @@ class DataReader {
     if (FindNonFinite({norm, place.spec.cols})) Fault(place.spec, "a norm weight that is not finite");
   }
 
-  ByteSpan data_;
   Hasher64 hasher_;
+  ByteSpan data_;
   Status fault_;
 };
 

@@ -15,21 +15,22 @@
 
 namespace pith {
 
-inline constexpr size_t kLanes = 16;          // virtual lanes of a lane sum (contract 1)
+inline constexpr size_t kLanes = 16;                   // virtual lanes of a lane sum (contract 1)
 inline constexpr uint32_t kFrequencyScale = 1u << 30;  // contract 8
 
 struct Kernels {
   Isa isa;
 
-  // Contract 4. Codes of x[rows, cols] (row t at x + t * x_stride) into `out`, whose rows, cols, terms and stride are
-  // set; fills codes (zeros from cols to stride), scale and sum. False when a value is not finite.
+  // Contract 4. Codes of x[rows, cols] (row t at x + t * x_stride) into `out`, whose rows, cols, terms and
+  // stride are set; fills codes (zeros from cols to stride), scale and sum. False when a value is not finite;
+  // what `out` holds then is unspecified.
   bool (*quantize_rows)(const float* x, size_t x_stride, const CodeRowsView& out);
 
-  // Contract 5. out[t * out_stride + row] for each row of `a` and the rows of panels [panel_begin, panel_end) of `w`,
-  // padding rows included (they become 0 because their scale and codes are 0).
-  // REQUIRES: a.cols == w.cols; codes beyond cols up to PaddedDepth(cols) are 0.
-  void (*matmul)(const CodeRowsView& a, const PanelMatrixView& w, size_t panel_begin, size_t panel_end, float* out,
-                 size_t out_stride);
+  // Contract 5. out[t * out_stride + row] for each row of `a` and the rows of panels [panel_begin, panel_end)
+  // of `w`, padding rows included (they become 0 because their scale and codes are 0).
+  // REQUIRES: a.cols == w.cols; codes beyond cols up to PaddedDepth(cols) are 0; a.sum is their sum.
+  void (*matmul)(const CodeRowsView& a, const PanelMatrixView& w, size_t panel_begin, size_t panel_end,
+                 float* out, size_t out_stride);
 
   // Contract 6. out may be x. n need not be a multiple of 16; nothing beyond n is read or written.
   void (*rms_norm)(const float* x, const float* weight, size_t n, float eps, float* out);
@@ -46,15 +47,17 @@ struct Kernels {
   // Contract 3: out[i] = float(code[i]) * scale for row `row` of `w` (an embedding).
   void (*dequantize_row)(const PanelMatrixView& w, size_t row, float* out);
 
-  // Contract 6, attention: scores row[n], n a multiple of 16, row[j] belongs to lane j mod 16. Element j is visible when
-  // j < n_first or begin <= j < end; n_first <= 16; at least one is visible. Visible elements become
-  // Exp(row[j] - max) * value_scale[j], the others 0. Returns the lane sum of Exp(row[j] - max) over the visible ones.
+  // Contract 6, attention: scores row[n], n a multiple of 16, row[j] belongs to lane j mod 16. Element j is
+  // visible when j < n_first or begin <= j < end; n_first <= 16; at least one is visible. Visible elements
+  // become Exp(row[j] - max) * value_scale[j], the others 0. Returns the lane sum of Exp(row[j] - max) over
+  // the visible ones.
   float (*softmax)(float* row, size_t n_first, size_t begin, size_t end, size_t n, const float* value_scale);
 
   // Contract 8: frequencies f[n_vocab] of logits[n_vocab] (both padded to 16; logits are overwritten).
   // Ids in `excluded` (n_excluded pairs [begin, end), ascending, disjoint) get frequency 0, padding too.
-  // False when a logit that counts is not finite.
-  bool (*frequencies)(float* logits, size_t n_vocab, const uint32_t (*excluded)[2], size_t n_excluded, uint32_t* f);
+  // False when a logit that counts is not finite, or when none counts.
+  bool (*frequencies)(float* logits, size_t n_vocab, const uint32_t (*excluded)[2], size_t n_excluded,
+                      uint32_t* f);
 
   // Sum of f[0..n), which the caller knows to lie below 2^32.
   uint32_t (*sum_u32)(const uint32_t* f, size_t n);

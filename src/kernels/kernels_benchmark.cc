@@ -26,7 +26,7 @@ double Seconds() {
 
 // Seconds of the fastest of `n` runs.
 template <typename Work>
-double Best(int n, Work work) {
+double Best(int n, const Work& work) {
   double best = 1e9;
   for (int i = 0; i < n; ++i) {
     const double begin = Seconds();
@@ -153,7 +153,7 @@ AlignedBuffer<float> RandomFloats(size_t n, float low, float high) {
 // Times single runs of `work` and gives the seconds of the fastest. Short work is repeated to about 50 us a
 // run.
 template <typename Work>
-double BestOf(benchmark::State& state, Work work) {
+double BestOf(benchmark::State& state, const Work& work) {
   const double once = Best(3, work);
   const int repeats = std::max(1, static_cast<int>(50e-6 / once));
   double best = 1e9;

@@ -34,10 +34,10 @@ void Matmul(const CodeRowsView& a, const PanelMatrixView& w, size_t panel_begin,
             size_t out_stride) {
   for (size_t p = panel_begin; p < panel_end; ++p) {
     for (size_t t = 0; t < a.rows; ++t) {
-      float v[kPanelRows];
+      float v[kPanelRows] = {};
       PanelProducts(a, t, w.plane + p * w.stride, v);
       if (w.low != nullptr) {
-        float low[kPanelRows];
+        float low[kPanelRows] = {};
         PanelProducts(a, t, w.low + p * w.stride, low);
         for (size_t row = 0; row < kPanelRows; ++row) v[row] = v[row] * 128.0f + low[row];
       }

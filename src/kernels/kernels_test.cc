@@ -229,17 +229,18 @@ TEST(Matmul, ExtremeCodesAndWeightsStayExact) {
 TEST(Matmul, WritesOnlyTheGivenPanels) {
   Random random(5);
   for (int planes : {1, 2}) {
+    const size_t n_panels = 6, rows = n_panels * kPanelRows;
     const auto a = RandomCodes(random, 7, 68, 1);
-    const auto w = RandomMatrix(random, 16 * 6, 68, planes);
+    const auto w = RandomMatrix(random, rows, 68, planes);
     const std::vector<float> whole = Product(Isa::kScalar, a->view, w->view);
-    const size_t out_stride = 16 * 6 + 5;
+    const size_t out_stride = rows + 5;
     for (Isa isa : AvailableIsas()) {
-      for (size_t begin = 0; begin <= 6; ++begin) {
-        for (size_t end = begin; end <= 6; ++end) {
+      for (size_t begin = 0; begin <= n_panels; ++begin) {
+        for (size_t end = begin; end <= n_panels; ++end) {
           const std::vector<float> part = Product(isa, a->view, w->view, begin, end);
           for (size_t i = 0; i < part.size(); ++i) {
             const size_t panel = i % out_stride / kPanelRows;
-            const bool inside = panel >= begin && panel < end && i % out_stride < 16 * 6;
+            const bool inside = panel >= begin && panel < end && i % out_stride < rows;
             ASSERT_EQ(part[i], inside ? whole[i] : kUnwritten) << IsaName(isa) << " " << begin << ".." << end;
           }
         }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -73,7 +74,7 @@ inline std::vector<Isa> VectorIsas() {
 // Equal bits, NaN included; says where not.
 inline ::testing::AssertionResult SameBits(const float* a, const float* b, size_t n) {
   for (size_t i = 0; i < n; ++i) {
-    if (std::memcmp(a + i, b + i, sizeof(float)) != 0) {
+    if (std::bit_cast<uint32_t>(a[i]) != std::bit_cast<uint32_t>(b[i])) {
       return ::testing::AssertionFailure()
              << "at " << i << " of " << n << ": " << std::hexfloat << a[i] << " and " << b[i];
     }
@@ -154,12 +155,8 @@ inline float NaiveExp(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   const float y = ((p * (r * r)) + r) + 1.0f;
-  uint32_t bits;
-  std::memcpy(&bits, &y, sizeof(bits));
-  bits += static_cast<uint32_t>(static_cast<int32_t>(n)) << 23;
-  float result;
-  std::memcpy(&result, &bits, sizeof(result));
-  return result;
+  const uint32_t power = static_cast<uint32_t>(static_cast<int32_t>(n)) << 23;
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(y) + power);
 }
 
 inline float NaiveSigmoid(float x) { return 1.0f / (1.0f + NaiveExp(0.0f - x)); }

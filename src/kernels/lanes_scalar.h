@@ -50,7 +50,7 @@ PITH_INLINE I LoadU32(const uint32_t* p) {
 PITH_INLINE void StoreU32(uint32_t* p, I a) { PITH_EACH_LANE p[l] = static_cast<uint32_t>(a.v[l]); }
 PITH_INLINE I LoadI8(const int8_t* p) {
   I r;
-  PITH_EACH_LANE r.v[l] = p[l];
+  PITH_EACH_LANE r.v[l] = int32_t{p[l]};
   return r;
 }
 PITH_INLINE void StoreI8(int8_t* p, I a) { PITH_EACH_LANE p[l] = static_cast<int8_t>(a.v[l]); }

@@ -84,10 +84,10 @@ using TileFunction = void (*)(const TileCall&);
 // The switch spells all sizes out, so that none can be missing.
 template <size_t P, size_t kTerms>
 TileFunction TileOfRows(size_t n_rows) {
-#define PITH_TILE(rows)                                                               \
-  case rows:                                                                          \
-    if constexpr (rows * kTerms <= TileLimits::kTermRows && P <= TileLimits::kPanels) \
-      return Tile<P, rows, kTerms>;                                                   \
+#define PITH_TILE(rows)                                                                 \
+  case (rows):                                                                          \
+    if constexpr ((rows) * kTerms <= TileLimits::kTermRows && P <= TileLimits::kPanels) \
+      return Tile<P, (rows), kTerms>;                                                   \
     break
   switch (n_rows) {
     PITH_TILE(1);

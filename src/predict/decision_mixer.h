@@ -1,9 +1,10 @@
 // DecisionMixer: what stands between the model's probability of a decision and the coder.
 //
-// Encoder and decoder ask a mixer about each decision that is not certain, in the same order: by step, then stream,
-// then from the root down; and tell it the outcome before they ask about the next. One mixer serves all streams of a
-// block, so whatever it learns is learned from every earlier step of every stream (facts: separate states cost 7 to
-// 80 % on repetitive data). A mixer is a template parameter of the loops, so that a decision costs no virtual call.
+// Encoder and decoder ask a mixer about each decision that is not certain, in the same order: by step, then
+// stream, then from the root down; and tell it the outcome before they ask about the next. One mixer serves
+// all streams of a block, so whatever it learns is learned from every earlier step of every stream (facts:
+// separate states cost 7 to 80 % on repetitive data). A mixer is a template parameter of the loops, so that a
+// decision costs no virtual call.
 #pragma once
 
 #include <concepts>
@@ -13,20 +14,23 @@
 namespace pith {
 
 template <typename T>
-concept DecisionMixer = requires(T mixer, size_t stream, int level, uint32_t node, uint32_t p1, int bit, uint32_t token) {
-  // The probability of bit 1 to code with, in units of 2^-32, from 1 to 2^32 - 1, given the model's.
-  // `level` counts from the root, 0; `node` is the heap number of the deciding node (decision_tree.h).
-  { mixer.Probability(stream, level, node, p1) } -> std::same_as<uint32_t>;
-  // The outcome of the decision asked about last.
-  mixer.Learn(bit);
-  // The token is complete (also when all its decisions were certain).
-  mixer.EndToken(stream, token);
-};
+concept DecisionMixer =
+    requires(T mixer, size_t stream, int level, uint32_t node, uint32_t p1, int bit, uint32_t token) {
+      // The probability of bit 1 to code with, in units of 2^-32, from 1 to 2^32 - 1, given the model's.
+      // `level` counts from the root, 0; `node` is the heap number of the deciding node (decision_tree.h).
+      { mixer.Probability(stream, level, node, p1) } -> std::same_as<uint32_t>;
+      // The outcome of the decision asked about last.
+      mixer.Learn(bit);
+      // The token is complete (also when all its decisions were certain).
+      mixer.EndToken(stream, token);
+    };
 
 // The model's word is final.
 class PassThroughMixer {
  public:
-  uint32_t Probability(size_t /*stream*/, int /*level*/, uint32_t /*node*/, uint32_t model_p1) { return model_p1; }
+  uint32_t Probability(size_t /*stream*/, int /*level*/, uint32_t /*node*/, uint32_t model_p1) {
+    return model_p1;
+  }
   void Learn(int /*bit*/) {}
   void EndToken(size_t /*stream*/, uint32_t /*token*/) {}
 };

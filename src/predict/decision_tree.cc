@@ -26,7 +26,8 @@ void DecisionTree::Path(const uint32_t* f, uint32_t token, std::span<uint32_t> p
     const uint32_t begin = token & ~(n - 1);
     const uint32_t sibling = RangeSum(f, begin ^ n, n);
     const bool bit = (token & n) != 0;
-    p1[static_cast<size_t>(level)] = bit ? DecisionProbability(sibling, inside) : DecisionProbability(inside, sibling);
+    p1[static_cast<size_t>(level)] =
+        bit ? DecisionProbability(sibling, inside) : DecisionProbability(inside, sibling);
     inside += sibling;
   }
 }

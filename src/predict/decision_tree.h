@@ -1,11 +1,12 @@
-// DecisionTree: a token as binary decisions, each with an integer probability (numeric_contract.md section 8).
+// DecisionTree: a token as binary decisions, each with an integer probability (numeric_contract.md section
+// 8).
 //
-// The tree is complete, over the bits of the id, highest first: depth = ceil(log2 vocab). Nodes are numbered as in a
-// heap: the root is 1, the children of n are 2n (bit 0) and 2n + 1 (bit 1), a leaf is 2^depth + id. Frequencies are
-// f[vocab], their total below 2^31 and above 0; ids from vocab on count 0.
+// The tree is complete, over the bits of the id, highest first: depth = ceil(log2 vocab). Nodes are numbered
+// as in a heap: the root is 1, the children of n are 2n (bit 0) and 2n + 1 (bit 1), a leaf is 2^depth + id.
+// Frequencies are f[vocab], their total below 2^31 and above 0; ids from vocab on count 0.
 //
-// A probability is that of bit 1 in units of 2^-32; kCertain stands for a decision with only one possible outcome,
-// which is not coded.
+// A probability is that of bit 1 in units of 2^-32; kCertain stands for a decision with only one possible
+// outcome, which is not coded.
 #pragma once
 
 #include <cstddef>
@@ -38,9 +39,8 @@ class DecisionTree {
   uint32_t vocab() const { return vocab_; }
   int depth() const { return depth_; }
 
-  // Encoder: the probabilities of the decisions on the way to `token`, p1[depth()], from the root down. Each frequency
-  // but the token's own is added once.
-  // REQUIRES: token < vocab(), f[token] > 0.
+  // Encoder: the probabilities of the decisions on the way to `token`, p1[depth()], from the root down. Each
+  // frequency but the token's own is added once. REQUIRES: token < vocab(), f[token] > 0.
   void Path(const uint32_t* f, uint32_t token, std::span<uint32_t> p1) const;
 
   // Total frequency of ids [begin, begin + n), of which those from vocab() on count 0.
@@ -68,8 +68,8 @@ class Descent {
   // Passes over certain decisions. True: p1() waits for its outcome; false: a leaf is reached.
   bool NextDecision();
   uint32_t p1() const { return p1_; }
-  int level() const { return level_; }      // 0 at the root
-  uint32_t node() const { return node_; }   // heap number of the node that decides
+  int level() const { return level_; }     // 0 at the root
+  uint32_t node() const { return node_; }  // heap number of the node that decides
   // REQUIRES: NextDecision() was true and nothing was taken since.
   void Take(int bit);
 

@@ -52,13 +52,17 @@ TEST(DecisionProbability, EqualsTheContractAtTheEdges) {
 }
 
 TEST(DecisionTree, DepthIsTheLogarithmRoundedUp) {
-  const struct { uint32_t vocab; int depth; } cases[] = {{1, 0}, {2, 1}, {3, 2}, {4, 2}, {5, 3}, {255, 8}, {256, 8}, {257, 9},
-                                                   {4096, 12}, {151936, 18}, {1u << 20, 20}};
+  const struct {
+    uint32_t vocab;
+    int depth;
+  } cases[] = {{1, 0},   {2, 1},   {3, 2},     {4, 2},       {5, 3},        {255, 8},
+               {256, 8}, {257, 9}, {4096, 12}, {151936, 18}, {1u << 20, 20}};
   for (const auto& c : cases) EXPECT_EQ(DecisionTree(c.vocab).depth(), c.depth) << c.vocab;
 }
 
 TEST(DecisionTree, PathAndDescentEqualTheDefinition) {
-  for (uint32_t vocab : {1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u, 15u, 16u, 17u, 31u, 33u, 63u, 64u, 65u, 100u, 301u}) {
+  for (uint32_t vocab :
+       {1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u, 15u, 16u, 17u, 31u, 33u, 63u, 64u, 65u, 100u, 301u}) {
     for (uint64_t seed = 0; seed < 20; ++seed) {
       const std::vector<uint32_t> f = RandomFrequencies(vocab, seed * 1000 + vocab);
       const DecisionTree tree(vocab);
@@ -72,7 +76,8 @@ TEST(DecisionTree, PathAndDescentEqualTheDefinition) {
         for (int level = 0; level < depth; ++level) {
           const size_t node = ((size_t{1} << depth) + token) >> (depth - level);
           const uint32_t expected = SlowProbability(total[2 * node], total[2 * node + 1]);
-          ASSERT_EQ(p1[static_cast<size_t>(level)], expected) << "vocab " << vocab << " token " << token << " level " << level;
+          ASSERT_EQ(p1[static_cast<size_t>(level)], expected)
+              << "vocab " << vocab << " token " << token << " level " << level;
           if (expected == kCertain) continue;
           ASSERT_TRUE(descent.NextDecision());
           ASSERT_EQ(descent.level(), level);

@@ -28,8 +28,7 @@ class WordMerger {
 
   const Vocabulary& v_;
 
-  // State of MergeLong: symbols as a doubly linked list over the bytes of the word, named by their first
-  // byte.
+  // State of MergeLong: a doubly linked list of symbols over the bytes of the word, each at its first byte.
   struct Symbol {
     TokenId id;
     uint32_t previous;

@@ -1,5 +1,4 @@
-// Reads the tokenizer.json of Hugging Face tokenizers, byte-level BPE with the pattern of Qwen2 and Qwen3
-// only.
+// Reads the tokenizer.json of Hugging Face tokenizers: only byte-level BPE with Qwen's pattern.
 #pragma once
 
 #include <string_view>

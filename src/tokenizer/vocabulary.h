@@ -18,12 +18,9 @@ namespace pith {
 
 using TokenId = uint32_t;
 
-// Limits of what is accepted. The largest published vocabularies have 262,144 ids and tokens of some hundred
-// bytes.
-inline constexpr size_t kMaxTokenIds = 1u
-                                       << 20;  // as many as a model may have (numeric_contract.md section 8)
-inline constexpr size_t kMaxMerges =
-    1u << 22;  // ranks must fit bpe.cc's keys (23 bits) and MergeTable's slots (24)
+// Limits of what is accepted. Published vocabularies have up to 262,144 ids and tokens of some hundred bytes.
+inline constexpr size_t kMaxTokenIds = 1u << 20;  // as many as a model may have (numeric_contract.md 8)
+inline constexpr size_t kMaxMerges = 1u << 22;    // ranks have 23 bits in bpe.cc and 24 in MergeTable
 inline constexpr size_t kMaxTokenBytes = 1024;
 inline constexpr size_t kMaxVocabularyBytes = 1u << 26;  // of all tokens together
 

@@ -9,8 +9,7 @@ namespace pith {
 
 Bytes WriteVocabulary(const Vocabulary& vocabulary);
 
-// kCorrupt unless `data` is what WriteVocabulary gives for the result; kUnsupported for other versions and
-// patterns.
+// kCorrupt unless `data` is what WriteVocabulary gives for the result; kUnsupported for another version.
 Result<Vocabulary> ReadVocabulary(ByteSpan data);
 
 }  // namespace pith

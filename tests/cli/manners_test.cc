@@ -95,7 +95,10 @@ TEST_F(Manners, MistakesOnTheCommandLineDoNothing) {
            {"completion", "csh"}, {"--rm", "-c", "a"}, {"eval"}, {"import", "a"}, {"--block", "x", "a"}}) {
     ExpectError(Pith(setting_, args), 2, "");
   }
-  EXPECT_EQ(folder_.Names(), std::vector<std::string>{"a"});
+  WriteFile(folder_ / "a", WalkText(3000));
+  WriteFile(folder_ / "b", WalkText(3000));
+  for (const char* option : {"--window=3", "--block=10", "--memory=10K", "--streams=100000"}) ExpectError(Run({option, "a", "b"}), 2, "");
+  EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"a", "b"}));
 }
 
 TEST_F(Manners, AMisspelledCommandIsRecognised) {

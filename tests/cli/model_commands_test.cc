@@ -198,7 +198,7 @@ TEST_F(ModelCommands, BashCompletesCommandsOptionsAndFiles) {
   WriteFile(folder_ / "m.pmodel", "");
   const Folder script_folder;
   const auto complete = [&](const std::string& words) {
-    const std::string script = "set -eu; eval \"$($PITH completion bash)\"; COMP_WORDS=(" + words +
+    const std::string script = "set -u; eval \"$($PITH completion bash)\"; COMP_WORDS=(" + words +
                                "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMPREPLY=(); _pith; "
                                "printf '%s|' \"${COMPREPLY[@]}\"";
     WriteFile(script_folder / "script", script);

@@ -206,8 +206,8 @@ INSTANTIATE_TEST_SUITE_P(Qwen3, Golden,
                          ::testing::Values("qwen3-tied-bf16", "qwen3-tied-with-head-bf16", "qwen3-untied-sharded-f16",
                                            "qwen3-f32", "qwen3-outliers-bf16", "qwen3-odd-bf16",
                                            "qwen3-realvocab-bf16"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& golden) {
+                           std::string name = golden.param;
                            for (char& ch : name) ch = ch == '-' ? '_' : ch;
                            return name;
                          });

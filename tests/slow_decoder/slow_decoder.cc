@@ -25,7 +25,8 @@ void Require(bool holds, const char* what) {
 uint64_t H(const Bytes& b) { return XXH3_64bits(b.data(), b.size()); }
 uint32_t H32(const Bytes& b) { return static_cast<uint32_t>(H(b)); }
 
-// ---- Section 1: a place in the file ---------------------------------------------------------------------------------
+// ---- Section 1: a place in the file
+// ---------------------------------------------------------------------------------
 
 class Cursor {
  public:
@@ -35,7 +36,8 @@ class Cursor {
 
   Bytes Take(uint64_t n) {
     Require(n <= file_.size() - at_, "the file ends early");
-    const Bytes b(file_.begin() + static_cast<ptrdiff_t>(at_), file_.begin() + static_cast<ptrdiff_t>(at_ + n));
+    const Bytes b(file_.begin() + static_cast<ptrdiff_t>(at_),
+                  file_.begin() + static_cast<ptrdiff_t>(at_ + n));
     at_ += n;
     return b;
   }
@@ -74,7 +76,8 @@ bool IsName(const Bytes& b) {
   return b.size() <= 255;
 }
 
-// ---- Section 8: the code --------------------------------------------------------------------------------------------
+// ---- Section 8: the code
+// --------------------------------------------------------------------------------------------
 
 class Code {
  public:
@@ -110,7 +113,8 @@ class Code {
   uint64_t value_ = 0;
 };
 
-// ---- Section 6: model blocks ----------------------------------------------------------------------------------------
+// ---- Section 6: model blocks
+// ----------------------------------------------------------------------------------------
 
 struct ModelBlock {
   uint64_t content_size, n, s;
@@ -134,7 +138,8 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
     // Every stream is fed before any is decoded, as a batch would be.
     std::vector<std::vector<uint32_t>> f(b.s);
     for (uint64_t i = 0; i < b.s; ++i) {
-      if (step < (i + 1) * b.n / b.s - i * b.n / b.s) f[i] = model.feed(i, step == 0 ? model.start_token : stream[i].back());
+      if (step < (i + 1) * b.n / b.s - i * b.n / b.s)
+        f[i] = model.feed(i, step == 0 ? model.start_token : stream[i].back());
     }
     for (uint64_t i = 0; i < b.s; ++i) {
       if (f[i].empty()) continue;
@@ -182,13 +187,17 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
   return content;
 }
 
-// ---- The archive ----------------------------------------------------------------------------------------------------
+// ---- The archive
+// ----------------------------------------------------------------------------------------------------
 
 Bytes DecodeZstd(const Bytes& payload, uint64_t content_size) {
-  Require(ZSTD_getFrameContentSize(payload.data(), payload.size()) == content_size, "zstd: size of the content");
-  Require(ZSTD_findFrameCompressedSize(payload.data(), payload.size()) == payload.size(), "zstd: size of the frame");
+  Require(ZSTD_getFrameContentSize(payload.data(), payload.size()) == content_size,
+          "zstd: size of the content");
+  Require(ZSTD_findFrameCompressedSize(payload.data(), payload.size()) == payload.size(),
+          "zstd: size of the frame");
   Bytes content(content_size);
-  Require(ZSTD_decompress(content.data(), content.size(), payload.data(), payload.size()) == content_size, "zstd: data");
+  Require(ZSTD_decompress(content.data(), content.size(), payload.data(), payload.size()) == content_size,
+          "zstd: data");
   return content;
 }
 
@@ -245,7 +254,8 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
         Require(described, "a model block without a model description");
         Require(b.n >= 1 && b.n <= size, "number of tokens");
         Require(b.s >= 1 && b.s <= b.n && b.s <= 256 && b.s * window <= 131072, "number of streams");
-        const Model* model = find_model(model_name, fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
+        const Model* model =
+            find_model(model_name, fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
         if (model == nullptr) throw ModelDiffers("no such model");
         content = DecodeModelBlock(b, *model);
         description_used = true;
@@ -289,8 +299,8 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       if (flags % 2 == 1) {
         const Bytes name = in.Take(in.Varint());
         archive.file_name.assign(name.begin(), name.end());
-        Require(!name.empty() && IsName(name) && archive.file_name.find('/') == std::string::npos && archive.file_name != "." &&
-                    archive.file_name != "..",
+        Require(!name.empty() && IsName(name) && archive.file_name.find('/') == std::string::npos &&
+                    archive.file_name != "." && archive.file_name != "..",
                 "name of the file");
       }
       if (flags / 2 == 1) {

@@ -1,7 +1,7 @@
 // The archive format a second time: a decoder written from docs/format.md and docs/numeric_contract.md alone.
 //
-// Plain and slow, without a line of src/archive, src/coder, src/predict or src/codec. XXH3 and zstd come from their
-// libraries, frequencies from a callback. The whole file lies in memory.
+// Plain and slow, without a line of src/archive, src/coder, src/predict or src/codec. XXH3 and zstd come from
+// their libraries, frequencies from a callback. The whole file lies in memory.
 #pragma once
 
 #include <cstddef>
@@ -20,14 +20,15 @@ struct Model {
   uint32_t start_token = 0;
   // Forgets everything; there are so many streams, all empty.
   std::function<void(size_t n_streams)> begin;
-  // Feeds a token to a stream and gives the frequencies [vocab] of the next one (numeric_contract.md section 8).
+  // Feeds a token to a stream and gives the frequencies [vocab] of the next one (numeric_contract.md section
+  // 8).
   std::function<std::vector<uint32_t>(size_t stream, uint32_t token)> feed;
   std::function<std::string(uint32_t token)> token_bytes;
 };
 
 // fingerprint: 16 bytes. Null: there is no such model.
-using FindModel =
-    std::function<const Model*(const std::string& name, const Bytes& fingerprint, uint32_t window, uint32_t sinks)>;
+using FindModel = std::function<const Model*(const std::string& name, const Bytes& fingerprint,
+                                             uint32_t window, uint32_t sinks)>;
 
 struct Archive {
   Bytes content;

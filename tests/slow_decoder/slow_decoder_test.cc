@@ -33,12 +33,13 @@ slow_decoder::Model Wrap(TokenModel& model) {
 
 slow_decoder::Outcome SlowDecode(TokenModel& model, const Bytes& file) {
   const slow_decoder::Model wrapped = Wrap(model);
-  return slow_decoder::Decode(file, [&](const std::string&, const Bytes& fingerprint, uint32_t window, uint32_t sinks) {
-    const ModelIdentity& m = model.identity();
-    const bool fits = std::equal(fingerprint.begin(), fingerprint.end(), m.fingerprint.bytes.begin()) &&
-                      window == m.window && sinks == m.n_sinks;
-    return fits ? &wrapped : nullptr;
-  });
+  return slow_decoder::Decode(
+      file, [&](const std::string&, const Bytes& fingerprint, uint32_t window, uint32_t sinks) {
+        const ModelIdentity& m = model.identity();
+        const bool fits = std::equal(fingerprint.begin(), fingerprint.end(), m.fingerprint.bytes.begin()) &&
+                          window == m.window && sinks == m.n_sinks;
+        return fits ? &wrapped : nullptr;
+      });
 }
 
 Result<Bytes> FastDecode(TokenModel& model, const Bytes& file) {
@@ -74,8 +75,8 @@ Bytes Mixed(const ToyModel& model, size_t text, size_t zeros, size_t noise) {
 
 TEST(SlowDecoder, DecodesWhatTheCodecWrites) {
   ToyModel model;
-  for (const Bytes& content : {Bytes(), Bytes{1}, ToyText(model, 100, 1), ToyText(model, 30000, 2), RandomBytes(1000, 3),
-                               Bytes(5000, 'x'), Mixed(model, 80000, 70000, 70000)}) {
+  for (const Bytes& content : {Bytes(), Bytes{1}, ToyText(model, 100, 1), ToyText(model, 30000, 2),
+                               RandomBytes(1000, 3), Bytes(5000, 'x'), Mixed(model, 80000, 70000, 70000)}) {
     for (const uint32_t streams : {0u, 1u, 7u, 256u}) {
       EncodeOptions options;
       options.streams = streams;
@@ -107,7 +108,8 @@ TEST(SlowDecoder, DecodesSeveralArchivesInOneFile) {
 TEST(SlowDecoder, RefusesEveryPrefixAndEveryFlippedByte) {
   ToyModel model;
   Bytes file = Encode(&model, ToyText(model, 400, 1));
-  for (size_t n = 0; n < file.size(); ++n) EXPECT_FALSE(SlowDecode(model, Bytes(file.begin(), file.begin() + static_cast<ptrdiff_t>(n))).ok);
+  for (size_t n = 0; n < file.size(); ++n)
+    EXPECT_FALSE(SlowDecode(model, Bytes(file.begin(), file.begin() + static_cast<ptrdiff_t>(n))).ok);
   for (size_t i = 0; i < file.size(); ++i) {
     file[i] ^= 0x10;
     EXPECT_FALSE(SlowDecode(model, file).ok) << i;
@@ -115,7 +117,8 @@ TEST(SlowDecoder, RefusesEveryPrefixAndEveryFlippedByte) {
   }
 }
 
-// Both read the same document, so they must agree on what is an archive, also where only the checks are right.
+// Both read the same document, so they must agree on what is an archive, also where only the checks are
+// right.
 TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   ToyModel model;
   std::vector<Bytes> files;
@@ -136,10 +139,18 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
       for (int k = 0; k < n_changes; ++k) {
         const size_t at = random() % changed.size();
         switch (random() % 4) {
-          case 0: changed[at] = static_cast<uint8_t>(random()); break;
-          case 1: changed[at] ^= static_cast<uint8_t>(1 << random() % 8); break;
-          case 2: changed.erase(changed.begin() + static_cast<ptrdiff_t>(at)); break;
-          default: changed.insert(changed.begin() + static_cast<ptrdiff_t>(at), static_cast<uint8_t>(random())); break;
+          case 0:
+            changed[at] = static_cast<uint8_t>(random());
+            break;
+          case 1:
+            changed[at] ^= static_cast<uint8_t>(1 << random() % 8);
+            break;
+          case 2:
+            changed.erase(changed.begin() + static_cast<ptrdiff_t>(at));
+            break;
+          default:
+            changed.insert(changed.begin() + static_cast<ptrdiff_t>(at), static_cast<uint8_t>(random()));
+            break;
         }
         if (changed.empty()) break;
       }
@@ -158,12 +169,13 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
       }
     }
   }
-  EXPECT_GT(n_ok, 0u);            // names and times may be anything
+  EXPECT_GT(n_ok, 0u);             // names and times may be anything
   EXPECT_GT(n_wrong_model, 500u);  // so payloads were reached
   EXPECT_LT(n_ok, n_rounds / 2);
 }
 
-// ---- The example of docs/format.md ----------------------------------------------------------------------------------
+// ---- The example of docs/format.md
+// ----------------------------------------------------------------------------------
 
 // Section 10: two letters, 3 to 1, whatever came before.
 class LetterModel : public TokenModel {
@@ -188,7 +200,8 @@ class LetterModel : public TokenModel {
   Status Paths(std::span<const PathRequest> requests) override {
     const DecisionTree tree(3);
     for (const PathRequest& r : requests) {
-      for (size_t i = 0; i < r.targets.size(); ++i) tree.Path(kFrequencies, r.targets[i], r.paths.subspan(2 * i, 2));
+      for (size_t i = 0; i < r.targets.size(); ++i)
+        tree.Path(kFrequencies, r.targets[i], r.paths.subspan(2 * i, 2));
     }
     return OkStatus();
   }
@@ -216,15 +229,16 @@ Bytes ExampleArchive() {
       EncodeTokens(model, tokens, 2, [](uint64_t, uint64_t) -> Result<bool> { return true; });
   EXPECT_TRUE(coded.ok());
   const CodedTokens& c = **coded;
-  const BlockHeader by_model = {BlockKind::kModel, 24, static_cast<uint32_t>(c.code.size()), c.n_tokens, c.n_streams, c.probe,
-                                Hash32(AsBytes(kExampleLetters))};
+  const BlockHeader by_model = {BlockKind::kModel, 24,      static_cast<uint32_t>(c.code.size()), c.n_tokens,
+                                c.n_streams,       c.probe, Hash32(AsBytes(kExampleLetters))};
   EXPECT_TRUE(writer.WriteModelInfo(model.identity()).ok());
   EXPECT_TRUE(writer.WriteBlock(by_model, c.code, AsBytes(kExampleLetters)).ok());
   EXPECT_TRUE(writer.Finish("ab.txt", int64_t{1700000000} * 1000000000).ok());
   return sink.bytes;
 }
 
-// The bytes in the document's dump: lines of an offset, two spaces, bytes, two spaces and more, what they are.
+// The bytes in the document's dump: lines of an offset, two spaces, bytes, two spaces and more, what they
+// are.
 Bytes DumpedBytes() {
   std::ifstream in(PITH_SOURCE_DIR "/docs/format.md");
   EXPECT_TRUE(in.good());
