@@ -5,7 +5,9 @@
 add_library(pith_options INTERFACE)
 target_compile_features(pith_options INTERFACE cxx_std_20)
 # -ffp-contract=off: numeric_contract.md section 1. Not -march=native: kernels are chosen at run time.
+# -Wno-missing-field-initializers: options are given as {.threads = 2}.
 target_compile_options(pith_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  -Wno-missing-field-initializers
   -ffp-contract=off -fno-fast-math)
 target_include_directories(pith_options INTERFACE
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>

@@ -18,11 +18,13 @@ namespace {
 
 std::string SampleText() { return std::string(CalibrationText().substr(0, 3000)); }
 
-// ---- The boundary -------------------------------------------------------------------------------------------------
+// ---- The boundary
+// -------------------------------------------------------------------------------------------------
 
 TEST(Boundary, TurnsWhatIsThrownIntoAStatus) {
   EXPECT_EQ(AtBoundary([]() -> Status { throw std::bad_alloc(); }).message(), "out of memory");
-  EXPECT_EQ(AtBoundary([]() -> Status { throw std::runtime_error("why"); }).message(), "unexpected exception: why");
+  EXPECT_EQ(AtBoundary([]() -> Status { throw std::runtime_error("why"); }).message(),
+            "unexpected exception: why");
   EXPECT_FALSE(AtBoundary([]() -> Result<int> { throw 3; }).ok());
   EXPECT_EQ(*AtBoundary([]() -> Result<int> { return 3; }), 3);
 }
@@ -34,15 +36,18 @@ TEST(CalibrationText, IsUtf8OfAFewKilobytes) {
   EXPECT_EQ(text.find('\0'), std::string_view::npos);
 }
 
-// ---- A checkpoint without tokenizer -------------------------------------------------------------------------------
+// ---- A checkpoint without tokenizer
+// -------------------------------------------------------------------------------
 
 class Imported : public ::testing::Test {
  protected:
   Imported() {
     MakeCheckpoint(TestConfig(true), "BF16").Write(folder_);
-    std::ofstream(folder_.File("config.json")) << MakeCheckpoint(TestConfig(true), "BF16").ConfigText(",\"eos_token_id\":[3,5]");
+    std::ofstream(folder_.File("config.json"))
+        << MakeCheckpoint(TestConfig(true), "BF16").ConfigText(",\"eos_token_id\":[3,5]");
   }
-  Result<ImportModelResult> Import(const ImportModelOptions& options = {}, const ImportModelProgressCallback& progress = {}) {
+  Result<ImportModelResult> Import(const ImportModelOptions& options = {},
+                                   const ImportModelProgressCallback& progress = {}) {
     return ImportModel(folder_.path(), folder_.File("m.pmodel"), options, progress);
   }
   Model Open() {
@@ -123,10 +128,11 @@ TEST_F(Imported, LogitsPassFailuresOn) {
   EXPECT_EQ(EvaluateLogits(model, std::vector<uint32_t>{1, 37}, 0, ignore).message(),
             "id 37 at position 1 is out of range, expected less than 37");
   EXPECT_EQ(EvaluateLogits(model, ids, 3, ignore).code(), StatusCode::kInvalidArgument);
-  EXPECT_EQ(EvaluateLogits(model, ids, 0,
-                           [](size_t, std::span<const float>) -> Status { throw std::runtime_error("callback"); })
-                .message(),
-            "unexpected exception: callback");
+  EXPECT_EQ(
+      EvaluateLogits(model, ids, 0,
+                     [](size_t, std::span<const float>) -> Status { throw std::runtime_error("callback"); })
+          .message(),
+      "unexpected exception: callback");
 }
 
 TEST_F(Imported, WithoutTokenizerCompressesNothing) {
@@ -145,7 +151,8 @@ TEST(Model, FilesThatAreNoneAreNamed) {
   EXPECT_FALSE(ReadModelFingerprint("/dev/null").ok());
 }
 
-// ---- The built-in model -------------------------------------------------------------------------------------------
+// ---- The built-in model
+// -------------------------------------------------------------------------------------------
 
 class Builtin : public ::testing::Test {
  protected:
@@ -183,8 +190,9 @@ TEST_F(Builtin, RoundTripsWithEveryOption) {
   const Bytes plain = Archive(text);
   EXPECT_LT(plain.size(), text.size() * 2 / 3);
   for (const CompressOptions& options :
-       {CompressOptions{}, CompressOptions{.streams = 3}, CompressOptions{.block_bytes = 4096}, CompressOptions{.window = 64},
-        CompressOptions{.memory_bytes = 100u << 20}, CompressOptions{.file_name = "a.txt", .mtime_ns = -5}}) {
+       {CompressOptions{}, CompressOptions{.streams = 3}, CompressOptions{.block_bytes = 4096},
+        CompressOptions{.window = 64}, CompressOptions{.memory_bytes = 100u << 20},
+        CompressOptions{.file_name = "a.txt", .mtime_ns = -5}}) {
     const Bytes archive = Archive(text, options);
     MemorySource source(archive);
     MemorySink sink;
@@ -232,12 +240,14 @@ TEST_F(Builtin, CancelsAndPassesFailuresOn) {
   struct Throwing : ByteSource {
     Result<size_t> Read(std::span<uint8_t>) override { throw std::runtime_error("source"); }
   } throwing;
-  EXPECT_EQ(Compress(*model_, throwing, sink, {}, nullptr).status().message(), "unexpected exception: source");
+  EXPECT_EQ(Compress(*model_, throwing, sink, {}, nullptr).status().message(),
+            "unexpected exception: source");
   struct Failing : ByteSink {
     Status Write(std::span<const uint8_t>) override { return IoError("full"); }
   } failing;
   MemorySource third(AsBytes(text));
-  EXPECT_NE(Compress(*model_, third, failing, {}, nullptr).status().message().find("full"), std::string::npos);
+  EXPECT_NE(Compress(*model_, third, failing, {}, nullptr).status().message().find("full"),
+            std::string::npos);
 }
 
 TEST_F(Builtin, EvaluatesWhatItCompresses) {
@@ -254,7 +264,8 @@ TEST_F(Builtin, WindowsOutOfRangeAreRefused) {
   MemorySource source(AsBytes("text"));
   MemorySink sink;
   for (const uint32_t window : {1u, 16u, 131073u, UINT32_MAX}) {
-    EXPECT_EQ(Compress(*model_, source, sink, {.window = window}, nullptr).status().code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Compress(*model_, source, sink, {.window = window}, nullptr).status().code(),
+              StatusCode::kInvalidArgument);
   }
 }
 

@@ -10,8 +10,9 @@
 
 namespace pith {
 
-// Runs `body`, which returns a Status or a Result, and turns what it throws into a Status. Own code throws nothing;
-// what comes here is memory that ran out (standard containers) and whatever a caller's callback throws.
+// Runs `body`, which returns a Status or a Result, and turns what it throws into a Status. Own code throws
+// nothing; what comes here is memory that ran out (standard containers) and whatever a caller's callback
+// throws.
 template <typename Body>
 auto AtBoundary(Body&& body) -> decltype(body()) {
   try {

@@ -1,7 +1,7 @@
 #include "api/builtin_model.h"
 
-// PITH_BUILTIN_MODEL_FILE is the path of the file, from CMake. The assembler copies it into the object file: no
-// generated source, no second copy in memory, and the linker keeps the alignment.
+// PITH_BUILTIN_MODEL_FILE is the path of the file, from CMake. The assembler copies it into the object file:
+// no generated source, no second copy in memory, and the linker keeps the alignment.
 #ifdef PITH_BUILTIN_MODEL_FILE
 
 __asm__(

@@ -1,4 +1,5 @@
-// The model file inside the program (models/builtin.pmodel, or what the CMake option PITH_BUILTIN_MODEL names).
+// The model file inside the program (models/builtin.pmodel, or what the CMake option PITH_BUILTIN_MODEL
+// names).
 #pragma once
 
 #include "base/bytes.h"

@@ -1,4 +1,5 @@
-// The text on which ImportModel measures when its caller gives none: prose in several languages, code, data, a log.
+// The text on which ImportModel measures when its caller gives none: prose in several languages, code, data,
+// a log.
 #pragma once
 
 #include <string_view>

@@ -47,10 +47,11 @@ ArchiveInfo Describe(const ArchiveSummary& archive) {
 
 }  // namespace
 
-Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
-                                const ProgressCallback& progress) {
+Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink,
+                                const CompressOptions& options, const ProgressCallback& progress) {
   return AtBoundary([&]() -> Result<CompressResult> {
-    PITH_ASSIGN_OR_RETURN(TokenModel * token_model, model.impl().ForContext(model.impl().ContextFor(options.window)));
+    PITH_ASSIGN_OR_RETURN(TokenModel * token_model,
+                          model.impl().ForContext(model.impl().ContextFor(options.window)));
     const EncodeOptions encode{.memory_bytes = options.memory_bytes,
                                .streams = options.streams,
                                .block_bytes = options.block_bytes,
@@ -73,8 +74,9 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
       PITH_ASSIGN_OR_RETURN(Model * model, models(wanted.name, wanted.fingerprint.Text()));
       return model->impl().ForContext({.window = wanted.window, .n_sinks = wanted.n_sinks});
     };
-    PITH_ASSIGN_OR_RETURN(DecodeResult result, DecodeArchives(token_models, source, sink,
-                                                              {.memory_bytes = options.memory_bytes}, ForCodec(progress)));
+    PITH_ASSIGN_OR_RETURN(DecodeResult result,
+                          DecodeArchives(token_models, source, sink, {.memory_bytes = options.memory_bytes},
+                                         ForCodec(progress)));
     return DecompressResult{.original_bytes = result.original_bytes,
                             .archive_bytes = result.archive_bytes,
                             .archives = result.archives,

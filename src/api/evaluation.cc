@@ -21,15 +21,18 @@ size_t RowsAtOnce(size_t vocab) {
 Result<EvaluateResult> Evaluate(Model& model, std::span<const uint8_t> data, const EvaluateOptions& options,
                                 const ProgressCallback& progress) {
   return AtBoundary([&]() -> Result<EvaluateResult> {
-    PITH_ASSIGN_OR_RETURN(TokenModel * token_model, model.impl().ForContext(model.impl().ContextFor(options.window)));
+    PITH_ASSIGN_OR_RETURN(TokenModel * token_model,
+                          model.impl().ForContext(model.impl().ContextFor(options.window)));
     CodecProgressCallback forward;
     if (progress) {
       forward = [&progress](const CodecProgress& p) {
-        return progress({.bytes_in = p.bytes_in, .bytes_out = p.bytes_out, .original_bytes = p.original_bytes});
+        return progress(
+            {.bytes_in = p.bytes_in, .bytes_out = p.bytes_out, .original_bytes = p.original_bytes});
       };
     }
-    PITH_ASSIGN_OR_RETURN(const CodeLength length,
-                          EvaluateCodeLength(*token_model, data, {.streams = options.streams, .block_bytes = 0}, forward));
+    PITH_ASSIGN_OR_RETURN(
+        const CodeLength length,
+        EvaluateCodeLength(*token_model, data, {.streams = options.streams, .block_bytes = 0}, forward));
     return EvaluateResult{
         .bytes = length.bytes, .tokens = length.tokens, .bits = length.ideal_bits, .streams = length.streams};
   });

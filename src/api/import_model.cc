@@ -38,14 +38,16 @@ std::optional<TokenId> IdField(const Json& config, std::string_view name) {
   return static_cast<TokenId>(*id);
 }
 
-// What stands before every stream: the token that stood before every document in training, as far as one can know.
+// What stands before every stream: the token that stood before every document in training, as far as one can
+// know.
 Result<TokenId> StartToken(const Json& config, const Tokenizer* tokenizer) {
   if (const std::optional<TokenId> id = IdField(config, "bos_token_id")) return *id;
   if (tokenizer != nullptr) {
     if (const std::optional<TokenId> id = tokenizer->FindAddedToken("<|endoftext|>")) return *id;
   }
   if (const std::optional<TokenId> id = IdField(config, "eos_token_id")) return *id;
-  return Unsupported("no token can begin a stream: neither bos_token_id, nor <|endoftext|>, nor eos_token_id");
+  return Unsupported(
+      "no token can begin a stream: neither bos_token_id, nor <|endoftext|>, nor eos_token_id");
 }
 
 // The folder's tokenizer.json; none when there is no such file.
@@ -80,7 +82,8 @@ Result<Activations> ParseActivations(const std::string& word) {
 }
 
 Result<ImportModelResult> Import(const std::string& folder, const std::string& output_path,
-                                 const ImportModelOptions& options, const ImportModelProgressCallback& progress) {
+                                 const ImportModelOptions& options,
+                                 const ImportModelProgressCallback& progress) {
   PITH_ASSIGN_OR_RETURN(const Activations activations, ParseActivations(options.activations));
   PITH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
 
@@ -94,7 +97,8 @@ Result<ImportModelResult> Import(const std::string& folder, const std::string& o
   std::vector<TokenId> calibration;
   if (tokenizer) {
     serialized = tokenizer->Serialize();
-    const std::string_view text = options.calibration_text.empty() ? CalibrationText() : options.calibration_text;
+    const std::string_view text =
+        options.calibration_text.empty() ? CalibrationText() : options.calibration_text;
     tokenizer->Encode(AsBytes(text), calibration);
   } else {
     calibration = ArbitraryTokens(sizes.vocab);
@@ -140,7 +144,8 @@ Result<ImportModelResult> Import(const std::string& folder, const std::string& o
 }  // namespace
 
 Result<ImportModelResult> ImportModel(const std::string& checkpoint_dir, const std::string& output_path,
-                                      const ImportModelOptions& options, const ImportModelProgressCallback& progress) {
+                                      const ImportModelOptions& options,
+                                      const ImportModelProgressCallback& progress) {
   return AtBoundary([&] { return Import(checkpoint_dir, output_path, options, progress); });
 }
 

@@ -32,7 +32,8 @@ std::string DescribeTerms(const ActivationTerms& terms) {
 uint64_t CountParameters(const ModelConfig& c) {
   const uint64_t attention = c.hidden * (2 * c.q_rows() + 2 * c.kv_rows());
   const uint64_t norms = 2 * c.hidden + 2 * c.head_dim;
-  return c.n_layers * (attention + 3 * c.hidden * c.ffn + norms) + (c.tied_head ? 1 : 2) * c.vocab * c.hidden + c.hidden;
+  return c.n_layers * (attention + 3 * c.hidden * c.ffn + norms) +
+         (c.tied_head ? 1 : 2) * c.vocab * c.hidden + c.hidden;
 }
 
 Result<std::optional<Tokenizer>> ReadTokenizer(const Package& package) {
@@ -67,7 +68,8 @@ ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
   return info;
 }
 
-// ---- Model::Impl --------------------------------------------------------------------------------------------------
+// ---- Model::Impl
+// --------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, size_t threads) {
   auto impl = std::make_unique<Impl>();
@@ -90,12 +92,14 @@ Context Model::Impl::ContextFor(uint32_t window) const {
 
 Result<TokenModel*> Model::Impl::ForContext(const Context& context) {
   if (!tokenizer) {
-    return Unsupported("model " + info.name + " has no tokenizer; it can give logits of token ids and no more");
+    return Unsupported("model " + info.name +
+                       " has no tokenizer; it can give logits of token ids and no more");
   }
   if (context.window <= kMaxSinks || context.window > kMaxCachedTokens || context.n_sinks > kMaxSinks) {
     return InvalidArgument("window: " + std::to_string(context.window) + " tokens with " +
-                           std::to_string(context.n_sinks) + " sinks, expected " + std::to_string(kMaxSinks + 1) + " to " +
-                           std::to_string(kMaxCachedTokens) + " with at most " + std::to_string(kMaxSinks));
+                           std::to_string(context.n_sinks) + " sinks, expected " +
+                           std::to_string(kMaxSinks + 1) + " to " + std::to_string(kMaxCachedTokens) +
+                           " with at most " + std::to_string(kMaxSinks));
   }
   if (language_model_ == nullptr || context_ != context) {
     language_model_ = nullptr;  // before the engine that it borrows
@@ -115,7 +119,8 @@ std::unique_ptr<Engine> Model::Impl::NewEngine(const Context& context) const {
                                   EngineOptions{.window = context.window, .n_sinks = context.n_sinks});
 }
 
-// ---- Model --------------------------------------------------------------------------------------------------------
+// ---- Model
+// --------------------------------------------------------------------------------------------------------
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::Model(Model&&) noexcept = default;
@@ -142,7 +147,8 @@ Result<Model> Model::Open(const std::string& path, const ModelOptions& options) 
 const ModelInfo& Model::info() const { return impl_->info; }
 size_t Model::threads() const { return impl_->pool->n_threads(); }
 
-// ---- About the program --------------------------------------------------------------------------------------------
+// ---- About the program
+// --------------------------------------------------------------------------------------------
 
 Result<ModelInfo> BuiltinModelInfo() {
   return AtBoundary([]() -> Result<ModelInfo> {

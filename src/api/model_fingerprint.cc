@@ -1,5 +1,5 @@
-// Fingerprints of model files from their headers. Apart from model.cc because archive and package formats each have a
-// constant kMaxModelNameBytes.
+// Fingerprints of model files from their headers. Apart from model.cc because archive and package formats
+// each have a constant kMaxModelNameBytes.
 #include <memory>
 #include <string>
 

@@ -21,8 +21,8 @@ struct Context {
   bool operator==(const Context&) const = default;
 };
 
-// Of new archives. Longer windows than this cost more time than they save space; sinks keep a rolling window from
-// losing the start token, which models lean on. Measured: docs/performance.md.
+// Of new archives. Longer windows than this cost more time than they save space; sinks keep a rolling window
+// from losing the start token, which models lean on. Measured: docs/performance.md.
 inline constexpr uint32_t kDefaultMaxWindow = 1024;
 inline constexpr uint32_t kDefaultSinks = 4;
 
@@ -30,8 +30,8 @@ struct Model::Impl {
   // `threads` as in ModelOptions.
   static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, size_t threads);
 
-  // The model as the codec sees it, with this context. The last one is kept: valid until the next call with another
-  // context. kInvalidArgument for one that is out of range; kUnsupported without a tokenizer.
+  // The model as the codec sees it, with this context. The last one is kept: valid until the next call with
+  // another context. kInvalidArgument for one that is out of range; kUnsupported without a tokenizer.
   Result<TokenModel*> ForContext(const Context& context);
 
   // The context that new archives get; window 0 stands for the default.

@@ -135,7 +135,8 @@ class Parser {
   }
 
   Status ApplyNext(const OptionSpec& option, const std::string& dashed) {
-    if (next_ == args_.size()) return InvalidArgument(dashed + " needs a value: " + std::string(option.value));
+    if (next_ == args_.size())
+      return InvalidArgument(dashed + " needs a value: " + std::string(option.value));
     return Apply(option, dashed, args_[next_++]);
   }
 
@@ -161,6 +162,7 @@ class Parser {
       return InvalidArgument(dashed + ": the value is empty, expected " + std::string(option.value));
     }
     Arguments& r = result_;
+    // clang-format off
     switch (option.id) {
       case OptionId::kOutput: r.output = std::string(value); break;
       case OptionId::kStdout: r.to_stdout = true; break;
@@ -192,6 +194,7 @@ class Parser {
       case OptionId::kHelp: r.help = true; break;
       case OptionId::kVersion: version_ = true; break;
     }
+    // clang-format on
     return OkStatus();
   }
 
@@ -218,7 +221,8 @@ class Parser {
       }
       rest.remove_prefix(std::min(space + 1, rest.size()));
     }
-    return InvalidArgument(dashed + ": '" + std::string(value) + "' is none of: " + std::string(option.choices));
+    return InvalidArgument(dashed + ": '" + std::string(value) +
+                           "' is none of: " + std::string(option.choices));
   }
 
   Status CheckCombination() const {
@@ -229,7 +233,8 @@ class Parser {
       }
     }
     const bool has_stdin = std::count(r.operands.begin(), r.operands.end(), "-") != 0;
-    if (r.output && r.to_stdout && *r.output != "-") return InvalidArgument("-o and -c name two outputs; one at a time");
+    if (r.output && r.to_stdout && *r.output != "-")
+      return InvalidArgument("-o and -c name two outputs; one at a time");
     switch (r.command) {
       case CommandId::kCompress:
       case CommandId::kDecompress: {
@@ -242,11 +247,13 @@ class Parser {
           return InvalidArgument("--rm needs named files on both sides");
         }
         if (r.verify && (stream || ((has_stdin || r.operands.empty()) && !r.output))) {
-          return InvalidArgument("--verify needs an output file; for a stream, run pith test on what arrived");
+          return InvalidArgument(
+              "--verify needs an output file; for a stream, run pith test on what arrived");
         }
         return OkStatus();
       }
-      case CommandId::kTest: return OkStatus();
+      case CommandId::kTest:
+        return OkStatus();
       case CommandId::kList:
         if (r.operands.empty()) return InvalidArgument("list needs a file: pith list FILE.pith");
         return OkStatus();
@@ -257,18 +264,22 @@ class Parser {
           return InvalidArgument("eval needs files: pith eval " + r.operands[0] + " FILE...");
         }
         if (!r.ids.empty() && (r.operands.size() > 1 || r.json || r.streams != 0)) {
-          return InvalidArgument("--ids takes a model and no more: pith eval MODEL --ids IDS.json --logits OUT.npy");
+          return InvalidArgument(
+              "--ids takes a model and no more: pith eval MODEL --ids IDS.json --logits OUT.npy");
         }
         return OkStatus();
       case CommandId::kImport:
         if (r.operands.size() != 1) {
-          return InvalidArgument("import takes one checkpoint folder, found " + std::to_string(r.operands.size()));
+          return InvalidArgument("import takes one checkpoint folder, found " +
+                                 std::to_string(r.operands.size()));
         }
-        if (!r.output) return InvalidArgument("import needs a target: pith import " + r.operands[0] + " -o FILE.pmodel");
+        if (!r.output)
+          return InvalidArgument("import needs a target: pith import " + r.operands[0] + " -o FILE.pmodel");
         if (*r.output == "-") return InvalidArgument("import cannot write to standard output");
         return OkStatus();
       case CommandId::kCompletion:
-        if (r.operands.size() != 1) return InvalidArgument("completion takes the shell's name: bash, zsh or fish");
+        if (r.operands.size() != 1)
+          return InvalidArgument("completion takes the shell's name: bash, zsh or fish");
         return OkStatus();
       case CommandId::kHelp:
         if (r.operands.size() > 1) return InvalidArgument("help takes one command");

@@ -147,7 +147,8 @@ TEST(ParseSize, KnowsUnits) {
     ASSERT_TRUE(size.ok()) << text;
     EXPECT_EQ(*size, value) << text;
   }
-  for (const char* text : {"", "M", "-1", "1.5G", "1X", "1 M", "1MM", "99999999999999999999", "99999999999G"}) {
+  for (const char* text :
+       {"", "M", "-1", "1.5G", "1X", "1 M", "1MM", "99999999999999999999", "99999999999G"}) {
     EXPECT_FALSE(ParseSize(text).ok()) << text;
   }
 }

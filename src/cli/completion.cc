@@ -37,7 +37,8 @@ std::string Quote(std::string_view text) {
   return out + "'";
 }
 
-// ---- bash ---------------------------------------------------------------------------------------------------------
+// ---- bash
+// ---------------------------------------------------------------------------------------------------------
 
 std::string BashValueCases() {
   std::string text;
@@ -45,10 +46,18 @@ std::string BashValueCases() {
     if (option.kind == ValueKind::kNone) continue;
     std::string action;
     switch (option.kind) {
-      case ValueKind::kFile: action = "_pith_files '*'"; break;
-      case ValueKind::kModel: action = "_pith_files '*.pmodel' builtin"; break;
-      case ValueKind::kChoice: action = "COMPREPLY=($(compgen -W " + Quote(option.choices) + " -- \"$cur\"))"; break;
-      default: action = "COMPREPLY=()"; break;
+      case ValueKind::kFile:
+        action = "_pith_files '*'";
+        break;
+      case ValueKind::kModel:
+        action = "_pith_files '*.pmodel' builtin";
+        break;
+      case ValueKind::kChoice:
+        action = "COMPREPLY=($(compgen -W " + Quote(option.choices) + " -- \"$cur\"))";
+        break;
+      default:
+        action = "COMPREPLY=()";
+        break;
     }
     const std::string short_form = option.short_name != 0 ? std::string("-") + option.short_name + "|" : "";
     text += "    " + short_form + "--" + std::string(option.long_name) + ") " + action + "; return ;;\n";
@@ -60,7 +69,8 @@ std::string BashOperands(std::string_view operands) {
   if (operands == "archive") return "_pith_files '*.pith'";
   if (operands == "model") return "_pith_files '*' builtin";
   if (operands == "folder") return "COMPREPLY=($(compgen -d -- \"$cur\"))";
-  if (operands == "command") return "COMPREPLY=($(compgen -W " + Quote(Words(CommandWords())) + " -- \"$cur\"))";
+  if (operands == "command")
+    return "COMPREPLY=($(compgen -W " + Quote(Words(CommandWords())) + " -- \"$cur\"))";
   if (operands == "shell") return "COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\"))";
   if (operands == "file") return "_pith_files '*'";
   return "COMPREPLY=()";
@@ -74,7 +84,8 @@ std::string Bash() {
       "_pith_files() {\n"
       "  local IFS=$'\\n'\n"
       "  compopt -o filenames 2>/dev/null\n"
-      "  COMPREPLY=($(compgen -f -X \"!$1\" -- \"$cur\") $(compgen -d -- \"$cur\") $(compgen -W \"${2-}\" -- \"$cur\"))\n"
+      "  COMPREPLY=($(compgen -f -X \"!$1\" -- \"$cur\") $(compgen -d -- \"$cur\") $(compgen -W \"${2-}\" -- "
+      "\"$cur\"))\n"
       "}\n"
       "\n"
       "_pith() {\n"
@@ -126,7 +137,8 @@ std::string Bash() {
   return text;
 }
 
-// ---- zsh ----------------------------------------------------------------------------------------------------------
+// ---- zsh
+// ----------------------------------------------------------------------------------------------------------
 
 // Text inside an _arguments specification.
 std::string ZshText(std::string_view text) {
@@ -140,13 +152,20 @@ std::string ZshText(std::string_view text) {
 
 std::string ZshAction(const OptionSpec& option) {
   switch (option.kind) {
-    case ValueKind::kNone: return "";
-    case ValueKind::kFile: return ":file:_files";
-    case ValueKind::kModel: return ":model:_pith_models";
-    case ValueKind::kChoice: return ":value:(" + std::string(option.choices) + ")";
-    case ValueKind::kSize: return ":size: ";
-    case ValueKind::kCount: return ":number: ";
-    case ValueKind::kText: return ":text: ";
+    case ValueKind::kNone:
+      return "";
+    case ValueKind::kFile:
+      return ":file:_files";
+    case ValueKind::kModel:
+      return ":model:_pith_models";
+    case ValueKind::kChoice:
+      return ":value:(" + std::string(option.choices) + ")";
+    case ValueKind::kSize:
+      return ":size: ";
+    case ValueKind::kCount:
+      return ":number: ";
+    case ValueKind::kText:
+      return ":text: ";
   }
   return "";
 }
@@ -186,7 +205,8 @@ std::string Zsh() {
       "#compdef pith\n"
       "# made by `pith completion zsh`\n"
       "\n"
-      "_pith_models() { _alternative 'word:built-in model:(builtin)' 'file:model file:_files -g \"*.pmodel\"' }\n"
+      "_pith_models() { _alternative 'word:built-in model:(builtin)' 'file:model file:_files -g "
+      "\"*.pmodel\"' }\n"
       "\n"
       "_pith() {\n"
       "  local command=${words[2]-}\n"
@@ -205,12 +225,13 @@ std::string Zsh() {
   for (const CommandSpec& command : Commands()) {
     if (command.flag == 0) continue;
     const std::string letter(1, command.flag);
-    text += "    -" + letter + "*|-[^-]*" + letter + "*|--" + std::string(command.long_flag) + ") command=" +
-            std::string(command.name) + " ;;\n";
+    text += "    -" + letter + "*|-[^-]*" + letter + "*|--" + std::string(command.long_flag) +
+            ") command=" + std::string(command.name) + " ;;\n";
   }
   std::string names;
   for (const std::string& word : CommandWords()) names += (names.empty() ? "" : "|") + word;
-  text += "    " + names + ") shift words; (( CURRENT-- )) ;;\n"
+  text += "    " + names +
+          ") shift words; (( CURRENT-- )) ;;\n"
           "    *) command=compress ;;\n"
           "  esac\n"
           "  case $command in\n";
@@ -218,7 +239,8 @@ std::string Zsh() {
     std::string flags;
     if (command.id == CommandId::kCompress) {
       for (const CommandSpec& other : Commands()) {
-        if (other.flag != 0) flags += " " + Quote(std::string("-") + other.flag + "[" + ZshText(other.summary) + "]");
+        if (other.flag != 0)
+          flags += " " + Quote(std::string("-") + other.flag + "[" + ZshText(other.summary) + "]");
       }
     }
     text += "    " + std::string(command.name) + ") _arguments -s" + flags + ZshOptions(command.id) + " " +
@@ -232,18 +254,20 @@ std::string Zsh() {
   return text;
 }
 
-// ---- fish ---------------------------------------------------------------------------------------------------------
+// ---- fish
+// ---------------------------------------------------------------------------------------------------------
 
 std::string Fish() {
   const std::string all = Words(CommandWords());
   std::string text = "# fish completion for pith; made by `pith completion fish`\n";
   text += "set -l commands " + all + "\n";
   for (const CommandSpec& command : Commands()) {
-    text += "complete -c pith -n \"not __fish_seen_subcommand_from $commands\" -a " + std::string(command.name) + " -d " +
-            Quote(command.summary) + "\n";
+    text += "complete -c pith -n \"not __fish_seen_subcommand_from $commands\" -a " +
+            std::string(command.name) + " -d " + Quote(command.summary) + "\n";
     if (command.flag != 0) {
-      text += "complete -c pith -n \"not __fish_seen_subcommand_from $commands\" -s " + std::string(1, command.flag) +
-              " -l " + std::string(command.long_flag) + " -d " + Quote(command.summary) + "\n";
+      text += "complete -c pith -n \"not __fish_seen_subcommand_from $commands\" -s " +
+              std::string(1, command.flag) + " -l " + std::string(command.long_flag) + " -d " +
+              Quote(command.summary) + "\n";
     }
   }
   for (const OptionSpec& option : Options()) {
@@ -252,7 +276,8 @@ std::string Fish() {
       if (AppliesTo(option, command.id)) names += (names.empty() ? "" : " ") + std::string(command.name);
     }
     // Without a command, pith compresses; -d, -t and -l may still come, so their options are offered, too.
-    const bool file_command = AppliesTo(option, CommandId::kCompress) || AppliesTo(option, CommandId::kDecompress) ||
+    const bool file_command = AppliesTo(option, CommandId::kCompress) ||
+                              AppliesTo(option, CommandId::kDecompress) ||
                               AppliesTo(option, CommandId::kList);
     std::string condition = "__fish_seen_subcommand_from " + names;
     if (file_command) condition = "not __fish_seen_subcommand_from $commands; or " + condition;
@@ -260,17 +285,27 @@ std::string Fish() {
     if (option.short_name != 0) text += " -s " + std::string(1, option.short_name);
     text += " -l " + std::string(option.long_name);
     switch (option.kind) {
-      case ValueKind::kNone: break;
-      case ValueKind::kFile: text += " -r -F"; break;
-      case ValueKind::kModel: text += " -r -F -a builtin"; break;
-      case ValueKind::kChoice: text += " -x -a " + Quote(option.choices); break;
-      default: text += " -x"; break;
+      case ValueKind::kNone:
+        break;
+      case ValueKind::kFile:
+        text += " -r -F";
+        break;
+      case ValueKind::kModel:
+        text += " -r -F -a builtin";
+        break;
+      case ValueKind::kChoice:
+        text += " -x -a " + Quote(option.choices);
+        break;
+      default:
+        text += " -x";
+        break;
     }
     if (!option.help.empty()) text += " -d " + Quote(option.help);
     text += "\n";
   }
   for (const CommandSpec& command : Commands()) {
-    const std::string condition = "complete -c pith -n \"__fish_seen_subcommand_from " + std::string(command.name) + "\"";
+    const std::string condition =
+        "complete -c pith -n \"__fish_seen_subcommand_from " + std::string(command.name) + "\"";
     if (command.operands == "archive") text += condition + " -k -a \"(__fish_complete_suffix .pith)\"\n";
     if (command.operands == "model") text += condition + " -a builtin\n";
     if (command.operands == "folder") text += condition + " -f -a \"(__fish_complete_directories)\"\n";

@@ -59,7 +59,9 @@ class CompressJob : public Job {
   bool writes() const override { return true; }
   bool writes_archive() const override { return true; }
   bool reads_archive() const override { return false; }
-  Result<std::string> TargetFor(const std::string& input_path) override { return input_path + std::string(kSuffix); }
+  Result<std::string> TargetFor(const std::string& input_path) override {
+    return input_path + std::string(kSuffix);
+  }
 
   Status Process(Input& input, Target* target) override {
     PITH_ASSIGN_OR_RETURN(const std::span<const uint8_t> head, input.Head());
@@ -81,10 +83,14 @@ class CompressJob : public Job {
 
     const Stopwatch watch;
     const std::string label = Label(input);
+    uint64_t bytes_out = 0;
+    std::string ratio;  // as of the last output: while the first block is at work there is none
     const ProgressCallback progress = [&](const Progress& p) {
+      if (p.bytes_out != bytes_out && p.original_bytes > 0) {
+        ratio = FormatRatio(p.bytes_out, p.original_bytes);
+        bytes_out = p.bytes_out;
+      }
       if (console_.ProgressDue()) {
-        // The ratio of finished blocks; while the first is at work there is none.
-        const std::string ratio = p.bytes_out > 0 ? FormatRatio(p.bytes_out, p.bytes_in) : "";
         console_.ShowProgress(ProgressText(label, p.original_bytes, input.size(), ratio, watch.seconds()));
       }
       return true;
@@ -114,21 +120,22 @@ class CompressJob : public Job {
   }
 
  private:
-  static std::string Line(const std::string& what, uint64_t archive_bytes, uint64_t original_bytes, double seconds,
-                          const std::string& target) {
-    return what + " : " + FormatRatio(archive_bytes, original_bytes) + "  (" + std::to_string(original_bytes) +
-           " => " + std::to_string(archive_bytes) + " bytes, " + FormatRate(original_bytes, seconds) +
-           (target.empty() ? "" : ", " + target) + ")";
+  static std::string Line(const std::string& what, uint64_t archive_bytes, uint64_t original_bytes,
+                          double seconds, const std::string& target) {
+    return what + " : " + FormatRatio(archive_bytes, original_bytes) + "  (" +
+           std::to_string(original_bytes) + " => " + std::to_string(archive_bytes) + " bytes, " +
+           FormatRate(original_bytes, seconds) + (target.empty() ? "" : ", " + target) + ")";
   }
 
   static std::string Details(const CompressResult& result, const Model& model) {
     char bits[48] = "";
     if (result.original_bytes > 0) {
-      std::snprintf(bits, sizeof bits, ", %.3f bits a byte",
-                    8.0 * static_cast<double>(result.archive_bytes) / static_cast<double>(result.original_bytes));
+      std::snprintf(
+          bits, sizeof bits, ", %.3f bits a byte",
+          8.0 * static_cast<double>(result.archive_bytes) / static_cast<double>(result.original_bytes));
     }
-    return "  " + Plural(result.blocks, "block") + ", " + std::to_string(result.model_blocks) + " by the model " +
-           model.info().name + bits;
+    return "  " + Plural(result.blocks, "block") + ", " + std::to_string(result.model_blocks) +
+           " by the model " + model.info().name + bits;
   }
 
   // Decodes what lies in the temporary file and compares it with what was read.
@@ -137,17 +144,20 @@ class CompressJob : public Job {
     PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> archive, Input::Open(target.temporary_path(), {}));
     const Stopwatch watch;
     const ProgressCallback progress = [&](const Progress& p) {
-      console_.ShowProgress(ProgressText(label + " : verifying", p.original_bytes, source.bytes(), "", watch.seconds()));
+      console_.ShowProgress(
+          ProgressText(label + " : verifying", p.original_bytes, source.bytes(), "", watch.seconds()));
       return true;
     };
-    const ModelProvider models = [&](const std::string&, const std::string&) -> Result<Model*> { return &model; };
+    const ModelProvider models = [&](const std::string&, const std::string&) -> Result<Model*> {
+      return &model;
+    };
     HashingSink sink;
     const Result<DecompressResult> decoded = Decompress(models, *archive, sink, {}, progress);
     if (!decoded.ok()) return decoded.status().WithContext("verification failed, nothing kept");
     if (sink.bytes() != source.bytes() || sink.digest() != source.digest()) {
       return Corrupt("verification failed, nothing kept: decodes to " + std::to_string(sink.bytes()) +
-                     " bytes with checksum " + Hex(sink.digest(), 16) + ", expected " + std::to_string(source.bytes()) +
-                     " and " + Hex(source.digest(), 16));
+                     " bytes with checksum " + Hex(sink.digest(), 16) + ", expected " +
+                     std::to_string(source.bytes()) + " and " + Hex(source.digest(), 16));
     }
     return OkStatus();
   }
@@ -155,6 +165,8 @@ class CompressJob : public Job {
 
 }  // namespace
 
-int RunCompress(const Arguments& arguments, Console& console) { return CompressJob(arguments, console).Run(); }
+int RunCompress(const Arguments& arguments, Console& console) {
+  return CompressJob(arguments, console).Run();
+}
 
 }  // namespace pith::cli

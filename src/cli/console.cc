@@ -93,7 +93,8 @@ std::string FormatDuration(double seconds) {
   if (total < 60) {
     std::snprintf(text, sizeof text, "%u s", static_cast<unsigned>(total));
   } else if (total < 3600) {
-    std::snprintf(text, sizeof text, "%u:%02u", static_cast<unsigned>(total / 60), static_cast<unsigned>(total % 60));
+    std::snprintf(text, sizeof text, "%u:%02u", static_cast<unsigned>(total / 60),
+                  static_cast<unsigned>(total % 60));
   } else {
     std::snprintf(text, sizeof text, "%llu:%02u:%02u", static_cast<unsigned long long>(total / 3600),
                   static_cast<unsigned>(total / 60 % 60), static_cast<unsigned>(total % 60));
@@ -106,7 +107,8 @@ std::string FormatTime(int64_t mtime_ns) {
   const time_t seconds = static_cast<time_t>(mtime_ns / kNsPerS - (mtime_ns % kNsPerS < 0 ? 1 : 0));
   tm parts{};
   char text[64];
-  if (localtime_r(&seconds, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0) {
+  if (localtime_r(&seconds, &parts) == nullptr ||
+      std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0) {
     return std::to_string(seconds) + " s since 1970";
   }
   return text;

@@ -1,6 +1,7 @@
 // Console: everything that pith says to people: errors, results, progress and questions.
 //
-// Messages go to standard error, one line each, "pith: " before errors. Colours and progress only on a terminal.
+// Messages go to standard error, one line each, "pith: " before errors. Colours and progress only on a
+// terminal.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,7 @@ namespace pith::cli {
 // The text on one line and harmless to a terminal: control characters as \x1b.
 std::string Printable(std::string_view text);
 
-std::string FormatBytes(uint64_t bytes);               // "812 bytes", "80.5 KB", "12.3 MB"; units of 1000
+std::string FormatBytes(uint64_t bytes);                 // "812 bytes", "80.5 KB", "12.3 MB"; units of 1000
 std::string FormatRate(uint64_t bytes, double seconds);  // "92 KB/s"
 std::string FormatRatio(uint64_t part, uint64_t whole);  // "24.1 %"; "-" for an empty whole
 std::string FormatDuration(double seconds);              // "7 s", "3:07", "2:03:07"
@@ -66,7 +67,8 @@ class Console {
   std::chrono::steady_clock::time_point last_draw_;
 };
 
-// Writes `text` to standard output. False when that fails (a full disk, a closed pipe): an error has been printed.
+// Writes `text` to standard output. False when that fails (a full disk, a closed pipe): an error has been
+// printed.
 [[nodiscard]] bool PrintOut(Console& console, std::string_view text);
 
 // Seconds since it was made.

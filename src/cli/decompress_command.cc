@@ -45,8 +45,9 @@ class DecompressJob : public Job {
     };
     NullSink nowhere;
     ByteSink& sink = target != nullptr ? static_cast<ByteSink&>(*target) : nowhere;
-    PITH_ASSIGN_OR_RETURN(const DecompressResult result,
-                          Decompress(models, input, sink, {.memory_bytes = arguments_.memory_bytes}, progress));
+    PITH_ASSIGN_OR_RETURN(
+        const DecompressResult result,
+        Decompress(models, input, sink, {.memory_bytes = arguments_.memory_bytes}, progress));
     const double seconds = watch.seconds();
     if (target != nullptr) {
       FileAttributes attributes;
@@ -70,10 +71,10 @@ class DecompressJob : public Job {
   }
 
  private:
-  static std::string Line(const std::string& what, uint64_t archive_bytes, uint64_t original_bytes, double seconds,
-                          const std::string& end) {
-    return what + " : " + std::to_string(archive_bytes) + " => " + std::to_string(original_bytes) + " bytes, " +
-           FormatRate(original_bytes, seconds) + (end.empty() ? "" : ", " + end);
+  static std::string Line(const std::string& what, uint64_t archive_bytes, uint64_t original_bytes,
+                          double seconds, const std::string& end) {
+    return what + " : " + std::to_string(archive_bytes) + " => " + std::to_string(original_bytes) +
+           " bytes, " + FormatRate(original_bytes, seconds) + (end.empty() ? "" : ", " + end);
   }
 
   // For the progress line only, and only where it costs nothing: a failure here is found again when decoding.
@@ -91,6 +92,8 @@ class DecompressJob : public Job {
 
 }  // namespace
 
-int RunDecompress(const Arguments& arguments, Console& console) { return DecompressJob(arguments, console).Run(); }
+int RunDecompress(const Arguments& arguments, Console& console) {
+  return DecompressJob(arguments, console).Run();
+}
 
 }  // namespace pith::cli

@@ -31,16 +31,17 @@ double PerUnit(double bits, uint64_t units) { return units == 0 ? 0 : bits / sta
 std::string Row(const Measured& m) {
   char text[160];
   std::snprintf(text, sizeof text, "%12llu %11llu %14.1f %10.4f %10.4f %11s  ",
-                static_cast<unsigned long long>(m.result.bytes), static_cast<unsigned long long>(m.result.tokens),
-                m.result.bits, PerUnit(m.result.bits, m.result.bytes), PerUnit(m.result.bits, m.result.tokens),
+                static_cast<unsigned long long>(m.result.bytes),
+                static_cast<unsigned long long>(m.result.tokens), m.result.bits,
+                PerUnit(m.result.bits, m.result.bytes), PerUnit(m.result.bits, m.result.tokens),
                 FormatRate(m.result.bytes, m.seconds).c_str());
   return text + Printable(m.file) + "\n";
 }
 
 std::string Header() {
   char text[160];
-  std::snprintf(text, sizeof text, "%12s %11s %14s %10s %10s %11s  %s", "Bytes", "Tokens", "Bits", "Bits/byte",
-                "Bits/token", "Speed", "File");
+  std::snprintf(text, sizeof text, "%12s %11s %14s %10s %10s %11s  %s", "Bytes", "Tokens", "Bits",
+                "Bits/byte", "Bits/token", "Speed", "File");
   return text;
 }
 
@@ -56,13 +57,15 @@ Json ToJson(const Measured& m, const ModelInfo& model) {
           {"seconds", m.seconds}};
 }
 
-Result<Measured> Measure(Model& model, const std::string& path, const Arguments& arguments, Console& console) {
+Result<Measured> Measure(Model& model, const std::string& path, const Arguments& arguments,
+                         Console& console) {
   PITH_ASSIGN_OR_RETURN(const Contents contents, Contents::Load(path));
   Measured m{.file = contents.name(), .result = {}, .seconds = 0};
   const Stopwatch watch;
   const ProgressCallback progress = [&](const Progress& p) {
     if (console.ProgressDue()) {
-      console.ShowProgress(ProgressText(m.file, p.original_bytes, contents.bytes().size(), "", watch.seconds()));
+      console.ShowProgress(
+          ProgressText(m.file, p.original_bytes, contents.bytes().size(), "", watch.seconds()));
     }
     return true;
   };
@@ -112,7 +115,8 @@ int EvaluateFiles(Model& model, const Arguments& arguments, Console& console) {
 // One JSON list of token ids.
 Result<std::vector<uint32_t>> ReadIds(const std::string& path) {
   PITH_ASSIGN_OR_RETURN(const Contents contents, Contents::Load(path));
-  const Json json = Json::parse(contents.bytes().begin(), contents.bytes().end(), nullptr, /*allow_exceptions=*/false);
+  const Json json =
+      Json::parse(contents.bytes().begin(), contents.bytes().end(), nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return Corrupt(path + ": is not JSON, expected one list of token ids");
   if (!json.is_array()) {
     return Corrupt(path + ": holds " + std::string(json.type_name()) + ", expected one list of token ids");
@@ -158,9 +162,10 @@ Status WriteLogits(Model& model, const Arguments& arguments, Console& console) {
   PITH_RETURN_IF_ERROR(target->Commit({}));
   if (target->is_new_file()) {
     char rate[32];
-    std::snprintf(rate, sizeof rate, "%.0f", static_cast<double>(ids.size()) / std::max(watch.seconds(), 1e-6));
-    console.Info(arguments.ids + " : logits of " + Plural(ids.size(), "position") + " in " + target->name() + " (" + rate +
-                 " tokens/s)");
+    std::snprintf(rate, sizeof rate, "%.0f",
+                  static_cast<double>(ids.size()) / std::max(watch.seconds(), 1e-6));
+    console.Info(arguments.ids + " : logits of " + Plural(ids.size(), "position") + " in " + target->name() +
+                 " (" + rate + " tokens/s)");
   }
   return OkStatus();
 }

@@ -66,7 +66,8 @@ std::vector<InputName> ExpandInputs(std::span<const std::string> operands, bool 
   return names;
 }
 
-// ---- Input --------------------------------------------------------------------------------------------------------
+// ---- Input
+// --------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Input>> Input::Open(const std::string& path, const Rules& rules) {
   struct stat info{};
@@ -80,7 +81,8 @@ Result<std::unique_ptr<Input>> Input::Open(const std::string& path, const Rules&
     if (lstat(path.c_str(), &info) != 0) return CannotOpen(path);
     if (S_ISLNK(info.st_mode)) {
       if (stat(path.c_str(), &info) != 0) return NotFound(path + ": is a symbolic link to nothing");
-      if (!S_ISDIR(info.st_mode)) return InvalidArgument(path + ": is a symbolic link; left out (follow it with -f)");
+      if (!S_ISDIR(info.st_mode))
+        return InvalidArgument(path + ": is a symbolic link; left out (follow it with -f)");
     }
     if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
       return InvalidArgument(path + ": is not a regular file; left out (read it with -f, -c or -o)");
@@ -98,7 +100,10 @@ Result<std::unique_ptr<Input>> Input::Open(const std::string& path, const Rules&
 }
 
 Input::Input(std::string path, int fd, const struct stat& info)
-    : path_(std::move(path)), name_(path_ == "-" ? std::string(kStandardInput) : path_), fd_(fd), info_(info) {}
+    : path_(std::move(path)),
+      name_(path_ == "-" ? std::string(kStandardInput) : path_),
+      fd_(fd),
+      info_(info) {}
 
 Input::~Input() {
   if (fd_ != STDIN_FILENO) close(fd_);
@@ -156,7 +161,8 @@ Status Input::Remove() {
   return OkStatus();
 }
 
-// ---- Target -------------------------------------------------------------------------------------------------------
+// ---- Target
+// -------------------------------------------------------------------------------------------------------
 
 std::unique_ptr<Target> Target::StandardOutput() {
   std::unique_ptr<Target> target(new Target(std::string(kStandardOutput)));
@@ -198,7 +204,8 @@ Status CloseStandardOutput() {
   return OkStatus();
 }
 
-// ---- Contents -----------------------------------------------------------------------------------------------------
+// ---- Contents
+// -----------------------------------------------------------------------------------------------------
 
 Result<Contents> Contents::Load(const std::string& path) {
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> input, Input::Open(path, {}));

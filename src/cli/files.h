@@ -29,9 +29,9 @@ struct InputName {
   bool from_folder = false;  // found by -r, not named by the user
 };
 
-// The operands in order, with folders replaced by the regular files in them, sorted by name; links in folders are not
-// followed. Without -r, a folder stays as it is (and fails when it is opened). A folder that cannot be read is
-// reported on `console` and counted in n_failed.
+// The operands in order, with folders replaced by the regular files in them, sorted by name; links in folders
+// are not followed. Without -r, a folder stays as it is (and fails when it is opened). A folder that cannot
+// be read is reported on `console` and counted in n_failed.
 std::vector<InputName> ExpandInputs(std::span<const std::string> operands, bool recursive, Console& console,
                                     size_t& n_failed);
 
@@ -39,7 +39,7 @@ std::vector<InputName> ExpandInputs(std::span<const std::string> operands, bool 
 class Input : public ByteSource {
  public:
   struct Rules {
-    bool regular_only = false;  // neither symbolic links nor special files
+    bool regular_only = false;   // neither symbolic links nor special files
     bool has_recursive = false;  // the command knows -r: said where a folder was given
   };
   // kNotFound, kInvalidArgument (a folder, or against the rules), kIo. The message begins with the name.
@@ -74,7 +74,8 @@ class Input : public ByteSource {
   bool head_read_ = false;
 };
 
-// Where a result goes: standard output, a special file such as /dev/null as it is, or a new file that appears whole.
+// Where a result goes: standard output, a special file such as /dev/null as it is, or a new file that appears
+// whole.
 class Target : public ByteSink {
  public:
   static std::unique_ptr<Target> StandardOutput();
@@ -98,7 +99,8 @@ class Target : public ByteSink {
   std::unique_ptr<AtomicFile> file_;
 };
 
-// Closes standard output and reports what the system held back until then (a full disk behind NFS). Once, at the end.
+// Closes standard output and reports what the system held back until then (a full disk behind NFS). Once, at
+// the end.
 Status CloseStandardOutput();
 
 // All of a file or of standard input, in memory or mapped.

@@ -14,7 +14,8 @@ std::string Pad(std::string text, size_t width) {
 
 // "-o, --output FILE" or "    --model MODEL".
 std::string OptionNames(const OptionSpec& option) {
-  std::string text = option.short_name != 0 ? std::string("-") + option.short_name + ", " : std::string("    ");
+  std::string text =
+      option.short_name != 0 ? std::string("-") + option.short_name + ", " : std::string("    ");
   text += "--" + std::string(option.long_name);
   if (option.kind != ValueKind::kNone) text += " " + std::string(option.value);
   return text;

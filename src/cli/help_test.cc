@@ -53,10 +53,11 @@ TEST(Help, EveryOptionIsInTheHelpOfItsCommandsAndInTheManual) {
 }
 
 TEST(Help, EveryCommandIsInTheManualAndInEveryCompletion) {
-  const std::vector<std::string> texts = {MainHelp(), ManualPage("1"), CompletionScript("bash"), CompletionScript("zsh"),
-                                          CompletionScript("fish")};
+  const std::vector<std::string> texts = {MainHelp(), ManualPage("1"), CompletionScript("bash"),
+                                          CompletionScript("zsh"), CompletionScript("fish")};
   for (const CommandSpec& command : Commands()) {
-    for (const std::string& text : texts) EXPECT_NE(text.find(command.name), std::string::npos) << command.name;
+    for (const std::string& text : texts)
+      EXPECT_NE(text.find(command.name), std::string::npos) << command.name;
   }
   EXPECT_EQ(CompletionScript("csh"), "");
 }

@@ -34,8 +34,15 @@ std::string TrialTable(const ImportModelResult& result) {
   return text;
 }
 
+// As given, without slashes at the end.
+std::string Folder(const Arguments& arguments) {
+  std::string folder = arguments.operands[0];
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  return folder;
+}
+
 Status Import(const Arguments& arguments, Console& console) {
-  const std::string& folder = arguments.operands[0];
+  const std::string folder = Folder(arguments);
   const std::string& output = *arguments.output;
   ImportModelOptions options;
   options.name = arguments.name;
@@ -45,7 +52,8 @@ Status Import(const Arguments& arguments, Console& console) {
   if (!arguments.calibration.empty()) {
     PITH_ASSIGN_OR_RETURN(const Contents text, Contents::Load(arguments.calibration));
     options.calibration_text.assign(text.bytes().begin(), text.bytes().end());
-    if (options.calibration_text.empty()) return InvalidArgument(arguments.calibration + ": is empty, expected text");
+    if (options.calibration_text.empty())
+      return InvalidArgument(arguments.calibration + ": is empty, expected text");
   }
   const Stopwatch watch;
   const ImportModelProgressCallback progress = [&](const ImportModelProgress& p) {
@@ -86,7 +94,7 @@ Status Import(const Arguments& arguments, Console& console) {
 int RunImport(const Arguments& arguments, Console& console) {
   const Status status = Import(arguments, console);
   if (status.ok()) return kExitOk;
-  console.Error(ErrorLine(status, arguments.operands[0], *arguments.output));
+  console.Error(ErrorLine(status, Folder(arguments), *arguments.output));
   return kExitFailed;
 }
 

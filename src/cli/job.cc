@@ -12,7 +12,9 @@ namespace pith::cli {
 std::string ErrorLine(const Status& status, const std::string& input, const std::string& target) {
   const std::string& message = status.message();
   for (const std::string& name : {input, target}) {
-    if (!name.empty() && message.starts_with(name + ": ")) return message;
+    // Also a file in the folder that was named.
+    if (!name.empty() && (message.starts_with(name + ": ") || message.starts_with(name + "/")))
+      return message;
   }
   // The codec says "archive: " where it has no better name; here the file's name stands for it.
   constexpr std::string_view kNameless = "archive: ";
@@ -24,7 +26,8 @@ std::string ProgressText(const std::string& label, uint64_t done, std::optional<
   std::string text = label + " : " + FormatBytes(done);
   if (total && *total >= done && *total > 0) {
     char percent[16];
-    std::snprintf(percent, sizeof percent, "%3.0f %%", 100.0 * static_cast<double>(done) / static_cast<double>(*total));
+    std::snprintf(percent, sizeof percent, "%3.0f %%",
+                  100.0 * static_cast<double>(done) / static_cast<double>(*total));
     text += " of " + FormatBytes(*total) + "  " + percent;
   }
   if (!ratio_text.empty()) text += "  ratio " + ratio_text;
@@ -37,7 +40,9 @@ std::string ProgressText(const std::string& label, uint64_t done, std::optional<
 }
 
 Job::Job(const Arguments& arguments, Console& console)
-    : arguments_(arguments), console_(console), models_(arguments.model, {.threads = arguments.threads}, console) {}
+    : arguments_(arguments),
+      console_(console),
+      models_(arguments.model, {.threads = arguments.threads}, console) {}
 
 std::string Job::Label(const Input& input) const {
   if (n_inputs_ < 2) return input.name();
@@ -74,7 +79,9 @@ int Job::CheckTerminals(size_t n_operands) {
     return kExitUsage;
   }
   if (writes_archive() && to_stdout && isatty(STDOUT_FILENO) == 1 && !arguments_.force) {
-    console_.Error("standard output is a terminal, and archives are binary; redirect it, use -o FILE, or force it with -f");
+    console_.Error(
+        "standard output is a terminal, and archives are binary; redirect it, use -o FILE, or force it with "
+        "-f");
     return kExitUsage;
   }
   return kExitOk;
@@ -131,11 +138,12 @@ void Job::RunOne(const InputName& name) {
 }
 
 Status Job::TryOne(const InputName& name, std::string& input_name, std::string& target_name) {
-  // A link or a pipe is fine where the user says where the result goes; the name beside a link would be a guess.
+  // A link or a pipe is fine where the user says where the result goes; the name beside a link would be a
+  // guess.
   const bool explicit_target = !writes() || arguments_.output || arguments_.to_stdout;
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> input,
-                        Input::Open(name.path, {.regular_only = !explicit_target && !arguments_.force,
-                                                .has_recursive = true}));
+  PITH_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Input> input,
+      Input::Open(name.path, {.regular_only = !explicit_target && !arguments_.force, .has_recursive = true}));
   input_name = input->name();
   std::unique_ptr<Target> target;
   if (writes()) {
@@ -167,7 +175,8 @@ Result<std::unique_ptr<Target>> Job::OpenTarget(const Input& input, std::string&
       if (input.is_stdin() || !console_.CanAsk()) {
         return AlreadyExists(target_name + ": already exists; not overwritten (use -f)");
       }
-      if (!console_.Confirm(target_name + " exists; overwrite?")) return AlreadyExists(target_name + ": not overwritten");
+      if (!console_.Confirm(target_name + " exists; overwrite?"))
+        return AlreadyExists(target_name + ": not overwritten");
       replace = true;
     }
   }

@@ -1,4 +1,5 @@
-// Job: what compress, decompress and test have in common: inputs one after another, where each goes, what went wrong.
+// Job: what compress, decompress and test have in common: inputs one after another, where each goes, what
+// went wrong.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@
 
 namespace pith::cli {
 
-// A failure as one line about `input`: its name in front, unless the message begins with it or with `target`'s.
+// A failure as one line about `input`: its name in front, unless the message begins with it or with
+// `target`'s.
 std::string ErrorLine(const Status& status, const std::string& input, const std::string& target);
 
 // Counts what failed and turns that into the exit code.
@@ -53,8 +55,8 @@ class Job {
 
   // False when the input is to be left out without a word of failure.
   virtual bool Wants(const InputName& input) = 0;
-  virtual bool writes() const = 0;             // a target at all
-  virtual bool writes_archive() const = 0;     // binary: not to a terminal
+  virtual bool writes() const = 0;          // a target at all
+  virtual bool writes_archive() const = 0;  // binary: not to a terminal
   virtual bool reads_archive() const = 0;
   // The target's name beside the input; kInvalidArgument when there is none.
   virtual Result<std::string> TargetFor(const std::string& input_path) = 0;

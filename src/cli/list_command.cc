@@ -48,7 +48,8 @@ struct Listed {
     return name;
   }
   std::string checksum() const {
-    return archives.size() == 1 ? Hex(archives[0].content_checksum, 16).substr(2) : Plural(archives.size(), "archive");
+    return archives.size() == 1 ? Hex(archives[0].content_checksum, 16).substr(2)
+                                : Plural(archives.size(), "archive");
   }
 };
 
@@ -99,16 +100,17 @@ std::string Field(const std::string& name, const std::string& value) {
 std::string DetailText(const ArchiveInfo& archive) {
   char bits[48] = "";
   if (archive.original_bytes > 0) {
-    std::snprintf(bits, sizeof bits, ", %.3f bits a byte",
-                  8.0 * static_cast<double>(archive.archive_bytes) / static_cast<double>(archive.original_bytes));
+    std::snprintf(
+        bits, sizeof bits, ", %.3f bits a byte",
+        8.0 * static_cast<double>(archive.archive_bytes) / static_cast<double>(archive.original_bytes));
   }
   std::string text = Field("original", std::to_string(archive.original_bytes) + " bytes");
   text += Field("archive", std::to_string(archive.archive_bytes) + " bytes (" +
                                FormatRatio(archive.archive_bytes, archive.original_bytes) + bits + ")");
   text += Field("checksum", Hex(archive.content_checksum, 16) + " (XXH3-64 of the content)");
   for (const auto& [kind, totals] : TotalsByKind(archive)) {
-    std::string line = Plural(totals.blocks, "block") + ", " + std::to_string(totals.original_bytes) + " => " +
-                       std::to_string(totals.stored_bytes) + " bytes";
+    std::string line = Plural(totals.blocks, "block") + ", " + std::to_string(totals.original_bytes) +
+                       " => " + std::to_string(totals.stored_bytes) + " bytes";
     if (totals.tokens != 0) {
       line += ", " + Plural(totals.tokens, "token") + ", " + Plural(totals.streams, "stream");
     }
@@ -116,8 +118,8 @@ std::string DetailText(const ArchiveInfo& archive) {
   }
   if (!archive.model_fingerprint.empty()) {
     text += Field("model", Printable(archive.model_name) + ", fingerprint " + archive.model_fingerprint);
-    text += Field("window", Plural(archive.window, "token") + ", and the first " + std::to_string(archive.sinks) +
-                                " of each stream");
+    text += Field("window", Plural(archive.window, "token") + ", and the first " +
+                                std::to_string(archive.sinks) + " of each stream");
   }
   text += Field("format", std::to_string(archive.format_version) + ", arithmetic " +
                               std::to_string(archive.contract_version));
@@ -140,7 +142,8 @@ std::string DetailText(const Listed& listed, const Console& console) {
 Json ToJson(const ArchiveInfo& archive) {
   Json blocks = Json::array();
   for (const ArchiveBlock& block : archive.blocks) {
-    Json entry = {{"kind", block.kind}, {"original_bytes", block.original_bytes}, {"stored_bytes", block.stored_bytes}};
+    Json entry = {
+        {"kind", block.kind}, {"original_bytes", block.original_bytes}, {"stored_bytes", block.stored_bytes}};
     if (block.tokens != 0) {
       entry["streams"] = block.streams;
       entry["tokens"] = block.tokens;
@@ -185,7 +188,8 @@ Result<Listed> ListOne(const std::string& path) {
 int RunList(const Arguments& arguments, Console& console) {
   Outcome outcome;
   size_t n_failed = 0;
-  const std::vector<InputName> inputs = ExpandInputs(arguments.operands, arguments.recursive, console, n_failed);
+  const std::vector<InputName> inputs =
+      ExpandInputs(arguments.operands, arguments.recursive, console, n_failed);
   outcome.Add(n_failed);
 
   const bool table = !arguments.json && !console.verbose() && inputs.size() > 1;
@@ -196,7 +200,8 @@ int RunList(const Arguments& arguments, Console& console) {
     if (input.from_folder && !HasSuffix(input.path)) continue;
     const Result<Listed> listed = ListOne(input.path);
     if (!listed.ok()) {
-      console.Error(ErrorLine(listed.status(), input.path == "-" ? std::string(kStandardInput) : input.path, ""));
+      console.Error(
+          ErrorLine(listed.status(), input.path == "-" ? std::string(kStandardInput) : input.path, ""));
       outcome.Failed();
       continue;
     }
@@ -205,7 +210,8 @@ int RunList(const Arguments& arguments, Console& console) {
       json.push_back(ToJson(*listed));
     } else if (table) {
       if (n_listed == 0) {
-        text = console.Bold(Row("Original", "Archive", "Ratio", "Blocks", "Model", "Checksum", "File")) + "\n";
+        text =
+            console.Bold(Row("Original", "Archive", "Ratio", "Blocks", "Model", "Checksum", "File")) + "\n";
       }
       text += TableRow(*listed);
     } else {
@@ -221,8 +227,8 @@ int RunList(const Arguments& arguments, Console& console) {
   } else if (table && n_listed > 1) {
     total.file = Plural(n_listed, "file");
     end = Row(std::to_string(total.original_bytes()), std::to_string(total.archive_bytes()),
-              FormatRatio(total.archive_bytes(), total.original_bytes()), std::to_string(total.blocks()), "", "",
-              total.file) +
+              FormatRatio(total.archive_bytes(), total.original_bytes()), std::to_string(total.blocks()), "",
+              "", total.file) +
           "\n";
   }
   if (!PrintOut(console, end)) return kExitFailed;

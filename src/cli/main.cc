@@ -19,10 +19,12 @@
 namespace pith::cli {
 namespace {
 
-// A process started without standard descriptors would open its files as 0, 1 and 2 and write messages into them.
+// A process started without standard descriptors would open its files as 0, 1 and 2 and write messages into
+// them.
 void OpenMissingDescriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
-    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) _exit(kExitFailed);
+    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+      _exit(kExitFailed);
   }
 }
 
@@ -68,13 +70,20 @@ int RunCommand(const Arguments& arguments, Console& console) {
       return RunCompress(arguments, console);
     }
     case CommandId::kDecompress:
-    case CommandId::kTest: return RunDecompress(arguments, console);
-    case CommandId::kList: return RunList(arguments, console);
-    case CommandId::kEval: return RunEval(arguments, console);
-    case CommandId::kImport: return RunImport(arguments, console);
-    case CommandId::kCompletion: return RunCompletion(arguments, console);
-    case CommandId::kHelp: return RunHelp(arguments, console);
-    case CommandId::kVersion: return RunVersion(arguments, console);
+    case CommandId::kTest:
+      return RunDecompress(arguments, console);
+    case CommandId::kList:
+      return RunList(arguments, console);
+    case CommandId::kEval:
+      return RunEval(arguments, console);
+    case CommandId::kImport:
+      return RunImport(arguments, console);
+    case CommandId::kCompletion:
+      return RunCompletion(arguments, console);
+    case CommandId::kHelp:
+      return RunHelp(arguments, console);
+    case CommandId::kVersion:
+      return RunVersion(arguments, console);
   }
   return kExitUsage;
 }
@@ -104,7 +113,8 @@ int Main(const std::vector<std::string>& args) {
 int main(int argc, char** argv) {
   pith::cli::OpenMissingDescriptors();
   try {
-    return pith::cli::Main(argc > 0 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>());
+    return pith::cli::Main(argc > 0 ? std::vector<std::string>(argv + 1, argv + argc)
+                                    : std::vector<std::string>());
   } catch (const std::bad_alloc&) {
     pith::cli::Console(1).Error("out of memory");
   } catch (const std::exception& e) {

@@ -69,8 +69,8 @@ std::string CommandNames(uint32_t commands) {
 std::string OptionSection() {
   std::string text = Section("OPTIONS");
   text += Paragraphs(
-      "Options may stand anywhere, short ones together (-dcf), with their value attached or not (-T4, -T 4, --threads=4). "
-      "After -- every argument is a file. Sizes take K, M and G, powers of 1024.");
+      "Options may stand anywhere, short ones together (-dcf), with their value attached or not (-T4, -T 4, "
+      "--threads=4). After -- every argument is a file. Sizes take K, M and G, powers of 1024.");
   const uint32_t all = (uint32_t{1} << kNCommands) - 1;
   for (const OptionSpec& option : Options()) {
     std::string about = Sentence(option.help);
@@ -95,12 +95,14 @@ std::string ManualPage(std::string_view version) {
 
   text += Section("DESCRIPTION");
   text += Paragraphs(
-      "pith makes text files smaller than general compressors can, and gets them back byte for byte, on any machine. It "
-      "lets a language model predict each piece of the text from what came before, and stores only what the "
-      "model could not know. It is slow beside other compressors: tens or hundreds of KB a second.\n"
-      "A small model is built into the program. Archives need the model that made them, and say which one it is.\n"
-      "Without a command, pith compresses; -d, -t, -l and -z choose as in zstd(1). A file whose name is also a command "
-      "is written ./test or follows --.");
+      "pith makes text files smaller than general compressors can, and gets them back byte for byte, on any "
+      "machine. It lets a language model predict each piece of the text from what came before, and stores "
+      "only what the model could not know. It is slow beside other compressors: tens or hundreds of KB a "
+      "second.\n"
+      "A small model is built into the program. Archives need the model that made them, and say which one "
+      "it is.\n"
+      "Without a command, pith compresses; -d, -t, -l and -z choose as in zstd(1). A file whose name is "
+      "also a command is written ./test or follows --.");
 
   text += Section("COMMANDS");
   for (const CommandSpec& command : Commands()) {
@@ -118,25 +120,31 @@ std::string ManualPage(std::string_view version) {
 
   text += Section("MODELS");
   text += Paragraphs(
-      "A model file ends in .pmodel and is made by pith import. compress uses the built-in model unless --model names "
-      "another. decompress and test read name and fingerprint of the model from the archive and take the first of: the "
-      "built-in model, if it is the one; the file given with --model; a file in a model folder with that fingerprint. If "
-      "there is none, the message says which model is wanted.");
+      "A model file ends in .pmodel and is made by pith import. compress uses the built-in model unless "
+      "--model names another. decompress and test read name and fingerprint of the model from the archive "
+      "and take the first of: the built-in model, if it is the one; the file given with --model; a file in "
+      "a model folder with that fingerprint. If there is none, the message says which model is wanted.");
 
   text += Section("EXIT STATUS");
   text += Item("\\fB0\\fR", "All went well.");
-  text += Item("\\fB1\\fR", "At least one file failed: it is missing, damaged, not overwritten, or the system refused.");
-  text += Item("\\fB2\\fR", "The command line makes no sense, or would read an archive from a terminal or write one to "
-                            "it. Nothing was done.");
-  text += Item("\\fB3\\fR", "A model is missing, damaged, or not the one that made the archive; no file failed otherwise.");
+  text += Item("\\fB1\\fR",
+               "At least one file failed: it is missing, damaged, not overwritten, or the system refused.");
+  text += Item("\\fB2\\fR",
+               "The command line makes no sense, or would read an archive from a terminal or write one to "
+               "it. Nothing was done.");
+  text +=
+      Item("\\fB3\\fR",
+           "A model is missing, damaged, or not the one that made the archive; no file failed otherwise.");
   text += Item("\\fB129, 130, 141, 143\\fR",
                "As the shell shows the end by SIGHUP, SIGINT, SIGPIPE and SIGTERM. No partial file remains.");
 
   text += Section("ENVIRONMENT");
   text += Item("\\fBPITH_MODELS\\fR", "Model folders, separated by colons, searched before the user's own.");
-  text += Item("\\fBXDG_DATA_HOME\\fR", "The user's own model folder is pith/models in it. Default: ~/.local/share.");
-  text += Item("\\fBPITH_ISA\\fR", "Instruction set: scalar, avx2, avx512 or neon. Default: the fastest that the machine "
-                                   "has. Results do not depend on it.");
+  text += Item("\\fBXDG_DATA_HOME\\fR",
+               "The user's own model folder is pith/models in it. Default: ~/.local/share.");
+  text += Item("\\fBPITH_ISA\\fR",
+               "Instruction set: scalar, avx2, avx512 or neon. Default: the fastest that the machine has. "
+               "Results do not depend on it.");
   text += Item("\\fBNO_COLOR\\fR", "If not empty: no colours.");
 
   text += Section("EXAMPLES");
@@ -148,9 +156,9 @@ std::string ManualPage(std::string_view version) {
 
   text += Section("NOTES");
   text += Paragraphs(
-      "Sources are kept unless --rm is given. Targets keep the source's permissions and modification time. Results, "
-      "progress and errors go to standard error; KB and MB there are 1000 and 1000000 bytes, and rates count original "
-      "bytes.");
+      "Sources are kept unless --rm is given. Targets keep the source's permissions and modification time. "
+      "Results, progress and errors go to standard error; KB and MB there are 1000 and 1000000 bytes, and "
+      "rates count original bytes.");
   text += Section("SEE ALSO") + ".BR zstd (1),\n.BR xz (1),\n.BR gzip (1)\n";
   return text;
 }

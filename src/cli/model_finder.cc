@@ -43,9 +43,10 @@ std::vector<std::string> ModelFolders() {
 Result<Model*> ModelFinder::Load(const std::string& path) {
   if (const auto it = loaded_.find(path); it != loaded_.end()) return &it->second;
   const Stopwatch watch;
-  PITH_ASSIGN_OR_RETURN(Model model, path == "builtin" ? Model::Builtin(options_) : Model::Open(path, options_));
-  console_.Detail("model " + model.info().name + ", fingerprint " + model.info().fingerprint + ", from " + path + ", " +
-                  Plural(model.threads(), "thread") + ", " + InstructionSet() + ", loaded in " +
+  PITH_ASSIGN_OR_RETURN(Model model,
+                        path == "builtin" ? Model::Builtin(options_) : Model::Open(path, options_));
+  console_.Detail("model " + model.info().name + ", fingerprint " + model.info().fingerprint + ", from " +
+                  path + ", " + Plural(model.threads(), "thread") + ", " + InstructionSet() + ", loaded in " +
                   std::to_string(static_cast<int>(watch.seconds() * 1000)) + " ms");
   Model* const kept = &loaded_.emplace(path, std::move(model)).first->second;
   by_fingerprint_[kept->info().fingerprint] = kept;
@@ -77,11 +78,13 @@ Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::strin
 
 Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& fingerprint) {
   if (fingerprint == BuiltinFingerprint()) return Load("builtin");
-  const std::string wanted = "made with model " + (name.empty() ? "(no name)" : name) + ", fingerprint " + fingerprint;
+  const std::string wanted =
+      "made with model " + (name.empty() ? "(no name)" : name) + ", fingerprint " + fingerprint;
   if (choice_) {
     PITH_ASSIGN_OR_RETURN(Model * model, Open(*choice_));
     if (model->info().fingerprint == fingerprint) return model;
-    return WrongModel(wanted + "; " + *choice_ + " is " + model->info().name + ", " + model->info().fingerprint);
+    return WrongModel(wanted + "; " + *choice_ + " is " + model->info().name + ", " +
+                      model->info().fingerprint);
   }
   if (const std::optional<std::string> path = SearchFolders(name, fingerprint)) return Load(*path);
   const std::vector<std::string> folders = ModelFolders();
@@ -90,7 +93,8 @@ Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& 
   return NotFound(wanted + ", which is not here; " + way_out);
 }
 
-std::optional<std::string> ModelFinder::SearchFolders(const std::string& name, const std::string& fingerprint) {
+std::optional<std::string> ModelFinder::SearchFolders(const std::string& name,
+                                                      const std::string& fingerprint) {
   for (const std::string& folder : ModelFolders()) {
     std::vector<std::string> paths;
     std::error_code error;

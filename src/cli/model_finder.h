@@ -45,7 +45,7 @@ class ModelFinder {
   std::optional<std::string> choice_;
   ModelOptions options_;
   Console& console_;
-  std::map<std::string, Model> loaded_;           // by path; "builtin" for the built-in one
+  std::map<std::string, Model> loaded_;  // by path; "builtin" for the built-in one
   std::map<std::string, Model*> by_fingerprint_;
   bool failed_ = false;
 };

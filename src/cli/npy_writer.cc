@@ -9,8 +9,8 @@
 namespace pith::cli {
 
 std::string NpyHeader(uint64_t rows, uint64_t columns) {
-  std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
-                           std::to_string(columns) + "), }";
+  std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) +
+                           ", " + std::to_string(columns) + "), }";
   constexpr size_t kPrefix = 10;  // magic, version, length
   constexpr size_t kAlignment = 64;
   while ((kPrefix + dictionary.size() + 1) % kAlignment != 0) dictionary += ' ';

@@ -1,7 +1,7 @@
 // NpyWriter: a matrix of floats as a NumPy file, row by row.
 //
-// Version 1.0 of https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: magic, header length, a Python
-// dictionary padded with blanks to 64 bytes, then the numbers: '<f4' in C order.
+// Version 1.0 of https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html: magic, header
+// length, a Python dictionary padded with blanks to 64 bytes, then the numbers: '<f4' in C order.
 #pragma once
 
 #include <cstdint>

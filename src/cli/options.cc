@@ -58,18 +58,19 @@ constexpr CommandSpec kCommands[] = {
      "make FILE.pith of each FILE (also without any command)",
      "Compresses each FILE to FILE.pith and keeps FILE. Without FILE, or where FILE\n"
      "is -, reads standard input and writes standard output.",
-     "The archive keeps the file's name and modification time, a checksum of its content, and the name and fingerprint "
-     "of the model. It is the same for every number of threads and on every machine. Parts that a model would not make "
-     "smaller, such as images or data that is compressed already, are stored by zstd or as they are.\n"
+     "The archive keeps the file's name and modification time, a checksum of its content, and the name and "
+     "fingerprint of the model. It is the same for every number of threads and on every machine. Parts that "
+     "a model would not make smaller, such as images or data that is compressed already, are stored by zstd "
+     "or as they are.\n"
      "The target appears under its final name only when it is complete and on disk.",
      "file", kCompressExamples},
     {CommandId::kDecompress, "decompress", 'd', "decompress", "[OPTION]... [FILE.pith]...",
      "get the content of each FILE.pith back",
      "Writes the content of each FILE.pith to FILE and keeps FILE.pith. Without\n"
      "FILE.pith, or where it is -, reads standard input, writes standard output.",
-     "Every byte is checked against the checksum that the archive keeps, before the target gets its final name. The "
-     "modification time comes from the archive, the permissions from the archive file. Several archives one after "
-     "another in one file give their contents one after another.",
+     "Every byte is checked against the checksum that the archive keeps, before the target gets its final "
+     "name. The modification time comes from the archive, the permissions from the archive file. Several "
+     "archives one after another in one file give their contents one after another.",
      "archive", kDecompressExamples},
     {CommandId::kTest, "test", 't', "test", "[OPTION]... [FILE.pith]...",
      "decode archives to nowhere and verify them",
@@ -79,9 +80,9 @@ constexpr CommandSpec kCommands[] = {
     {CommandId::kList, "list", 'l', "list", "[OPTION]... FILE.pith...",
      "show sizes, ratio, model and checksum of archives",
      "Shows what each FILE.pith says of itself. Loads no model and decodes nothing.",
-     "One file is shown with all that it says of itself, several as a table, unless -v asks for all. Sizes are in bytes, "
-     "the ratio is archive to original. An archive that is damaged where it can be seen without "
-     "decoding is an error.",
+     "One file is shown with all that it says of itself, several as a table, unless -v asks for all. Sizes "
+     "are in bytes, the ratio is archive to original. An archive that is damaged where it can be seen "
+     "without decoding is an error.",
      "archive", kListExamples},
     {CommandId::kEval, "eval", 0, "", "[OPTION]... MODEL [FILE]...",
      "measure how well a model predicts files",
@@ -89,65 +90,76 @@ constexpr CommandSpec kCommands[] = {
      "what compress would need, apart from headers and blocks stored without model.\n"
      "MODEL is a model file or \"builtin\". With --ids and --logits, writes the model's\n"
      "logits for a list of token ids instead.",
-     "IDS.json is one JSON list of numbers. The output is a NumPy file: version 1.0, type <f4, C order, shape [number of "
-     "ids, vocabulary]; row i is what the model says after ids 0 to i, as one stream, in which each token sees all "
-     "earlier ones unless --window says otherwise.",
+     "IDS.json is one JSON list of numbers. The output is a NumPy file: version 1.0, type <f4, C order, "
+     "shape [number of ids, vocabulary]; row i is what the model says after ids 0 to i, as one stream, in "
+     "which each token sees all earlier ones unless --window says otherwise.",
      "model", kEvalExamples},
     {CommandId::kImport, "import", 0, "", "[OPTION]... CHECKPOINT_DIR -o FILE.pmodel",
      "make a model file from a Hugging Face checkpoint",
      "Reads config.json, tokenizer.json and *.safetensors of a checkpoint folder,\n"
      "quantises the weights to 8 bits, chooses the precision of the activations\n"
      "by measuring, and writes one model file.",
-     "Where the activations of a matrix have outliers, one 8-bit number for each value loses too much, and two are used; "
-     "that costs a second product. \"fast\" uses one everywhere, \"precise\" two, \"auto\" decides for each matrix by the "
-     "loss on a calibration text. The choice is part of the model and of its fingerprint. With -v the whole table of "
-     "what was tried is shown.",
+     "Where the activations of a matrix have outliers, one 8-bit number for each value loses too much, and "
+     "two are used; that costs a second product. \"fast\" uses one everywhere, \"precise\" two, \"auto\" "
+     "decides for each matrix by the loss on a calibration text. The choice is part of the model and of its "
+     "fingerprint. With -v the whole table of what was tried is shown.",
      "folder", kImportExamples},
-    {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish",
-     "print a completion script for a shell",
-     "Prints the script that lets a shell complete pith's commands and options.", "", "shell", kCompletionExamples},
-    {CommandId::kHelp, "help", 0, "", "[COMMAND]",
-     "show help for a command",
+    {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish", "print a completion script for a shell",
+     "Prints the script that lets a shell complete pith's commands and options.", "", "shell",
+     kCompletionExamples},
+    {CommandId::kHelp, "help", 0, "", "[COMMAND]", "show help for a command",
      "Shows help for pith or for one of its commands.", "", "command", kHelpExamples},
-    {CommandId::kVersion, "version", 0, "", "",
+    {CommandId::kVersion,
+     "version",
+     0,
+     "",
+     "",
      "show versions, built-in model and instruction set",
      "Shows the version of the program, of the archive format and of the arithmetic,\n"
      "the built-in model and its fingerprint, and the instruction set in use.",
-     "Archives decode with every version of the program that knows their format and arithmetic.", "", {}},
+     "Archives decode with every version of the program that knows their format and arithmetic.",
+     "",
+     {}},
 };
 static_assert(std::size(kCommands) == kNCommands);
 
 // In the order of the help screens.
 constexpr OptionSpec kOptions[] = {
-    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI, "write to FILE (takes one input)",
-     "For compress and decompress, \"-\" is standard output."},
+    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI,
+     "write to FILE (takes one input)", "For compress and decompress, \"-\" is standard output."},
     {OptionId::kStdout, 'c', "stdout", ValueKind::kNone, "", "", kC | kD, "write to standard output",
      "Several inputs are written one after another."},
     {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI,
      "overwrite, and take what is refused otherwise",
-     "Replaces an existing target, follows symbolic links, reads special files, compresses what is an archive already, "
-     "writes archives to a terminal."},
+     "Replaces an existing target, follows symbolic links, reads special files, compresses what is an "
+     "archive already, writes archives to a terminal."},
     {OptionId::kKeep, 'k', "keep", ValueKind::kNone, "", "", kC | kD, "keep the source (the default)", ""},
-    {OptionId::kRemove, 0, "rm", ValueKind::kNone, "", "", kC | kD, "remove the source when its target is on disk", ""},
-    {OptionId::kVerify, 0, "verify", ValueKind::kNone, "", "", kC, "decode and compare before the archive gets its name",
-     "The archive is decoded as written and compared with the checksum of what was read; costs as much time again."},
+    {OptionId::kRemove, 0, "rm", ValueKind::kNone, "", "", kC | kD,
+     "remove the source when its target is on disk", ""},
+    {OptionId::kVerify, 0, "verify", ValueKind::kNone, "", "", kC,
+     "decode and compare before the archive gets its name",
+     "The archive is decoded as written and compared with the checksum of what was read; costs as much time "
+     "again."},
     {OptionId::kRecursive, 'r', "recursive", ValueKind::kNone, "", "", kC | kD | kT | kL,
      "take the files in folders, too",
      "compress leaves out archives, the others take only *.pith. Links inside folders are not followed."},
-    {OptionId::kModel, 0, "model", ValueKind::kModel, "MODEL", "", kC | kD | kT, "model file or name, or \"builtin\"",
-     "Default for compress: builtin. When decoding, the built-in model is used where it fits; else this one; without "
-     "this option the model folders are searched for the fingerprint. A name such as Qwen3-0.6B means the file "
-     "Qwen3-0.6B.pmodel in a model folder."},
+    {OptionId::kModel, 0, "model", ValueKind::kModel, "MODEL", "", kC | kD | kT,
+     "model file or name, or \"builtin\"",
+     "Default for compress: builtin. When decoding, the built-in model is used where it fits; else this "
+     "one; without this option the model folders are searched for the fingerprint. A name such as "
+     "Qwen3-0.6B means the file Qwen3-0.6B.pmodel in a model folder."},
     {OptionId::kMemory, 0, "memory", ValueKind::kSize, "SIZE", "", kC | kD | kT,
      "use at most SIZE of memory, e.g. 512M",
-     "For weights, cache and buffers; compress chooses fewer streams to keep to it, so that decoding needs no more; "
-     "decoding fails at once when the archive needs more."},
+     "For weights, cache and buffers; compress chooses fewer streams to keep to it, so that decoding needs "
+     "no more; decoding fails at once when the archive needs more."},
     {OptionId::kStreams, 0, "streams", ValueKind::kCount, "N", "", kC | kE,
      "streams that decode side by side: faster, larger",
      "Default: chosen from the size of the input and --memory; written into the archive."},
     {OptionId::kBlock, 0, "block", ValueKind::kSize, "SIZE", "", kC, "content of a block, e.g. 4M", ""},
-    {OptionId::kWindow, 0, "window", ValueKind::kCount, "N", "", kC | kE, "tokens that the model looks back on", ""},
-    {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers", ""},
+    {OptionId::kWindow, 0, "window", ValueKind::kCount, "N", "", kC | kE,
+     "tokens that the model looks back on", ""},
+    {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers",
+     ""},
     {OptionId::kLogits, 0, "logits", ValueKind::kFile, "OUT.npy", "", kE, "where the logits of --ids go", ""},
     {OptionId::kName, 0, "name", ValueKind::kText, "NAME", "", kI, "the model's name; else the folder's", ""},
     {OptionId::kActivations, 0, "activations", ValueKind::kChoice, "HOW", "fast auto precise", kI,
@@ -156,7 +168,8 @@ constexpr OptionSpec kOptions[] = {
      "text to measure with; else a built-in one", ""},
     {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI,
      "use N threads; 0 = all, the default", "The result does not depend on it."},
-    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE, "print JSON: one list, an object for each file", ""},
+    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE,
+     "print JSON: one list, an object for each file", ""},
     {OptionId::kMan, 0, "man", ValueKind::kNone, "", "", kH, "print the manual page (roff)", ""},
     {OptionId::kQuiet, 'q', "quiet", ValueKind::kNone, "", "", kAll, "say nothing but errors", ""},
     {OptionId::kVerbose, 'v', "verbose", ValueKind::kNone, "", "", kAll, "say more", ""},

@@ -1,8 +1,8 @@
-// Everything that a user can type, as one table: the parser, the help screens, the man page and the shell completions
-// are made from it, so that they cannot disagree.
+// Everything that a user can type, as one table: the parser, the help screens, the man page and the shell
+// completions are made from it, so that they cannot disagree.
 //
-// Own parser, not CLI11: CLI11 2.1 (Debian 12) changes file names (`[draft]` becomes `draft`, `[a,b]` two files), and
-// the table is needed anyway for the man page and the completions.
+// Own parser, not CLI11: CLI11 2.1 (Debian 12) changes file names (`[draft]` becomes `draft`, `[a,b]` two
+// files), and the table is needed anyway for the man page and the completions.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,15 @@
 namespace pith::cli {
 
 enum class CommandId : uint8_t {
-  kCompress, kDecompress, kTest, kList, kEval, kImport, kCompletion, kHelp, kVersion,
+  kCompress,
+  kDecompress,
+  kTest,
+  kList,
+  kEval,
+  kImport,
+  kCompletion,
+  kHelp,
+  kVersion,
 };
 inline constexpr size_t kNCommands = 9;
 
@@ -30,13 +38,36 @@ struct CommandSpec {
   std::string_view summary;    // for the list of commands
   std::string_view about;      // first lines of its help; 78 columns
   std::string_view manual;     // further paragraphs of the man page; may be empty
-  std::string_view operands;   // what the shell should offer: "file", "archive", "model", "folder", "command", "shell"
+  std::string_view
+      operands;  // what the shell should offer: "file", "archive", "model", "folder", "command", "shell"
   std::span<const Example> examples;
 };
 
 enum class OptionId : uint8_t {
-  kOutput, kStdout, kForce, kKeep, kRemove, kVerify, kRecursive, kModel, kMemory, kStreams, kBlock, kWindow, kThreads,
-  kJson, kIds, kLogits, kName, kActivations, kCalibration, kMan, kQuiet, kVerbose, kHelp, kVersion,
+  kOutput,
+  kStdout,
+  kForce,
+  kKeep,
+  kRemove,
+  kVerify,
+  kRecursive,
+  kModel,
+  kMemory,
+  kStreams,
+  kBlock,
+  kWindow,
+  kThreads,
+  kJson,
+  kIds,
+  kLogits,
+  kName,
+  kActivations,
+  kCalibration,
+  kMan,
+  kQuiet,
+  kVerbose,
+  kHelp,
+  kVersion,
 };
 
 enum class ValueKind : uint8_t { kNone, kFile, kModel, kSize, kCount, kText, kChoice };
@@ -46,11 +77,11 @@ struct OptionSpec {
   char short_name;             // 0: none
   std::string_view long_name;  // without dashes
   ValueKind kind;
-  std::string_view value;      // its name in help, e.g. "FILE"; empty for kNone
-  std::string_view choices;    // kChoice: words with a space between
-  uint32_t commands;           // bit set: 1 << CommandId
-  std::string_view help;       // one line of the help screen; empty: not shown there
-  std::string_view manual;     // added in the man page; may be empty
+  std::string_view value;    // its name in help, e.g. "FILE"; empty for kNone
+  std::string_view choices;  // kChoice: words with a space between
+  uint32_t commands;         // bit set: 1 << CommandId
+  std::string_view help;     // one line of the help screen; empty: not shown there
+  std::string_view manual;   // added in the man page; may be empty
 };
 
 std::span<const CommandSpec> Commands();
@@ -65,8 +96,8 @@ inline bool AppliesTo(const OptionSpec& option, CommandId command) {
 
 // Exit codes, the same for all commands.
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitFailed = 1;   // at least one file failed
-inline constexpr int kExitUsage = 2;    // the command line makes no sense; nothing was done
-inline constexpr int kExitModel = 3;    // a model is missing, damaged or not the right one
+inline constexpr int kExitFailed = 1;  // at least one file failed
+inline constexpr int kExitUsage = 2;   // the command line makes no sense; nothing was done
+inline constexpr int kExitModel = 3;   // a model is missing, damaged or not the right one
 
 }  // namespace pith::cli

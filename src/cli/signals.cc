@@ -21,8 +21,9 @@ extern "C" void OnSignal(int signal_number) {
     const ssize_t ignored = write(STDERR_FILENO, clear, sizeof clear - 1);
     (void)ignored;
   }
-  // Die of the signal, not with an exit code: the shell then knows that it was interrupted and stops its loop, too.
-  // The default action is back (SA_RESETHAND); the signal is blocked in here and arrives on return.
+  // Die of the signal, not with an exit code: the shell then knows that it was interrupted and stops its
+  // loop, too. The default action is back (SA_RESETHAND); the signal is blocked in here and arrives on
+  // return.
   raise(signal_number);
   errno = saved_errno;
 }

@@ -8,8 +8,9 @@ namespace pith::cli {
 // 1 while a progress line stands on the terminal. Read by the signal handler.
 extern volatile std::sig_atomic_t g_progress_line_shown;
 
-// From now on SIGINT, SIGTERM, SIGHUP and SIGPIPE remove unfinished files and then end the process as they would have
-// done anyway, so that the shell sees 130, 143, 129 and 141. A signal that is ignored (nohup) stays ignored.
+// From now on SIGINT, SIGTERM, SIGHUP and SIGPIPE remove unfinished files and then end the process as they
+// would have done anyway, so that the shell sees 130, 143, 129 and 141. A signal that is ignored (nohup)
+// stays ignored.
 void InstallSignalHandlers();
 
 }  // namespace pith::cli

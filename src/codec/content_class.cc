@@ -18,7 +18,7 @@ constexpr double kWideZeroShare = 0.25;  // UTF-16 of mostly ASCII or Latin: zer
 // log2(x) for x >= 1 in units of 2^-16, rounded down. Integers, because what is chosen here shapes the
 // archive, which must be the same on machines whose libraries round logarithms differently.
 uint64_t Log2Fixed(uint64_t x) {
-  const int whole = std::bit_width(x) - 1;
+  const int whole = static_cast<int>(std::bit_width(x)) - 1;
   uint64_t log = static_cast<uint64_t>(whole);
   // The mantissa in [1, 2) as a multiple of 2^-31: its square is at least 2 where the next bit of the
   // logarithm is 1.

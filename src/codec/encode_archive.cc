@@ -23,10 +23,10 @@ constexpr double kFirstGlanceMargin = 1.5;
 constexpr uint64_t kSecondGlanceSteps = 256;
 constexpr double kSecondGlanceMargin = 1.15;
 
-// Where zstd finds so little beyond the frequencies of the bytes, there is no text for the model to know:
-// random letters, dumps of random data. (English: 0.6 at 32 KiB.)
-constexpr double kNoStructureShare = 0.95;
-constexpr size_t kNoStructureMinBytes = 32 << 10;
+// Where zstd finds nothing beyond the frequencies of the bytes, there is no text for the model to know: random letters,
+// dumps of random data. Measured on 4 KiB: random letters 1.013 and more, text of 40 files 0.933 and less.
+constexpr double kNoStructureShare = 0.98;
+constexpr size_t kNoStructureMinBytes = 4096;
 
 // Noise is given to zstd -19 only if a fast level finds this much in it.
 constexpr double kNoiseWorthTrying = 0.99;

@@ -24,9 +24,9 @@ constexpr size_t kSplitStride = kChunkGroups * kPanelDepth + 96;
 
 struct TileLimits {
   static constexpr size_t kTermRows = kMaxTermRows;
-  static constexpr size_t kPanels = 1;
+  static constexpr size_t RowsOf(size_t panels) { return panels == 1 ? kTermRows : 0; }
   static constexpr size_t kScratch = kMaxTermRows * kSplitStride;
-  static size_t PanelsOf(size_t) { return 1; }
+  static size_t PanelsOf(size_t, size_t) { return 1; }
 };
 
 }  // namespace
@@ -60,10 +60,7 @@ PITH_INLINE void Sums(const TileCall& c, I (&s)[P][kRows * kTerms]) {
   __m256i acc[T][2];
   PITH_UNROLL
   for (size_t t = 0; t < T; ++t) acc[t][0] = acc[t][1] = _mm256_setzero_si256();
-  constexpr bool kPrefetch =
-      T >= 2;  // a single row is bound by memory, and the hardware's own prefetch does best
   const int8_t* w = c.w;
-  const int8_t* ahead = c.w_ahead;
   for (size_t begin = 0; begin < c.n_groups; begin += kChunkGroups) {
     const size_t n = c.n_groups - begin < kChunkGroups ? c.n_groups - begin : kChunkGroups;
     if (c.new_codes || c.n_groups > kChunkGroups) {
@@ -78,10 +75,6 @@ PITH_INLINE void Sums(const TileCall& c, I (&s)[P][kRows * kTerms]) {
       const __m256i odd1 = _mm256_srai_epi16(w1, 8);
       const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8);
       const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8);
-      if constexpr (kPrefetch) {
-        _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
-        ahead += c.ahead_step;
-      }
       PITH_UNROLL
       for (size_t t = 0; t < T; ++t) {
         const __m256i e = Broadcast32(words + t * kSplitStride);

@@ -2,7 +2,8 @@
 //
 // Include after one lanes_*.h and after
 //   struct TileLimits {
-//     static constexpr size_t kTermRows, kPanels;     // of the largest tile: at most 12 (and even), and 2
+//     static constexpr size_t kTermRows;              // of the largest tile: at most 12, and even
+//     static constexpr size_t RowsOf(size_t panels);  // term rows that a tile of so many panels may have, 0: none
 //     static constexpr size_t kScratch;               // words of memory that Sums wants, at least 1
 //     static size_t PanelsOf(size_t term_rows);       // panels of a tile, given the term rows of the whole
 //     product
@@ -86,8 +87,7 @@ template <size_t P, size_t kTerms>
 TileFunction TileOfRows(size_t n_rows) {
 #define PITH_TILE(rows)                                                                 \
   case (rows):                                                                          \
-    if constexpr ((rows) * kTerms <= TileLimits::kTermRows && P <= TileLimits::kPanels) \
-      return Tile<P, (rows), kTerms>;                                                   \
+    if constexpr ((rows) * kTerms <= TileLimits::RowsOf(P)) return Tile<P, (rows), kTerms>; \
     break
   switch (n_rows) {
     PITH_TILE(1);
@@ -110,8 +110,16 @@ TileFunction TileOfRows(size_t n_rows) {
 }
 
 TileFunction FindTile(size_t n_panels, size_t n_rows, size_t terms) {
-  if (n_panels == 1) return terms == 1 ? TileOfRows<1, 1>(n_rows) : TileOfRows<1, 2>(n_rows);
-  return terms == 1 ? TileOfRows<2, 1>(n_rows) : TileOfRows<2, 2>(n_rows);
+  switch (n_panels) {
+    case 1:
+      return terms == 1 ? TileOfRows<1, 1>(n_rows) : TileOfRows<1, 2>(n_rows);
+    case 2:
+      return terms == 1 ? TileOfRows<2, 1>(n_rows) : TileOfRows<2, 2>(n_rows);
+    case 3:
+      return terms == 1 ? TileOfRows<3, 1>(n_rows) : TileOfRows<3, 2>(n_rows);
+    default:
+      return terms == 1 ? TileOfRows<4, 1>(n_rows) : TileOfRows<4, 2>(n_rows);
+  }
 }
 
 // All rows of codes times panels [begin, end), few enough to stay in cache. Panels up to `limit` come next.
@@ -121,7 +129,6 @@ void MatmulBlock(const CodeRowsView& a, const PanelMatrixView& w, size_t begin, 
   const size_t max_rows = TileLimits::kTermRows / terms;
   // Tiles of nearly equal height: 13 rows run as 7 + 6, not 12 + 1, which would read the weights for little.
   const size_t n_tiles = (a.rows + max_rows - 1) / max_rows;
-  const size_t n_columns = (end - begin + panels_a_tile - 1) / panels_a_tile;
   float* const out = c->out;
   size_t t = 0;
   for (size_t i = 0; i < n_tiles; ++i) {
@@ -130,18 +137,16 @@ void MatmulBlock(const CodeRowsView& a, const PanelMatrixView& w, size_t begin, 
     c->code_scale = a.scale + t;
     c->code_sum = a.sum + t * terms;
     c->new_codes = true;
-    size_t p = begin;
-    for (size_t column = 0; column < n_columns; ++column) {
+    for (size_t p = begin; p < end;) {
       const size_t n_panels = end - p < panels_a_tile ? end - p : panels_a_tile;
       const TileFunction tile = FindTile(n_panels, n_rows, terms);
       c->out = out + t * c->out_stride + p * kPanelRows;
       c->row_scale = w.scale == nullptr ? nullptr : w.scale + p * kPanelRows;
       c->w = w.plane + p * w.stride;
       c->plane = w.low == nullptr ? Plane::kOnly : Plane::kHigh;
-      // Each column of tiles fetches the one in its place in the next block, while one of its tiles runs:
-      // spread evenly, so that memory and multipliers are busy at the same time.
-      const bool fetch =
-          i == column * n_tiles / n_columns && w.low == nullptr && p + (end - begin) + n_panels <= limit;
+      // The last row of tiles fetches the next block, panel by panel. (Spreading this over all rows of tiles
+      // gains nothing.)
+      const bool fetch = i + 1 == n_tiles && w.low == nullptr && p + (end - begin) + n_panels <= limit;
       c->w_ahead = fetch ? c->w + (end - begin) * w.stride : c->w;
       c->ahead_step = fetch ? kPanelBytes : 0;
       tile(*c);
@@ -168,7 +173,7 @@ void Matmul(const CodeRowsView& a, const PanelMatrixView& w, size_t panel_begin,
   c.out = out;
   c.out_stride = out_stride;
   c.scratch = scratch;
-  const size_t panels_a_tile = TileLimits::PanelsOf(a.rows * static_cast<size_t>(a.terms));
+  const size_t panels_a_tile = TileLimits::PanelsOf(a.rows * static_cast<size_t>(a.terms), c.n_groups);
   const size_t fitting = kWeightBlockBytes / ((c.n_groups + 1) * kPanelBytes) / panels_a_tile * panels_a_tile;
   const size_t block = fitting == 0 ? panels_a_tile : fitting;
   for (size_t begin = panel_begin; begin < panel_end; begin += block) {

@@ -21,7 +21,8 @@ class ArchiveCommands : public Test {
   Ended Run(std::vector<std::string> args) const { return Pith(setting_, args); }
   // With the tiny model.
   Ended RunTiny(std::vector<std::string> args) const {
-    // One thread: a step of this model is shorter than waking a second one. First, so that a test may say otherwise.
+    // One thread: a step of this model is shorter than waking a second one. First, so that a test may say
+    // otherwise.
     args.insert(args.begin(), {"-T1", "--model", TinyModel()});
     return Pith(setting_, args);
   }
@@ -37,22 +38,26 @@ class ArchiveCommands : public Test {
 };
 
 TEST_F(ArchiveCommands, TheTranscriptOfTheReadmeIsTrue) {
-  if (Run({"--version"}).out.find("built-in model   none") != std::string::npos) GTEST_SKIP() << "no built-in model";
-  const std::string text = "The sun was low when they came to the river, and the ferry had gone. \"We shall have to wait,\" "
-                           "said the old man, and sat down on a stone to look at the water.\n";
+  if (Run({"--version"}).out.find("built-in model   none") != std::string::npos)
+    GTEST_SKIP() << "no built-in model";
+  const std::string text =
+      "The sun was low when they came to the river, and the ferry had gone. \"We shall have to wait,\" "
+      "said the old man, and sat down on a stone to look at the water.\n";
   WriteFile(folder_ / "report.txt", text);
 
   Ended ended = Run({"compress", "report.txt"});
   EXPECT_EQ(ended.code, 0);
   EXPECT_EQ(ended.out, "");
   EXPECT_TRUE(std::regex_match(
-      ended.err, std::regex(R"(report\.txt : \d+\.\d %  \(\d+ => \d+ bytes, [\d.]+ KB/s, report\.txt\.pith\)\n)")))
+      ended.err,
+      std::regex(R"(report\.txt : \d+\.\d %  \(\d+ => \d+ bytes, [\d.]+ KB/s, report\.txt\.pith\)\n)")))
       << ended.err;
   EXPECT_EQ(ReadFile(folder_ / "report.txt"), text) << "the source is kept";
 
   ended = Run({"list", "report.txt.pith"});
   EXPECT_EQ(ended.code, 0);
-  for (const char* field : {"original", "archive", "checksum", "by model", "model", "fingerprint", "format"}) {
+  for (const char* field :
+       {"original", "archive", "checksum", "by model", "model", "fingerprint", "format"}) {
     EXPECT_NE(ended.out.find(field), std::string::npos) << field << " in\n" << ended.out;
   }
 
@@ -64,7 +69,8 @@ TEST_F(ArchiveCommands, TheTranscriptOfTheReadmeIsTrue) {
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_EQ(ReadFile(folder_ / "copy.txt"), text);
 
-  ended = RunScript(R"(cat report.txt | "$PITH" compress -c >r.pith; "$PITH" decompress -c r.pith | cmp - report.txt)");
+  ended = RunScript(
+      R"(cat report.txt | "$PITH" compress -c >r.pith; "$PITH" decompress -c r.pith | cmp - report.txt)");
   EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
   EXPECT_EQ(ended.err, "") << "a pipe says nothing unless it fails";
 }
@@ -76,8 +82,9 @@ TEST_F(ArchiveCommands, EveryWayToNameThemComesToTheSame) {
   const std::string archive = ReadFile(folder_ / "a.pith");
   EXPECT_LT(archive.size(), text.size() / 5) << "the model is used";
 
-  for (const char* way : {"-z a", "compress a", "-k a", "-f a", "--compress a", "-o a.pith a", "-T1 a", "a -T 2", "-c a >a.pith",
-                          "-c <a >a.pith", "- <a >a.pith", "-o a.pith <a", "-q -- a", "--verify a"}) {
+  for (const char* way :
+       {"-z a", "compress a", "-k a", "-f a", "--compress a", "-o a.pith a", "-T1 a", "a -T 2",
+        "-c a >a.pith", "-c <a >a.pith", "- <a >a.pith", "-o a.pith <a", "-q -- a", "--verify a"}) {
     const bool named = std::string(way).find('<') == std::string::npos;
     const Ended ended = RunScript("rm -f a.pith; \"$PITH\" $TINY " + std::string(way));
     ASSERT_EQ(ended.code, 0) << way << ": " << ended.err;
@@ -88,8 +95,9 @@ TEST_F(ArchiveCommands, EveryWayToNameThemComesToTheSame) {
     }
   }
   ASSERT_EQ(RunTiny({"a", "-f"}).code, 0);
-  for (const char* way : {"-d a.pith", "decompress a.pith", "--decompress a.pith", "-dk a.pith", "-dc a.pith >a", "-d <a.pith >a",
-                          "-dcf a.pith >a", "-d -o a a.pith", "-d - <a.pith >a", "-d -T1 a.pith", "decompress -c - <a.pith >a"}) {
+  for (const char* way : {"-d a.pith", "decompress a.pith", "--decompress a.pith", "-dk a.pith",
+                          "-dc a.pith >a", "-d <a.pith >a", "-dcf a.pith >a", "-d -o a a.pith",
+                          "-d - <a.pith >a", "-d -T1 a.pith", "decompress -c - <a.pith >a"}) {
     const Ended ended = RunScript("rm -f a; \"$PITH\" $TINY " + std::string(way));
     ASSERT_EQ(ended.code, 0) << way << ": " << ended.err;
     EXPECT_EQ(ReadFile(folder_ / "a"), text) << way;
@@ -151,11 +159,13 @@ TEST_F(ArchiveCommands, SeveralFilesAndFolders) {
   EXPECT_EQ(RunTiny({"-tr", "d"}).code, 0);
   ended = Run({"-lr", "d", "3.pith"});
   EXPECT_EQ(ended.code, 0);
-  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 5) << "head, three lines, total\n" << ended.out;
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 5) << "head, three lines, total\n"
+                                                                     << ended.out;
 
   ended = RunTiny({"d", "3", "-f"});
   EXPECT_EQ(ended.code, 1);
-  EXPECT_NE(ended.err.find("pith: d: is a folder (take the files in it with -r)\n"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("pith: d: is a folder (take the files in it with -r)\n"), std::string::npos)
+      << ended.err;
   EXPECT_NE(ended.err.find("3 : "), std::string::npos) << "the others are done";
 }
 
@@ -175,9 +185,15 @@ TEST_F(ArchiveCommands, EmptyBinaryAndStrangelyNamedFiles) {
   std::string binary;
   uint32_t random = 1;
   for (int i = 0; i < 5000; ++i) binary += static_cast<char>((random = random * 1664525 + 1013904223) >> 24);
-  const std::vector<std::pair<std::string, std::string>> files = {
-      {"empty", ""}, {"one", "x"},         {"binary", binary},       {"na\xc3\xafve \xe6\x96\x87.txt", "text"},
-      {"a b", "c"},  {"[draft]", "draft"}, {"new\nline", "newline"}, {"-dash", "dash"}, {"\xff\xfe", "not UTF-8"}};
+  const std::vector<std::pair<std::string, std::string>> files = {{"empty", ""},
+                                                                  {"one", "x"},
+                                                                  {"binary", binary},
+                                                                  {"na\xc3\xafve \xe6\x96\x87.txt", "text"},
+                                                                  {"a b", "c"},
+                                                                  {"[draft]", "draft"},
+                                                                  {"new\nline", "newline"},
+                                                                  {"-dash", "dash"},
+                                                                  {"\xff\xfe", "not UTF-8"}};
   std::vector<std::string> args = {"-T1", "--model", TinyModel(), "-k", "--"};
   for (const auto& [name, content] : files) {
     WriteFile(folder_ / name, content);
@@ -185,7 +201,8 @@ TEST_F(ArchiveCommands, EmptyBinaryAndStrangelyNamedFiles) {
   }
   Ended ended = Run(args);
   EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), static_cast<long>(files.size() + 1)) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), static_cast<long>(files.size() + 1))
+      << ended.err;
   args[3] = "-dfq";
   for (const auto& [name, content] : files) {
     EXPECT_LE(ReadFile(folder_ / (name + ".pith")).size(), content.size() + 64 + 16 + 16 /* name */) << name;
@@ -211,7 +228,8 @@ TEST_F(ArchiveCommands, InputOfUnknownSizeAndSpecialFiles) {
 
 TEST_F(ArchiveCommands, BlocksAndStreamsAsAsked) {
   WriteFile(folder_ / "a", WalkText(40000));
-  ASSERT_EQ(RunTiny({"a", "--block", "8K", "--streams", "3", "--window", "64", "--memory", "200M", "-T2"}).code, 0);
+  ASSERT_EQ(
+      RunTiny({"a", "--block", "8K", "--streams", "3", "--window", "64", "--memory", "200M", "-T2"}).code, 0);
   const Json archive = Json::parse(Run({"-l", "--json", "a.pith"}).out)[0]["archives"][0];
   EXPECT_EQ(archive["window"], 64);
   EXPECT_GE(archive["blocks"].size(), 5u);

@@ -20,7 +20,8 @@ class BadInput : public ::testing::Test {
   }
 
   // decompress fails with this code, in one line that names the file, and leaves nothing.
-  void ExpectFailure(const std::string& archive, int code, const std::string& words, const std::string& what) {
+  void ExpectFailure(const std::string& archive, int code, const std::string& words,
+                     const std::string& what) {
     WriteFile(folder_ / "bad.pith", archive);
     const Ended ended = Pith(setting_, {"-d", "bad.pith", "-T1", "--model", TinyModel()});
     EXPECT_EQ(ended.signal, 0) << what;
@@ -69,7 +70,8 @@ TEST_F(BadInput, SomethingElse) {
 
 TEST_F(BadInput, AFailureAmongSeveralFilesDoesNotStopTheOthers) {
   WriteFile(folder_ / "bad.pith", archive_.substr(0, archive_.size() / 2));
-  const Ended ended = Pith(setting_, {"-t", "missing.pith", "bad.pith", "a.pith", "-T1", "--model", TinyModel()});
+  const Ended ended =
+      Pith(setting_, {"-t", "missing.pith", "bad.pith", "a.pith", "-T1", "--model", TinyModel()});
   EXPECT_EQ(ended.code, 1);
   EXPECT_NE(ended.err.find("pith: missing.pith: no such file\n"), std::string::npos) << ended.err;
   EXPECT_NE(ended.err.find("a.pith : "), std::string::npos) << ended.err;
@@ -80,8 +82,10 @@ TEST_F(BadInput, MissingModelsAreNamed) {
   elsewhere.environment = {"HOME=" + folder_.path(), "XDG_DATA_HOME="};
   Ended ended = Pith(elsewhere, {"-t", "-T1", "a.pith"});
   EXPECT_EQ(ended.code, 3) << ended.err;
-  EXPECT_NE(ended.err.find("pith: a.pith: made with model tiny1, fingerprint "), std::string::npos) << ended.err;
-  EXPECT_NE(ended.err.find("give it with --model FILE or put it into " + folder_.path()), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("pith: a.pith: made with model tiny1, fingerprint "), std::string::npos)
+      << ended.err;
+  EXPECT_NE(ended.err.find("give it with --model FILE or put it into " + folder_.path()), std::string::npos)
+      << ended.err;
 
   ended = Pith(setting_, {"-t", "a.pith", "-T1", "--model", TinyModel(2)});
   EXPECT_EQ(ended.code, 3) << ended.err;
@@ -98,7 +102,8 @@ TEST_F(BadInput, ModelFoldersAreSearchedByFingerprint) {
   setting.environment = {"PITH_MODELS=/nowhere:" + TinyModel().substr(0, TinyModel().rfind('/'))};
   TinyModel(2);  // another one in the same folder
   EXPECT_EQ(Pith(setting, {"-t", "-T1", "a.pith"}).code, 0);
-  EXPECT_EQ(Pith(setting, {"a", "-f", "-T1", "--model", "tiny2"}).code, 0) << "a name means a file in a model folder";
+  EXPECT_EQ(Pith(setting, {"a", "-f", "-T1", "--model", "tiny2"}).code, 0)
+      << "a name means a file in a model folder";
   EXPECT_EQ(Pith(setting, {"-t", "-T1", "a.pith"}).code, 0);
 }
 

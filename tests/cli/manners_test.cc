@@ -90,21 +90,32 @@ TEST_F(Manners, LinksAndSpecialFilesNeedForce) {
 
 TEST_F(Manners, MistakesOnTheCommandLineDoNothing) {
   WriteFile(folder_ / "a", "text");
-  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
-           {"--nonsense", "a"}, {"-9", "a"}, {"-o"}, {"-o", "x", "a", "a"}, {"list"}, {"-d", "-t", "a"}, {"help", "nothing"},
-           {"completion", "csh"}, {"--rm", "-c", "a"}, {"eval"}, {"import", "a"}, {"--block", "x", "a"}}) {
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{{"--nonsense", "a"},
+                                                                                    {"-9", "a"},
+                                                                                    {"-o"},
+                                                                                    {"-o", "x", "a", "a"},
+                                                                                    {"list"},
+                                                                                    {"-d", "-t", "a"},
+                                                                                    {"help", "nothing"},
+                                                                                    {"completion", "csh"},
+                                                                                    {"--rm", "-c", "a"},
+                                                                                    {"eval"},
+                                                                                    {"import", "a"},
+                                                                                    {"--block", "x", "a"}}) {
     ExpectError(Pith(setting_, args), 2, "");
   }
   WriteFile(folder_ / "a", WalkText(3000));
   WriteFile(folder_ / "b", WalkText(3000));
-  for (const char* option : {"--window=3", "--block=10", "--memory=10K", "--streams=100000"}) ExpectError(Run({option, "a", "b"}), 2, "");
+  for (const char* option : {"--window=3", "--block=10", "--memory=10K", "--streams=100000"})
+    ExpectError(Run({option, "a", "b"}), 2, "");
   EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"a", "b"}));
 }
 
 TEST_F(Manners, AMisspelledCommandIsRecognised) {
   const Ended ended = Run({"decompres", "a.pith"});
   EXPECT_EQ(ended.code, 1);
-  EXPECT_NE(ended.err.find("is decompres meant to be the command decompress?"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("is decompres meant to be the command decompress?"), std::string::npos)
+      << ended.err;
 }
 
 TEST_F(Manners, AFullDiskIsAnErrorAndLeavesNothing) {
@@ -115,7 +126,8 @@ TEST_F(Manners, AFullDiskIsAnErrorAndLeavesNothing) {
     ExpectError(RunScript(script), 1, "No space left on device");
   }
   ASSERT_EQ(Run({"a"}).code, 0);
-  ExpectError(RunScript(R"("$PITH" -l a.pith >/dev/full)"), 1, "standard output: cannot write: No space left on device");
+  ExpectError(RunScript(R"("$PITH" -l a.pith >/dev/full)"), 1,
+              "standard output: cannot write: No space left on device");
   // A limit on the size of files acts like a full disk, on the target itself.
   WriteFile(folder_ / "b", WalkText(300000));
   const Ended ended = RunScript(R"(trap '' XFSZ; ulimit -f 8; "$PITH" b $TINY)");

@@ -57,7 +57,9 @@ TEST_F(ModelCommands, EvalWritesLogitsAsNumpyReadsThem) {
   ASSERT_EQ(npy.substr(0, 8), std::string("\x93NUMPY\x01\x00", 8));
   const size_t header = static_cast<unsigned char>(npy[8]) + 256u * static_cast<unsigned char>(npy[9]);
   EXPECT_EQ((10 + header) % 64, 0u);
-  EXPECT_TRUE(std::regex_match(npy.substr(10, header), std::regex(R"(\{'descr': '<f4', 'fortran_order': False, 'shape': \(5, 257\), \} *\n)")))
+  EXPECT_TRUE(std::regex_match(
+      npy.substr(10, header),
+      std::regex(R"(\{'descr': '<f4', 'fortran_order': False, 'shape': \(5, 257\), \} *\n)")))
       << npy.substr(10, header);
   ASSERT_EQ(npy.size(), 10 + header + 5 * 257 * 4);
   const auto logit = [&](size_t row, size_t id) {
@@ -75,12 +77,16 @@ TEST_F(ModelCommands, EvalWritesLogitsAsNumpyReadsThem) {
   ended = Run({"eval", "-T1", TinyModel(), "--ids", "ids.json", "--logits", "out.npy"});
   EXPECT_EQ(ended.code, 1);
   EXPECT_EQ(ended.err, "pith: out.npy: already exists; not overwritten (use -f)\n");
-  EXPECT_EQ(Run({"eval", "-T1", TinyModel(), "--ids", "ids.json", "--logits", "out.npy", "-f", "--window", "20"}).code, 0);
+  EXPECT_EQ(
+      Run({"eval", "-T1", TinyModel(), "--ids", "ids.json", "--logits", "out.npy", "-f", "--window", "20"})
+          .code,
+      0);
   EXPECT_EQ(ReadFile(folder_ / "out.npy"), npy);
 }
 
 TEST_F(ModelCommands, EvalRefusesIdsThatAreNone) {
-  for (const char* ids : {"", "{", "{}", "3", "[]", "[-1]", "[1.5]", "[\"a\"]", "[257]", "[4294967296]", "[[1]]", "[1] [2]"}) {
+  for (const char* ids :
+       {"", "{", "{}", "3", "[]", "[-1]", "[1.5]", "[\"a\"]", "[257]", "[4294967296]", "[[1]]", "[1] [2]"}) {
     WriteFile(folder_ / "ids.json", ids);
     const Ended ended = Run({"eval", "-T1", TinyModel(), "--ids", "ids.json", "--logits", "out.npy"});
     EXPECT_EQ(ended.code, 1) << ids;
@@ -102,14 +108,17 @@ TEST_F(ModelCommands, ImportMakesAModelThatWorks) {
   ended = Run({"import", "checkpoint", "-o", "m.pmodel"});
   EXPECT_EQ(ended.code, 1);
   EXPECT_EQ(ended.err, "pith: m.pmodel: already exists; not overwritten (use -f)\n");
-  EXPECT_EQ(Run({"import", "checkpoint/", "-o", "m.pmodel", "-f", "-q", "--activations", "precise", "-T1"}).code, 0);
+  EXPECT_EQ(
+      Run({"import", "checkpoint/", "-o", "m.pmodel", "-f", "-q", "--activations", "precise", "-T1"}).code,
+      0);
   EXPECT_NE(ReadFile(folder_ / "m.pmodel"), model) << "precise is another model";
   WriteFile(folder_ / "calibration", WalkText(1000));
   EXPECT_EQ(Run({"import", "checkpoint", "-o", "n.pmodel", "--calibration", "calibration"}).code, 0);
 
   WriteFile(folder_ / "a", WalkText(1000));
   ASSERT_EQ(Run({"-T1", "a", "--model", "m.pmodel"}).code, 0);
-  EXPECT_NE(Run({"list", "a.pith"}).out.find("checkpoint, fingerprint"), std::string::npos) << "named after its folder";
+  EXPECT_NE(Run({"list", "a.pith"}).out.find("checkpoint, fingerprint"), std::string::npos)
+      << "named after its folder";
   EXPECT_EQ(Run({"-t", "-T1", "a.pith", "--model", "m.pmodel"}).code, 0);
 }
 
@@ -179,7 +188,8 @@ TEST_F(ModelCommands, TheInstructionSetCanBeForced) {
 }
 
 TEST_F(ModelCommands, HelpGoesToStandardOutput) {
-  for (const char* command : {"compress", "decompress", "test", "list", "eval", "import", "completion", "help", "version"}) {
+  for (const char* command :
+       {"compress", "decompress", "test", "list", "eval", "import", "completion", "help", "version"}) {
     const Ended help = Run({"help", command});
     EXPECT_EQ(help.code, 0);
     EXPECT_EQ(help.err, "");

@@ -122,9 +122,13 @@ void SetMtime(const std::string& path, int64_t seconds) {
   if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) ADD_FAILURE() << path << ": " << std::strerror(errno);
 }
 
-Ended Pith(const Setting& setting, const std::vector<std::string>& args) { return Run(setting, WithProgram(args)); }
+Ended Pith(const Setting& setting, const std::vector<std::string>& args) {
+  return Run(setting, WithProgram(args));
+}
 
-Ended Shell(const Setting& setting, const std::string& script) { return Run(setting, {"/bin/sh", "-c", script}); }
+Ended Shell(const Setting& setting, const std::string& script) {
+  return Run(setting, {"/bin/sh", "-c", script});
+}
 
 Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& args, const std::string& keys) {
   winsize size{};

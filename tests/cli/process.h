@@ -37,7 +37,7 @@ struct Setting {
 };
 
 struct Ended {
-  int code = -1;    // -1 when a signal ended it
+  int code = -1;  // -1 when a signal ended it
   int signal = 0;
   std::string out;
   std::string err;
@@ -49,7 +49,8 @@ Ended Pith(const Setting& setting, const std::vector<std::string>& args);
 Ended Shell(const Setting& setting, const std::string& script);
 
 // Runs pith on a terminal of 80 x 24 characters, types `keys`, returns all that appears (err is empty).
-Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& args, const std::string& keys = "");
+Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& args,
+                     const std::string& keys = "");
 
 // pith in the background; its output goes nowhere.
 class Background {

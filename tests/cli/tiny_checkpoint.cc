@@ -22,7 +22,8 @@ constexpr int kHeadDim = 16;
 constexpr int kHeads = 2;
 constexpr int kVocab = 257;
 
-// Characters of a walk: at each step one of two may follow. What follows state i is in states 2i and 2i + 1 (mod 32).
+// Characters of a walk: at each step one of two may follow. What follows state i is in states 2i and 2i + 1
+// (mod 32).
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz .,;-!";
 static_assert(kAlphabet.size() == kHidden);
 
@@ -82,8 +83,10 @@ Json TokenizerJson() {
   for (const std::string& character : ByteCharacters()) vocab[character] = id++;
   const std::string pattern =
       R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  const Json split = {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
-  const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
+  const Json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  const Json bytes = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
   return {{"version", "1.0"},
           {"added_tokens", {{{"id", 256}, {"content", "<|endoftext|>"}, {"special", true}}}},
           {"normalizer", nullptr},
@@ -117,7 +120,8 @@ Json ConfigJson() {
 
 void WriteTinyCheckpoint(const std::string& folder, uint64_t seed) {
   std::filesystem::create_directories(folder);
-  // The embedding says which state a character is; the head gives weight to what may follow. The layer adds nothing.
+  // The embedding says which state a character is; the head gives weight to what may follow. The layer adds
+  // nothing.
   std::vector<float> embedding(kVocab * kHidden, 0.0f);
   std::vector<float> head(kVocab * kHidden, 0.0f);
   for (size_t state = 0; state < kHidden; ++state) {

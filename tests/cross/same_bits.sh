@@ -3,8 +3,8 @@
 #
 #   same_bits.sh NAME=COMMAND...     e.g. same_bits.sh gcc=build/pith "arm=qemu-aarch64 build-arm/pith"
 #
-# The first program, as it runs by default, is the reference. Beside each program lies its list_isas. Emulated ones,
-# whose commands have several words, do the small text only.
+# The first program, as it runs by default, is the reference. Emulated ones, whose commands have several words, leave
+# out the large text.
 # Prints "passed: what" or "failed: what, why" for each comparison; the exit code is 1 if one failed.
 set -uo pipefail
 
@@ -17,8 +17,13 @@ cp "$here/mixed_text.bin" "$work/small"
 for _ in 1 2 3 4 5 6; do cat "$here/mixed_text.bin" "$0"; done >"$work/large"
 head -c 3000 /bin/ls >"$work/binary"
 
-# options_of TEXT: several streams where there is enough for them.
-options_of() { if [ "$1" = large ]; then echo --streams 5; fi; }
+# Several streams where there is text enough for them.
+compress() {
+  local command=$1 text=$2
+  shift 2
+  [ "$text" != large ] || set -- "$@" --streams 5
+  $command compress -q -c "$@" <"$work/$text"
+}
 
 # check WHAT FOUND EXPECTED: compares two files; $errors says what the program said.
 check() {
@@ -34,15 +39,15 @@ check() {
 try_program() {
   local name=$1 command=$2 texts="small binary large" isa threads text what isas
   [ "$command" = "${command% *}" ] || texts="small binary"
-  isas=$(${command%pith}list_isas) || { echo "failed: $name: list_isas"; failures=1; return; }
+  isas=$("$here/isas_of.sh" "$command") || { echo "failed: $name: $isas"; failures=1; return; }
   for text in $texts; do
     for isa in $isas; do
       for threads in 1 2 4; do
         what="$name, $isa, $threads threads, $text"
         rm -f "$work/found" "$work/back"
-        PITH_ISA=$isa $command compress -q -c -T$threads $(options_of $text) <"$work/$text" >"$work/found" 2>"$work/errors"
+        PITH_ISA=$isa compress "$command" "$text" -T"$threads" >"$work/found" 2>"$work/errors"
         check "$what: compress" "$work/found" "$work/$text.pith"
-        PITH_ISA=$isa $command decompress -q -c -T$threads <"$work/$text.pith" >"$work/back" 2>"$work/errors"
+        PITH_ISA=$isa $command decompress -q -c -T"$threads" <"$work/$text.pith" >"$work/back" 2>"$work/errors"
         check "$what: decompress" "$work/back" "$work/$text"
       done
     done
@@ -51,7 +56,7 @@ try_program() {
 
 reference=${1#*=}
 for text in small binary large; do
-  $reference compress -q -c $(options_of $text) <"$work/$text" >"$work/$text.pith" || exit 1
+  compress "$reference" $text >"$work/$text.pith" || exit 1
 done
 for program in "$@"; do try_program "${program%%=*}" "${program#*=}"; done
 exit $failures
