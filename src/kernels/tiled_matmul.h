@@ -5,8 +5,8 @@
 //     static constexpr size_t kTermRows;              // of the largest tile: at most 12, and even
 //     static constexpr size_t RowsOf(size_t panels);  // term rows that a tile of so many panels may have, 0: none
 //     static constexpr size_t kScratch;               // words of memory that Sums wants, at least 1
-//     static size_t PanelsOf(size_t term_rows);       // panels of a tile, given the term rows of the whole
-//     product
+//     // Panels of a tile, given the term rows of the whole product and its groups of four columns.
+//     static size_t PanelsOf(size_t term_rows, size_t n_groups);
 //   };
 // The including file then defines
 //   template <size_t P, size_t kRows, size_t kTerms> void Sums(const TileCall& c, I (&s)[P][kRows * kTerms]);
