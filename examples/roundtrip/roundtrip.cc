@@ -1,16 +1,13 @@
-// Compresses a text with the model inside the library and restores it.
+// Compresses a text with the model inside the library, and restores it.
 #include <pith/pith.h>
 
-#include <algorithm>
 #include <iostream>
 #include <string>
 
-// The library reads from and writes to anything that can be told how: here, memory.
+// The library reads from and writes to whatever can be told how; here, memory.
 struct Text : pith::ByteSource, pith::ByteSink {
-  explicit Text(std::string content = {}) : bytes(std::move(content)) {}
   pith::Result<size_t> Read(std::span<uint8_t> out) override {
-    const size_t n = std::min(out.size(), bytes.size() - position);
-    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(position), n, out.begin());
+    const size_t n = bytes.copy(reinterpret_cast<char*>(out.data()), out.size(), position);
     position += n;
     return n;
   }
@@ -22,21 +19,24 @@ struct Text : pith::ByteSource, pith::ByteSink {
   size_t position = 0;
 };
 
+int Fail(const pith::Status& status) {
+  std::cerr << status.message() << "\n";
+  return 1;
+}
+
 int main() {
-  Text original("A language model that expects what comes next needs few bits to write it down.");
-  Text archive, restored;
+  Text original, archive, restored;
+  original.bytes = "A language model that expects what comes next needs few bits to write it down.";
 
-  auto model = pith::Model::Builtin({});
-  if (!model.ok()) return std::cerr << model.status().message() << "\n", 1;
-
+  pith::Result<pith::Model> model = pith::Model::Builtin({});
+  if (!model.ok()) return Fail(model.status());
   const auto compressed = pith::Compress(*model, original, archive, {}, nullptr);
-  if (!compressed.ok()) return std::cerr << compressed.status().message() << "\n", 1;
+  if (!compressed.ok()) return Fail(compressed.status());
 
-  const auto same_model = [&](const std::string&, const std::string&) -> pith::Result<pith::Model*> { return &*model; };
-  const auto decompressed = pith::Decompress(same_model, archive, restored, {}, nullptr);
-  if (!decompressed.ok()) return std::cerr << decompressed.status().message() << "\n", 1;
+  const pith::ModelProvider model_for = [&](auto& /*name*/, auto& /*fingerprint*/) { return &*model; };
+  const auto decompressed = pith::Decompress(model_for, archive, restored, {}, nullptr);
+  if (!decompressed.ok()) return Fail(decompressed.status());
 
-  std::cout << original.bytes.size() << " bytes => " << archive.bytes.size() << " bytes; restored: "
-            << (restored.bytes == original.bytes ? "equal" : "different") << "\n";
-  return restored.bytes == original.bytes ? 0 : 1;
+  std::cout << original.bytes.size() << " bytes => " << archive.bytes.size() << " bytes, "
+            << (restored.bytes == original.bytes ? "restored" : "not restored") << "\n";
 }

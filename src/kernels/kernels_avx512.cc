@@ -12,14 +12,15 @@
 namespace pith {
 namespace {
 
-// 2 panels x 12 term rows: 24 accumulators, 2 registers of weights, 1 of codes, 1 constant. 4 panels x 6 likewise.
+// 2 panels x 12 term rows: 24 accumulators, 2 registers of weights, 1 of codes, 1 constant.
+// 4 panels x 6 term rows likewise.
 struct TileLimits {
   static constexpr size_t kTermRows = 12;
   static constexpr size_t kScratch = 1;
   static constexpr size_t RowsOf(size_t panels) { return panels <= 2 ? kTermRows : panels <= 4 ? 6 : 0; }
-  // The keys of one head have few columns and lie in cache: with few rows, four panels at once keep the multipliers
-  // busy and make tiles that are worth their call. Other matrices with few rows are bound by memory, and one panel
-  // at a time is one sequential stream: the fastest way to read.
+  // The keys of one head have few columns and lie in cache: with few rows, four panels at once keep the
+  // multipliers busy and make tiles that are worth their call. Other matrices with few rows are bound by
+  // memory, and one panel at a time is one sequential stream: the fastest way to read.
   static constexpr size_t kShortGroups = 64;
   static size_t PanelsOf(size_t term_rows, size_t n_groups) {
     if (term_rows <= 6 && n_groups <= kShortGroups) return 4;

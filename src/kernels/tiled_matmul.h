@@ -3,7 +3,7 @@
 // Include after one lanes_*.h and after
 //   struct TileLimits {
 //     static constexpr size_t kTermRows;              // of the largest tile: at most 12, and even
-//     static constexpr size_t RowsOf(size_t panels);  // term rows that a tile of so many panels may have, 0: none
+//     static constexpr size_t RowsOf(size_t panels);  // most term rows of a tile of so many panels, or 0
 //     static constexpr size_t kScratch;               // words of memory that Sums wants, at least 1
 //     // Panels of a tile, given the term rows of the whole product and its groups of four columns.
 //     static size_t PanelsOf(size_t term_rows, size_t n_groups);
@@ -85,8 +85,8 @@ using TileFunction = void (*)(const TileCall&);
 // The switch spells all sizes out, so that none can be missing.
 template <size_t P, size_t kTerms>
 TileFunction TileOfRows(size_t n_rows) {
-#define PITH_TILE(rows)                                                                 \
-  case (rows):                                                                          \
+#define PITH_TILE(rows)                                                                     \
+  case (rows):                                                                              \
     if constexpr ((rows) * kTerms <= TileLimits::RowsOf(P)) return Tile<P, (rows), kTerms>; \
     break
   switch (n_rows) {

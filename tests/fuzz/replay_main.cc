@@ -1,4 +1,5 @@
-// Runs a fuzz target without libFuzzer: on each file of a folder, and on damaged forms of it that are the same each time.
+// Runs a fuzz target without libFuzzer: on each file of a folder, and on damaged forms of it that are the
+// same each time.
 //
 //   NAME_replay CORPUS_FOLDER      exit code 77 (skipped) when there is no file in it
 #include <algorithm>

@@ -16,13 +16,14 @@ namespace {
 
 constexpr int kSkipped = 77;
 
-// Beginnings of mnemonics, x86 and ARM. The reciprocals are there because machines may answer them differently.
-constexpr std::string_view kFused[] = {"vfmadd", "vfmsub",  "vfnmadd", "vfnmsub", "vfmaddsub", "vfmsubadd", "vdpbf16",
-                                       "fmadd",  "fmsub",   "fnmadd",  "fnmsub",  "fmla",      "fmls",      "fmlal",
-                                       "fmlsl",  "bfdot",   "bfmmla",  "bfmlal",  "fmmla",     "fcmla",     "frecps",
-                                       "frsqrts"};
-constexpr std::string_view kApproximate[] = {"rcpps",  "rcpss",   "rsqrtps", "rsqrtss", "vrcp",
-                                             "vrsqrt", "vexp2",   "frecpe",  "frsqrte", "frecpx"};
+// Beginnings of mnemonics, x86 and ARM. The reciprocals are there because machines may answer them
+// differently.
+constexpr std::string_view kFused[] = {"vfmadd",  "vfmsub", "vfnmadd", "vfnmsub", "vfmaddsub", "vfmsubadd",
+                                       "vdpbf16", "fmadd",  "fmsub",   "fnmadd",  "fnmsub",    "fmla",
+                                       "fmls",    "fmlal",  "fmlsl",   "bfdot",   "bfmmla",    "bfmlal",
+                                       "fmmla",   "fcmla",  "frecps",  "frsqrts"};
+constexpr std::string_view kApproximate[] = {"rcpps",  "rcpss", "rsqrtps", "rsqrtss", "vrcp",
+                                             "vrsqrt", "vexp2", "frecpe",  "frsqrte", "frecpx"};
 // Files whose functions may use AVX: chosen at run time on machines that have it.
 constexpr std::string_view kAvxFiles[] = {"kernels_avx2.cc", "kernels_avx512.cc"};
 
@@ -49,8 +50,8 @@ bool ForEachLineOf(const std::string& command, Function line) {
   return pclose(pipe) == 0;
 }
 
-// Addresses of the local symbols that come from the files compiled for AVX. A symbol table lists the local symbols of
-// a source file after an entry of type "f" that names it:
+// Addresses of the local symbols that come from the files compiled for AVX. A symbol table lists the local
+// symbols of a source file after an entry of type "f" that names it:
 //   0000000000000000 l    df *ABS*  0000000000000000              kernels_avx2.cc
 //   000000000001a2b0 l     F .text  00000000000001f3              _ZN4pith...
 std::set<uint64_t> AvxFunctions(const std::string& objdump, const std::string& program, bool* ok) {
@@ -119,14 +120,15 @@ int main(int argc, char** argv) {
                        ++n_instructions;
                        if (BeginsWithOneOf(*mnemonic, kFused)) found("fused", line);
                        if (BeginsWithOneOf(*mnemonic, kApproximate)) found("approximate", line);
-                       if (!may_use_avx && UsesAvx(*mnemonic, line)) found("AVX outside the files for it", line);
+                       if (!may_use_avx && UsesAvx(*mnemonic, line))
+                         found("AVX outside the files for it", line);
                      }) &&
        ok;
   if (!ok || n_instructions == 0) {
     std::cout << "objdump could not read " << program << "\n";
     return 1;
   }
-  std::cout << n_instructions << " instructions, " << avx_functions.size() << " functions for AVX, " << n_found
-            << " instructions that should not be there\n";
+  std::cout << n_instructions << " instructions, " << avx_functions.size() << " functions for AVX, "
+            << n_found << " instructions that should not be there\n";
   return n_found == 0 ? 0 : 1;
 }

@@ -46,7 +46,7 @@ std::vector<fs::path> AllSources() {
 }
 
 struct Layers {
-  std::vector<std::string> order;                       // lowest first
+  std::vector<std::string> order;                        // lowest first
   std::map<std::string, std::set<std::string>> allowed;  // module: itself and those it may include
 };
 
@@ -65,7 +65,8 @@ Layers ReadLayers() {
   return layers;
 }
 
-// The module that an included path belongs to, by the rule at the top of layers.txt; empty for a path without folder.
+// The module that an included path belongs to, by the rule at the top of layers.txt; empty for a path without
+// folder.
 std::string ModuleOf(const std::string& included) {
   if (included == "pith/status.h" || included == "pith/io.h") return "base";
   const std::string folder = included.substr(0, included.find('/'));
@@ -90,7 +91,8 @@ TEST(Layers, TheTableNamesOnlyLowerModules) {
   for (const std::string& module : layers.order) {
     lower.insert(module);
     for (const std::string& name : layers.allowed.at(module)) {
-      EXPECT_TRUE(lower.count(name) == 1) << "layers.txt: " << module << " may include " << name << ", which is not below it";
+      EXPECT_TRUE(lower.count(name) == 1)
+          << "layers.txt: " << module << " may include " << name << ", which is not below it";
     }
   }
 }
@@ -113,7 +115,8 @@ TEST(Layers, ModulesIncludeOnlyWhatTheTableAllows) {
     for (const std::string& included : QuotedIncludes(path)) {
       if (is_test && ModuleOf(included) == "support") continue;
       EXPECT_EQ(allowed->second.count(ModuleOf(included)), 1u)
-          << path.string() << " includes \"" << included << "\"; " << module << " may not, by cmake/layers.txt";
+          << path.string() << " includes \"" << included << "\"; " << module
+          << " may not, by cmake/layers.txt";
     }
   }
 }
@@ -137,7 +140,8 @@ TEST(Files, NamesAreUniqueInTheTree) {
 TEST(Files, NamesAreSnakeCase) {
   for (const fs::path& path : AllSources()) {
     const std::string stem = path.stem();
-    EXPECT_EQ(stem.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string::npos) << path.string();
+    EXPECT_EQ(stem.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string::npos)
+        << path.string();
   }
 }
 
@@ -145,7 +149,9 @@ TEST(Files, NamesAreSnakeCase) {
 TEST(Files, EveryFileBeginsWithASentenceOnWhatItIs) {
   for (const fs::path& path : AllSources()) {
     const std::string stem = path.stem();
-    if (path.extension() == ".cc" && (stem.ends_with("_test") || fs::exists((kRoot / path).replace_extension(".h")))) continue;
+    if (path.extension() == ".cc" &&
+        (stem.ends_with("_test") || fs::exists((kRoot / path).replace_extension(".h"))))
+      continue;
     const std::vector<std::string> lines = Lines(kRoot / path);
     ASSERT_FALSE(lines.empty()) << path.string() << " is empty";
     EXPECT_EQ(lines[0].rfind("// ", 0), 0u) << path.string() << ":1: found \"" << lines[0] << "\"";
@@ -164,7 +170,31 @@ TEST(Files, EveryHeaderHasPragmaOnce) {
 TEST(Files, EveryPublicHeaderIsCompiledAlone) {
   std::istringstream names(PITH_PUBLIC_HEADERS);
   const std::set<std::string> compiled{std::istream_iterator<std::string>(names), {}};
-  for (const fs::path& path : SourcesBelow("include/pith")) EXPECT_EQ(compiled.count(path.filename()), 1u) << path.string();
+  for (const fs::path& path : SourcesBelow("include/pith"))
+    EXPECT_EQ(compiled.count(path.filename()), 1u) << path.string();
+}
+
+// Targets of "[text](target)" that are files of the tree.
+std::vector<std::string> LinkedFiles(const std::string& line) {
+  std::vector<std::string> files;
+  for (size_t at = line.find("]("); at != std::string::npos; at = line.find("](", at + 2)) {
+    const std::string target = line.substr(at + 2, line.find_first_of(")#", at) - at - 2);
+    if (!target.empty() && target.find(':') == std::string::npos) files.push_back(target);
+  }
+  return files;
+}
+
+TEST(Documents, LinkOnlyToFilesThatExist) {
+  for (const fs::path& folder : {kRoot, kRoot / "docs"}) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() != ".md") continue;
+      for (const std::string& line : Lines(entry.path())) {
+        for (const std::string& file : LinkedFiles(line)) {
+          EXPECT_TRUE(fs::exists(folder / file)) << entry.path() << " links to " << file;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
