@@ -23,8 +23,8 @@ constexpr size_t kChunkGroups = 1024;  // groups of four columns that are split 
 constexpr size_t kSplitStride = kChunkGroups * kPanelDepth + 96;
 
 struct TileLimits {
-  static constexpr size_t kTermRows = kMaxTermRows;
-  static constexpr size_t RowsOf(size_t panels) { return panels == 1 ? kTermRows : 0; }
+  static constexpr size_t kPanels = 1;
+  static constexpr size_t RowsOf(size_t) { return kMaxTermRows; }
   static constexpr size_t kScratch = kMaxTermRows * kSplitStride;
   static size_t PanelsOf(size_t, size_t) { return 1; }
 };

@@ -10,8 +10,8 @@ namespace {
 
 // 16 accumulators, 4 registers of weights, 4 of codes; at six rows all 32 registers would be taken.
 struct TileLimits {
-  static constexpr size_t kTermRows = 4;
-  static constexpr size_t RowsOf(size_t panels) { return panels == 1 ? kTermRows : 0; }
+  static constexpr size_t kPanels = 1;
+  static constexpr size_t RowsOf(size_t) { return 4; }
   static constexpr size_t kScratch = 1;
   static size_t PanelsOf(size_t, size_t) { return 1; }
 };

@@ -2,8 +2,9 @@
 //
 // Include after one lanes_*.h and after
 //   struct TileLimits {
-//     static constexpr size_t kTermRows;              // of the largest tile: at most 12, and even
-//     static constexpr size_t RowsOf(size_t panels);  // most term rows of a tile of so many panels, or 0
+//     static constexpr size_t kPanels;                // of the widest tile
+//     // Most term rows of a tile of so many panels (1 to kPanels): even, no more for more panels.
+//     static constexpr size_t RowsOf(size_t panels);
 //     static constexpr size_t kScratch;               // words of memory that Sums wants, at least 1
 //     // Panels of a tile, given the term rows of the whole product and its groups of four columns.
 //     static size_t PanelsOf(size_t term_rows, size_t n_groups);
@@ -15,11 +16,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "tensor/code_rows.h"
 #include "tensor/panel.h"
 
-#define PITH_UNROLL _Pragma("GCC unroll 16")
+#define PITH_UNROLL _Pragma("GCC unroll 32")
 
 namespace pith {
 namespace {
@@ -82,51 +84,29 @@ void Tile(const TileCall& c) {
 
 using TileFunction = void (*)(const TileCall&);
 
-// The switch spells all sizes out, so that none can be missing.
-template <size_t P, size_t kTerms>
-TileFunction TileOfRows(size_t n_rows) {
-#define PITH_TILE(rows)                                                                     \
-  case (rows):                                                                              \
-    if constexpr ((rows) * kTerms <= TileLimits::RowsOf(P)) return Tile<P, (rows), kTerms>; \
-    break
-  switch (n_rows) {
-    PITH_TILE(1);
-    PITH_TILE(2);
-    PITH_TILE(3);
-    PITH_TILE(4);
-    PITH_TILE(5);
-    PITH_TILE(6);
-    PITH_TILE(7);
-    PITH_TILE(8);
-    PITH_TILE(9);
-    PITH_TILE(10);
-    PITH_TILE(11);
-    PITH_TILE(12);
-    default:
-      break;
-  }
-#undef PITH_TILE
-  __builtin_trap();
+// Tile functions of P panels for every number of rows.
+template <size_t P, size_t kTerms, size_t... kRows>
+TileFunction TileOfRows(size_t n_rows, std::index_sequence<kRows...>) {
+  static constexpr TileFunction kTiles[] = {Tile<P, kRows + 1, kTerms>...};
+  return kTiles[n_rows - 1];
 }
 
+template <size_t P>
 TileFunction FindTile(size_t n_panels, size_t n_rows, size_t terms) {
-  switch (n_panels) {
-    case 1:
-      return terms == 1 ? TileOfRows<1, 1>(n_rows) : TileOfRows<1, 2>(n_rows);
-    case 2:
-      return terms == 1 ? TileOfRows<2, 1>(n_rows) : TileOfRows<2, 2>(n_rows);
-    case 3:
-      return terms == 1 ? TileOfRows<3, 1>(n_rows) : TileOfRows<3, 2>(n_rows);
-    default:
-      return terms == 1 ? TileOfRows<4, 1>(n_rows) : TileOfRows<4, 2>(n_rows);
+  if (n_panels != P) {
+    if constexpr (P > 1) return FindTile<P - 1>(n_panels, n_rows, terms);
+    __builtin_trap();
   }
+  constexpr size_t kTermRows = TileLimits::RowsOf(P);
+  if (terms == 1) return TileOfRows<P, 1>(n_rows, std::make_index_sequence<kTermRows>());
+  return TileOfRows<P, 2>(n_rows, std::make_index_sequence<kTermRows / 2>());
 }
 
 // All rows of codes times panels [begin, end), few enough to stay in cache. Panels up to `limit` come next.
 void MatmulBlock(const CodeRowsView& a, const PanelMatrixView& w, size_t begin, size_t end, size_t limit,
                  size_t panels_a_tile, TileCall* c) {
   const size_t terms = static_cast<size_t>(a.terms);
-  const size_t max_rows = TileLimits::kTermRows / terms;
+  const size_t max_rows = TileLimits::RowsOf(panels_a_tile) / terms;
   // Tiles of nearly equal height: 13 rows run as 7 + 6, not 12 + 1, which would read the weights for little.
   const size_t n_tiles = (a.rows + max_rows - 1) / max_rows;
   float* const out = c->out;
@@ -139,7 +119,7 @@ void MatmulBlock(const CodeRowsView& a, const PanelMatrixView& w, size_t begin, 
     c->new_codes = true;
     for (size_t p = begin; p < end;) {
       const size_t n_panels = end - p < panels_a_tile ? end - p : panels_a_tile;
-      const TileFunction tile = FindTile(n_panels, n_rows, terms);
+      const TileFunction tile = FindTile<TileLimits::kPanels>(n_panels, n_rows, terms);
       c->out = out + t * c->out_stride + p * kPanelRows;
       c->row_scale = w.scale == nullptr ? nullptr : w.scale + p * kPanelRows;
       c->w = w.plane + p * w.stride;
