@@ -14,12 +14,13 @@ namespace pith {
 
 // Section 2: the first 8 bytes, which keep their meaning in every version.
 inline constexpr std::array<uint8_t, 4> kArchiveMagic = {0x89, 'p', 't', 'h'};
-inline constexpr uint8_t kArchiveFormatVersion = 1;
+inline constexpr uint8_t kArchiveFormatVersion = 2;        // written; 1 had no adaptive model blocks
+inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read
 inline constexpr uint8_t kArchiveContractVersion = 1;  // of docs/numeric_contract.md
 inline constexpr size_t kArchiveHeaderBytes = 8;
 
 // Section 3: the low bits of a frame's tag.
-enum class FrameKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5 };
+enum class FrameKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5, kAdaptiveModel = 6 };
 inline constexpr int kFrameKindBits = 3;
 inline constexpr size_t kFrameCheckBytes = 4;
 
@@ -67,6 +68,7 @@ struct BlockHeader {
   uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
   uint32_t probe = 0;          // Hash32 of the first probabilities (section 6)
   uint32_t content_check = 0;  // Hash32 of the content
+  bool adaptive = false;       // mixed with what the block itself teaches (docs/mixing.md)
   bool operator==(const BlockHeader&) const = default;
 };
 

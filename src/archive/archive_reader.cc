@@ -171,10 +171,11 @@ Result<bool> ArchiveReader::Impl::NextArchive() {
   if (found != stored) {
     return Corrupt(Where() + ": header: checksum " + Hex(found, 4) + ", expected " + Hex(stored, 4));
   }
-  if (format_version != kArchiveFormatVersion || contract_version != kArchiveContractVersion) {
+  if (format_version < kArchiveOldestFormatVersion || format_version > kArchiveFormatVersion ||
+      contract_version != kArchiveContractVersion) {
     return Unsupported(Where() + ": format " + std::to_string(format_version) + ", numeric contract " +
                        std::to_string(contract_version) + "; this program reads format " +
-                       std::to_string(kArchiveFormatVersion) + ", contract " +
+                       std::to_string(kArchiveOldestFormatVersion) + " to " + std::to_string(kArchiveFormatVersion) + ", contract " +
                        std::to_string(kArchiveContractVersion));
   }
   inside = true;
@@ -201,6 +202,8 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
       case FrameKind::kRaw:
       case FrameKind::kZstd:
       case FrameKind::kModel:
+      case FrameKind::kAdaptiveModel:
+        if (kind == FrameKind::kAdaptiveModel && format_version < 2) break;
         PITH_RETURN_IF_ERROR(ReadBlock(size, header, payload));
         return true;
       case FrameKind::kModelInfo:
@@ -233,7 +236,8 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
                  " bytes of content, expected less");
     }
   }
-  if (kind == FrameKind::kModel) {
+  const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
+  if (by_model) {
     PITH_ASSIGN_OR_RETURN(n_tokens, HeadVarint());
     PITH_ASSIGN_OR_RETURN(n_streams, HeadVarint());
     PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
@@ -242,11 +246,12 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   payload.resize(payload_size);
   PITH_RETURN_IF_ERROR(ReadExact(payload));
   PITH_RETURN_IF_ERROR(CompareCheck(payload));
-  header.kind = static_cast<BlockKind>(kind);
+  header.kind = by_model ? BlockKind::kModel : static_cast<BlockKind>(kind);
+  header.adaptive = kind == FrameKind::kAdaptiveModel;
   header.content_size = static_cast<uint32_t>(content_size);
   header.payload_size = static_cast<uint32_t>(payload_size);
   // The data is as it was written; what is wrong from here on is a writer's doing.
-  if (kind == FrameKind::kModel) {
+  if (by_model) {
     if (n_tokens == 0 || n_tokens > content_size) {
       return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(content_size) +
                  " bytes of content");
@@ -403,7 +408,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
       AppendBlockHeader(header, head);
       a.blocks.push_back({header.kind, header.content_size,
                           static_cast<uint32_t>(head.size() + header.payload_size + kFrameCheckBytes),
-                          header.n_streams, header.n_tokens});
+                          header.n_streams, header.n_tokens, header.adaptive});
     }
     a.model = reader.model();
     a.end = reader.end();

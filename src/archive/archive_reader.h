@@ -67,6 +67,7 @@ struct BlockSummary {
   uint32_t stored_size = 0;  // the whole frame
   uint32_t n_streams = 0;    // kModel only
   uint32_t n_tokens = 0;     // kModel only
+  bool adaptive = false;     // kModel only
 };
 
 struct ArchiveSummary {

@@ -56,7 +56,7 @@ Status ArchiveWriter::WriteBlock(const BlockHeader& header, ByteSpan payload, By
   PITH_CHECK(content.size() == header.content_size && payload.size() == header.payload_size);
   PITH_CHECK(header.kind == BlockKind::kRaw ? header.payload_size == header.content_size
                                             : header.payload_size < header.content_size);
-  PITH_CHECK(header.kind != BlockKind::kModel || has_model_);
+  PITH_CHECK(header.kind == BlockKind::kModel ? has_model_ : !header.adaptive);
   if (archive_bytes_ == 0) PITH_RETURN_IF_ERROR(WriteHeader());
   Bytes head;
   AppendBlockHeader(header, head);

@@ -28,8 +28,9 @@ inline void FixChecks(Bytes& archive) {
       const uint64_t size = tag >> kFrameKindBits;
       const FrameKind kind = static_cast<FrameKind>(tag & 7);
       uint64_t payload = size;
-      if (kind == FrameKind::kZstd || kind == FrameKind::kModel) payload = r.Varint();
-      if (kind == FrameKind::kModel) {
+      const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
+      if (kind == FrameKind::kZstd || by_model) payload = r.Varint();
+      if (by_model) {
         r.Varint();
         r.Varint();
         r.U64();

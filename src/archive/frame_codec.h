@@ -15,10 +15,14 @@ inline uint64_t FrameTag(FrameKind kind, uint64_t size) {
   return size << kFrameKindBits | static_cast<uint64_t>(kind);
 }
 
+inline FrameKind FrameKindOf(const BlockHeader& header) {
+  return header.adaptive ? FrameKind::kAdaptiveModel : static_cast<FrameKind>(header.kind);
+}
+
 // All of a block's frame before the payload.
 inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   ByteWriter w(out);
-  w.Varint(FrameTag(static_cast<FrameKind>(header.kind), header.content_size));
+  w.Varint(FrameTag(FrameKindOf(header), header.content_size));
   if (header.kind == BlockKind::kRaw) return;
   w.Varint(header.payload_size);
   if (header.kind == BlockKind::kZstd) return;

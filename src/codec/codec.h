@@ -29,6 +29,7 @@ struct EncodeOptions {
   uint64_t memory_bytes = 0;  // bound on model + streams + buffers; 0: none but the format's own
   uint32_t streams = 0;       // a block; 0: chosen from its size and the memory
   uint32_t block_bytes = 0;   // content bytes a block at most; 0: kDefaultBlockBytes
+  bool adaptive = true;       // mix the model with what the block teaches, where memory_bytes allows it
   std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };

@@ -15,6 +15,10 @@ uint64_t ModelBytes(const TokenModel& model, uint64_t n_streams) {
   return model.FixedBytes() + n_streams * model.BytesPerStream();
 }
 
+uint64_t AdaptiveBytes(const TokenModel& model, uint64_t n_tokens, uint64_t content_size) {
+  return AdaptiveMixer::MemoryBytes(DecisionTree(model.vocab()).depth(), n_tokens, content_size);
+}
+
 Status CheckModelFitsFormat(const TokenModel& model) {
   const ModelIdentity& identity = model.identity();
   if (identity.window == 0 || identity.window > kMaxCachedTokens) {

@@ -24,6 +24,9 @@ Result<uint32_t> ChooseStreams(const TokenModel& model, uint64_t n_tokens, uint3
 // Bytes that model and n streams take.
 uint64_t ModelBytes(const TokenModel& model, uint64_t n_streams);
 
+// Memory of what adapts while a block is coded.
+uint64_t AdaptiveBytes(const TokenModel& model, uint64_t n_tokens, uint64_t content_size);
+
 // kInvalidArgument when the format cannot record this model (its window or name).
 Status CheckModelFitsFormat(const TokenModel& model);
 

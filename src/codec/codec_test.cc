@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -288,6 +290,26 @@ TEST(Codec, TheMemoryBoundHoldsOnBothSides) {
   EXPECT_NE(status.message().find("needs at least 111."), std::string::npos) << status.message();
 }
 
+TEST(Codec, WhatAdaptsYieldsToStreamsWhereMemoryIsShort) {
+  ToyModel::Options big;
+  big.fixed_bytes = 100u << 20;
+  big.bytes_per_stream = 10u << 20;
+  ToyModel model(big);
+  const Bytes text = ToyText(model, 200000, 1);
+  EncodeOptions options;
+  options.streams = 5;
+  for (const auto& [mebibytes, adaptive, n_streams] : {std::tuple{0u, true, 5u}, {155u, false, 5u}, {200u, true, 5u}}) {
+    options.memory_bytes = uint64_t{mebibytes} << 20;
+    const Encoded e = Encode(&model, text, options);
+    const ArchiveSummary summary = Describe(e.archive);
+    EXPECT_EQ(summary.blocks.at(0).adaptive, adaptive) << mebibytes;
+    EXPECT_EQ(summary.blocks.at(0).n_streams, n_streams) << mebibytes;
+    DecodeOptions decode;
+    decode.memory_bytes = options.memory_bytes;
+    EXPECT_TRUE(Decode(Provide(&model), e.archive, decode).status.ok()) << mebibytes;
+  }
+}
+
 TEST(Codec, OptionsOutOfRangeAreRefused) {
   const auto status_of = [](const EncodeOptions& options, TokenModel* model = nullptr) {
     MemorySource source(AsBytes("text"));
@@ -550,7 +572,9 @@ TEST(EvaluateCodeLength, IsWhatTheArchiveTakes) {
   const Bytes text = ToyText(model, 300000, 1);
   const Result<CodeLength> length = EvaluateCodeLength(model, text, {}, kNoProgress);
   ASSERT_TRUE(length.ok());
-  const Encoded e = Encode(&model, text);
+  EncodeOptions options;
+  options.adaptive = false;
+  const Encoded e = Encode(&model, text, options);
   EXPECT_EQ(length->bytes, text.size());
   EXPECT_EQ(length->blocks, e.result.blocks);
   const ArchiveSummary s = Describe(e.archive);

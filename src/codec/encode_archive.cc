@@ -22,6 +22,12 @@ constexpr uint64_t kFirstGlanceSteps = 48;
 constexpr double kFirstGlanceMargin = 1.5;
 constexpr uint64_t kSecondGlanceSteps = 256;
 constexpr double kSecondGlanceMargin = 1.15;
+// What adapts has much to learn in the first part of a text that it will code well, such as a log: there the glances are
+// at parts of the whole.
+constexpr double kFirstAdaptiveGlance = 0.15;
+constexpr double kFirstAdaptiveMargin = 2.5;
+constexpr double kSecondAdaptiveGlance = 0.5;
+constexpr double kSecondAdaptiveMargin = 1.3;
 
 // Where zstd finds nothing beyond the frequencies of the bytes, there is no text for the model to know: random letters,
 // dumps of random data. Measured on 4 KiB: random letters 1.013 and more, text of 40 files 0.933 and less.
@@ -141,8 +147,16 @@ class ArchiveEncoder {
     }
     const uint64_t buffer_bytes =
         content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * n_tokens;
-    PITH_ASSIGN_OR_RETURN(const uint32_t n_streams, ChooseStreams(*model_, n_tokens, options_.streams,
-                                                                  options_.memory_bytes, buffer_bytes));
+    PITH_ASSIGN_OR_RETURN(uint32_t n_streams, ChooseStreams(*model_, n_tokens, options_.streams,
+                                                            options_.memory_bytes, buffer_bytes));
+    if (options_.adaptive) {
+      // Where memory is short, what adapts may take the place of half the streams, but not of more.
+      const Result<uint32_t> n_beside =
+          ChooseStreams(*model_, n_tokens, options_.streams, options_.memory_bytes,
+                        buffer_bytes + AdaptiveBytes(*model_, n_tokens, content.size()));
+      header.adaptive = n_beside.ok() && 2 * *n_beside >= n_streams;
+      if (header.adaptive) n_streams = *n_beside;
+    }
 
     const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
@@ -152,11 +166,15 @@ class ArchiveEncoder {
       const uint64_t steps = tokens_done / n_streams;
       const double rival_so_far = static_cast<double>(code_limit) * part;
       const double code = static_cast<double>(code_bytes);
+      if (header.adaptive) {
+        if (part >= kSecondAdaptiveGlance && code > kSecondAdaptiveMargin * rival_so_far) return false;
+        return part < kFirstAdaptiveGlance || code <= kFirstAdaptiveMargin * rival_so_far;
+      }
       if (steps >= kSecondGlanceSteps && code > kSecondGlanceMargin * rival_so_far) return false;
       return steps < kFirstGlanceSteps || code <= kFirstGlanceMargin * rival_so_far;
     };
     PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded,
-                          EncodeTokens(*model_, std::move(tokens), n_streams, go_on));
+                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive, go_on));
     if (!coded || coded->code.size() >= content.size()) return false;
 
     header.payload_size = static_cast<uint32_t>(coded->code.size());

@@ -122,6 +122,8 @@ uint32_t LanguageModel::vocab() const { return static_cast<uint32_t>(impl_->voca
 TokenId LanguageModel::start_token() const { return impl_->start_token; }
 DecisionTree::SumFunction LanguageModel::sum_function() const { return impl_->engine.kernels().sum_u32; }
 
+const Kernels& LanguageModel::kernels() const { return impl_->engine.kernels(); }
+
 uint64_t LanguageModel::FixedBytes() const {
   const Engine& e = impl_->engine;
   const size_t n_threads = impl_->scratch.size();

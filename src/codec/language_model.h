@@ -36,6 +36,7 @@ class LanguageModel : public TokenModel {
   uint64_t BytesPerStream() const override;
   size_t PreferredTokens() const override;
   DecisionTree::SumFunction sum_function() const override;
+  const Kernels& kernels() const override;
   Status Tokenize(ByteSpan text, std::vector<TokenId>& tokens) override;
   ByteSpan TokenBytes(TokenId id) const override;
   Status Start(size_t n_streams) override;

@@ -149,7 +149,7 @@ TEST(LanguageModel, BlocksAreTheSameForAnyThreadsAndInstructionsAndRoundTrip) {
       Fixture f(n_threads, isa);
       std::vector<TokenId> tokens;
       ASSERT_TRUE(f.model().Tokenize(content, tokens).ok());
-      Result<std::optional<CodedTokens>> coded = EncodeTokens(f.model(), tokens, 5, kGoOn);
+      Result<std::optional<CodedTokens>> coded = EncodeTokens(f.model(), tokens, 5, true, kGoOn);
       ASSERT_TRUE(coded.ok()) << coded.status().message();
       if (!expected) expected = **coded;
       EXPECT_EQ((*coded)->code, expected->code) << IsaName(isa) << " " << n_threads;
@@ -161,7 +161,8 @@ TEST(LanguageModel, BlocksAreTheSameForAnyThreadsAndInstructionsAndRoundTrip) {
                                   expected->n_tokens,
                                   expected->n_streams,
                                   expected->probe,
-                                  Hash32(content)};
+                                  Hash32(content),
+                                  true};
       Bytes back;
       const Status status = DecodeModelBlock(f.model(), header, expected->code, "block 1", back, kGoOn);
       ASSERT_TRUE(status.ok()) << status.message();
@@ -210,7 +211,7 @@ TEST(LanguageModel, WeightsThatAreNotNumbersAreAnError) {
   ASSERT_TRUE(model.ok());
   std::vector<TokenId> tokens;
   ASSERT_TRUE((*model)->Tokenize(AsBytes("hello"), tokens).ok());
-  EXPECT_EQ(EncodeTokens(**model, tokens, 1, kGoOn).status().code(), StatusCode::kCorrupt);
+  EXPECT_EQ(EncodeTokens(**model, tokens, 1, true, kGoOn).status().code(), StatusCode::kCorrupt);
 }
 
 }  // namespace

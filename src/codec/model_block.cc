@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/float_environment.h"
 #include "base/hash.h"
 #include "codec/stream_layout.h"
 #include "coder/arithmetic_coder.h"
+#include "predict/adaptive_mixer.h"
 #include "predict/decision_mixer.h"
 #include "predict/decision_tree.h"
 
@@ -116,7 +118,7 @@ class TokenEncoder {
  public:
   TokenEncoder(size_t depth, Mixer& mixer, Bytes& code) : depth_(depth), mixer_(mixer), coder_(code) {}
 
-  void Encode(size_t step, size_t stream, TokenId token, std::span<const uint32_t> path) {
+  void Encode(size_t step, size_t stream, TokenId token, ByteSpan bytes, std::span<const uint32_t> path) {
     uint32_t node = 1;
     for (size_t level = 0; level < depth_; ++level) {
       const int bit = static_cast<int>(token >> (depth_ - 1 - level) & 1);
@@ -128,7 +130,7 @@ class TokenEncoder {
       }
       node = 2 * node + static_cast<uint32_t>(bit);
     }
-    mixer_.EndToken(stream, token);
+    mixer_.EndToken(stream, token, bytes);
   }
   void Finish() { coder_.Finish(); }
   uint32_t probe() const { return probe_.Value(); }
@@ -143,7 +145,7 @@ class TokenEncoder {
 template <DecisionMixer Mixer>
 class TokenDecoder {
  public:
-  TokenDecoder(Mixer& mixer, ByteSpan code) : mixer_(mixer), coder_(code) {}
+  TokenDecoder(Mixer& mixer, const TokenModel& model, ByteSpan code) : mixer_(mixer), model_(model), coder_(code) {}
 
   TokenId Decode(size_t step, size_t stream, const DecisionTree& tree,
                  std::span<const uint32_t> frequencies) {
@@ -155,7 +157,7 @@ class TokenDecoder {
       mixer_.Learn(bit);
       descent.Take(bit);
     }
-    mixer_.EndToken(stream, descent.token());
+    mixer_.EndToken(stream, descent.token(), model_.TokenBytes(descent.token()));
     return descent.token();
   }
   uint32_t probe() const { return probe_.Value(); }
@@ -163,32 +165,47 @@ class TokenDecoder {
 
  private:
   Mixer& mixer_;
+  const TokenModel& model_;
   BinaryDecoder coder_;
   Probe probe_;
 };
 
-}  // namespace
-
-Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
-                                                size_t n_streams, const AfterTokens& go_on) {
-  CodedTokens result;
-  result.n_tokens = static_cast<uint32_t>(tokens.size());
-  result.n_streams = static_cast<uint32_t>(n_streams);
-  PathFeeder feeder(model, std::move(tokens), n_streams, false);
-  PassThroughMixer mixer;
+template <DecisionMixer Mixer>
+Result<bool> EncodeWith(Mixer& mixer, TokenModel& model, PathFeeder& feeder, const AfterTokens& go_on,
+                        CodedTokens& result) {
   TokenEncoder encoder(feeder.depth(), mixer, result.code);
   PITH_RETURN_IF_ERROR(feeder.Start());
   while (feeder.end_step() < feeder.n_steps()) {
     PITH_RETURN_IF_ERROR(feeder.NextPart());
     feeder.ForEach([&](size_t step, size_t stream, TokenId token, std::span<const uint32_t> path, double) {
-      encoder.Encode(step, stream, token, path);
+      encoder.Encode(step, stream, token, model.TokenBytes(token), path);
     });
     PITH_ASSIGN_OR_RETURN(const bool more, go_on(feeder.tokens_done(), result.code.size()));
-    if (!more) return std::optional<CodedTokens>();
+    if (!more) return false;
   }
   encoder.Finish();
   result.probe = encoder.probe();
-  return std::optional<CodedTokens>(std::move(result));
+  return true;
+}
+
+}  // namespace
+
+Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
+                                                size_t n_streams, bool adaptive, const AfterTokens& go_on) {
+  CodedTokens result;
+  result.n_tokens = static_cast<uint32_t>(tokens.size());
+  result.n_streams = static_cast<uint32_t>(n_streams);
+  PathFeeder feeder(model, std::move(tokens), n_streams, false);
+  bool complete = false;
+  if (adaptive) {
+    const ScopedFloatEnvironment float_environment;
+    AdaptiveMixer mixer(model.kernels(), static_cast<int>(feeder.depth()), result.n_tokens, n_streams);
+    PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
+  } else {
+    PassThroughMixer mixer;
+    PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
+  }
+  return complete ? std::optional<CodedTokens>(std::move(result)) : std::nullopt;
 }
 
 Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
@@ -213,8 +230,11 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
   return length;
 }
 
-Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
-                        Bytes& content, const AfterTokens& go_on) {
+namespace {
+
+template <DecisionMixer Mixer>
+Status DecodeWith(Mixer& mixer, TokenModel& model, const BlockHeader& header, ByteSpan code,
+                  const std::string& where, Bytes& content, const AfterTokens& go_on) {
   const auto mismatch = [&](const std::string& what) {
     return WrongModel(where + ": the data is undamaged, but " + what + ": the model '" +
                       model.identity().name +
@@ -222,11 +242,9 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
   };
   const size_t n_tokens = header.n_tokens;
   const size_t n_streams = header.n_streams;
-  PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens && n_tokens <= header.content_size);
   const size_t n_steps = StepCount(n_tokens, n_streams);
   const DecisionTree tree(model.vocab(), model.sum_function());
-  PassThroughMixer mixer;
-  TokenDecoder decoder(mixer, code);
+  TokenDecoder decoder(mixer, model, code);
   std::vector<TokenId> tokens(n_tokens);
   std::vector<StreamToken> inputs;
   uint64_t content_size = 0;
@@ -281,6 +299,22 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
                     Hex(header.content_check));
   }
   return OkStatus();
+}
+
+}  // namespace
+
+Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
+                        Bytes& content, const AfterTokens& go_on) {
+  PITH_CHECK(header.n_streams >= 1 && header.n_streams <= header.n_tokens &&
+             header.n_tokens <= header.content_size);
+  if (!header.adaptive) {
+    PassThroughMixer mixer;
+    return DecodeWith(mixer, model, header, code, where, content, go_on);
+  }
+  const ScopedFloatEnvironment float_environment;
+  const int depth = DecisionTree(model.vocab()).depth();
+  AdaptiveMixer mixer(model.kernels(), depth, header.n_tokens, header.n_streams);
+  return DecodeWith(mixer, model, header, code, where, content, go_on);
 }
 
 }  // namespace pith

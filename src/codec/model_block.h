@@ -24,10 +24,11 @@ struct CodedTokens {
   Bytes code;
 };
 
-// Codes `tokens`; nothing when `go_on` said false.
+// Codes `tokens`, mixed with what they themselves teach where `adaptive`; nothing when `go_on` said false.
 // REQUIRES: 1 <= n_streams <= tokens.size(), tokens from model.Tokenize.
 Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
-                                                size_t n_streams, const AfterTokens& go_on);
+                                                size_t n_streams, bool adaptive,
+                                                const AfterTokens& go_on);
 
 // Decodes a block whose header the archive reader has accepted; content.size() becomes header.content_size.
 // kWrongModel, since the payload is what its writer wrote: the probe or the content differ, or what decodes

@@ -20,16 +20,16 @@ struct Block {
   Bytes content;
 };
 
-Block Encode(ToyModel& model, const Bytes& content, size_t n_streams) {
+Block Encode(ToyModel& model, const Bytes& content, size_t n_streams, bool adaptive = true) {
   std::vector<TokenId> tokens;
   EXPECT_TRUE(model.Tokenize(content, tokens).ok());
-  Result<std::optional<CodedTokens>> coded = EncodeTokens(model, tokens, n_streams, kGoOn);
+  Result<std::optional<CodedTokens>> coded = EncodeTokens(model, tokens, n_streams, adaptive, kGoOn);
   EXPECT_TRUE(coded.ok() && coded->has_value());
   CodedTokens& c = **coded;
   EXPECT_EQ(c.n_tokens, tokens.size());
   EXPECT_EQ(c.n_streams, n_streams);
   return {{BlockKind::kModel, static_cast<uint32_t>(content.size()), static_cast<uint32_t>(c.code.size()),
-           c.n_tokens, c.n_streams, c.probe, Hash32(content)},
+           c.n_tokens, c.n_streams, c.probe, Hash32(content), adaptive},
           c.code,
           content};
 }
@@ -62,11 +62,13 @@ TEST(ModelBlock, EverySizeAndNumberOfStreamsRoundTrips) {
     ASSERT_TRUE(model.Tokenize(content, tokens).ok());
     for (const size_t n_streams : {1, 2, 3, 4, 7, 16, 17, 32, 255, 256}) {
       if (n_streams > tokens.size()) continue;
-      const Block block = Encode(model, content, n_streams);
-      Bytes back;
-      const Status status = Decode(model, block, &back);
-      ASSERT_TRUE(status.ok()) << n << " bytes, " << n_streams << " streams: " << status.message();
-      EXPECT_EQ(back, content);
+      for (const bool adaptive : {false, true}) {
+        const Block block = Encode(model, content, n_streams, adaptive);
+        Bytes back;
+        const Status status = Decode(model, block, &back);
+        ASSERT_TRUE(status.ok()) << n << " bytes, " << n_streams << " streams: " << status.message();
+        EXPECT_EQ(back, content);
+      }
     }
   }
 }
@@ -104,7 +106,7 @@ TEST(ModelBlock, CodeIsAsLongAsTheModelSays) {
   for (const size_t n_streams : {1, 16}) {
     const Result<TokenCodeLength> length = MeasureTokens(model, tokens, n_streams, kGoOn);
     ASSERT_TRUE(length.ok());
-    const double code_bits = 8.0 * static_cast<double>(Encode(model, content, n_streams).code.size());
+    const double code_bits = 8.0 * static_cast<double>(Encode(model, content, n_streams, false).code.size());
     EXPECT_NEAR(length->integer_bits, length->ideal_bits, length->ideal_bits * 1e-5);
     EXPECT_NEAR(code_bits, length->integer_bits, length->integer_bits * 1e-5 + 32);
     EXPECT_LT(code_bits / static_cast<double>(content.size()), 3.0);
@@ -135,7 +137,7 @@ TEST(ModelBlock, AModelThatComputesOtherwiseLaterIsFoundByTheContent) {
   ToyModel::Options options;
   options.wrong_after = z[0];
   ToyModel other(options);
-  const Block block = Encode(model, content, 1);
+  const Block block = Encode(model, content, 1, false);
   ASSERT_TRUE(Decode(model, block).ok());
   const Status status = Decode(other, block);
   EXPECT_EQ(status.code(), StatusCode::kWrongModel) << status.message();
@@ -205,7 +207,7 @@ TEST(ModelBlock, RefusalsAndFailuresEndTheWork) {
   std::vector<TokenId> tokens;
   ASSERT_TRUE(model.Tokenize(content, tokens).ok());
   const AfterTokens stop = [](uint64_t done, uint64_t) -> Result<bool> { return done < 1000; };
-  const auto none = EncodeTokens(model, tokens, 2, stop);
+  const auto none = EncodeTokens(model, tokens, 2, true, stop);
   ASSERT_TRUE(none.ok());
   EXPECT_FALSE(none->has_value());
   EXPECT_EQ(MeasureTokens(model, tokens, 2, stop).status().code(), StatusCode::kCancelled);
@@ -214,12 +216,12 @@ TEST(ModelBlock, RefusalsAndFailuresEndTheWork) {
   EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, "block 1", back, stop).code(),
             StatusCode::kCancelled);
   const AfterTokens fail = [](uint64_t, uint64_t) -> Result<bool> { return IoError("x"); };
-  EXPECT_EQ(EncodeTokens(model, tokens, 2, fail).status().code(), StatusCode::kIo);
+  EXPECT_EQ(EncodeTokens(model, tokens, 2, true, fail).status().code(), StatusCode::kIo);
   EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, "block 1", back, fail).code(), StatusCode::kIo);
   ToyModel::Options options;
   options.fail_after = 500;
   ToyModel failing(options);
-  EXPECT_EQ(EncodeTokens(failing, tokens, 2, kGoOn).status().code(), StatusCode::kCorrupt);
+  EXPECT_EQ(EncodeTokens(failing, tokens, 2, true, kGoOn).status().code(), StatusCode::kCorrupt);
   ToyModel failing_too(options);
   EXPECT_EQ(Decode(failing_too, block).code(), StatusCode::kCorrupt);
 }
@@ -235,7 +237,7 @@ TEST(ModelBlock, ProgressCountsEveryToken) {
     last = done;
     return true;
   };
-  ASSERT_TRUE(EncodeTokens(model, tokens, 7, count).ok());
+  ASSERT_TRUE(EncodeTokens(model, tokens, 7, true, count).ok());
   EXPECT_EQ(last, tokens.size());
   last = 0;
   const Block block = Encode(model, content, 7);

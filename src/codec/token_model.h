@@ -14,6 +14,7 @@
 #include "archive/archive_format.h"
 #include "base/bytes.h"
 #include "pith/status.h"
+#include "predict/adaptive_mixer.h"
 #include "predict/decision_tree.h"
 
 namespace pith {
@@ -55,6 +56,9 @@ class TokenModel {
 
   // How to add up frequencies (DecisionTree); any function that adds.
   virtual DecisionTree::SumFunction sum_function() const { return SumFrequencies; }
+
+  // The arithmetic of what adapts; any table gives the same.
+  virtual const Kernels& kernels() const { return DefaultKernels(); }
 
   // Appends tokens whose bytes, one after another, are `text`: any bytes, without loss. Each id has bytes.
   virtual Status Tokenize(ByteSpan text, std::vector<TokenId>& tokens) = 0;

@@ -269,6 +269,22 @@ bool Frequencies(float* logits, size_t n_vocab, const uint32_t (*excluded)[2], s
   return true;
 }
 
+void Mix(const float* const* w, size_t n_w, const float* x, size_t n, float* out) {
+  for (size_t k = 0; k < n_w; ++k) {
+    F sum = Set(0.0f);
+    for (size_t i = 0; i < n; i += 16) sum = Add(sum, Mul(Load(w[k] + i), Load(x + i)));
+    out[k] = LaneSum(sum);
+  }
+}
+
+void MixLearn(float* const* w, const float* step, size_t n_w, const float* x, size_t n) {
+  for (size_t k = 0; k < n_w; ++k) {
+    for (size_t i = 0; i < n; i += 16) Store(w[k] + i, Add(Load(w[k] + i), Mul(Set(step[k]), Load(x + i))));
+  }
+}
+
+void Sigmoids(float* x) { Store(x, Sigmoid(Load(x))); }
+
 uint32_t SumU32(const uint32_t* f, size_t n) {
   I sum = SetI(0);
   size_t i = 0;

@@ -59,6 +59,15 @@ struct Kernels {
   bool (*frequencies)(float* logits, size_t n_vocab, const uint32_t (*excluded)[2], size_t n_excluded,
                       uint32_t* f);
 
+  // docs/mixing.md section 4. out[k] = lane sum of w[k][i] * x[i] over i < n, for k < n_w. n is a multiple of 16.
+  void (*mix)(const float* const* w, size_t n_w, const float* x, size_t n, float* out);
+
+  // w[k][i] = w[k][i] + step[k] * x[i] for i < n, k ascending (rows may be the same memory). n is a multiple of 16.
+  void (*mix_learn)(float* const* w, const float* step, size_t n_w, const float* x, size_t n);
+
+  // x[i] = Sigmoid(x[i]), sixteen of them.
+  void (*sigmoid)(float* x);
+
   // Sum of f[0..n), which the caller knows to lie below 2^32.
   uint32_t (*sum_u32)(const uint32_t* f, size_t n);
 };

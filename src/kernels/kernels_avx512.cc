@@ -118,6 +118,6 @@ PITH_INLINE void Sums(const TileCall& c, I (&s)[P][kRows * kTerms]) {
 }  // namespace
 
 const Kernels kAvx512Kernels = {Isa::kAvx512, QuantizeRows,  Matmul,  RmsNorm,     Rope,  AddTo,
-                                Swiglu,       DequantizeRow, Softmax, Frequencies, SumU32};
+                                Swiglu,       DequantizeRow, Softmax, Frequencies, Mix, MixLearn, Sigmoids, SumU32};
 
 }  // namespace pith

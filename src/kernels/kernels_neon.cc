@@ -80,6 +80,6 @@ PITH_INLINE void Sums(const TileCall& c, I (&s)[P][kRows * kTerms]) {
 }  // namespace
 
 const Kernels kNeonKernels = {Isa::kNeon, QuantizeRows,  Matmul,  RmsNorm,     Rope,  AddTo,
-                              Swiglu,     DequantizeRow, Softmax, Frequencies, SumU32};
+                              Swiglu,     DequantizeRow, Softmax, Frequencies, Mix, MixLearn, Sigmoids, SumU32};
 
 }  // namespace pith

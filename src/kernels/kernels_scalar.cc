@@ -52,6 +52,6 @@ void Matmul(const CodeRowsView& a, const PanelMatrixView& w, size_t panel_begin,
 }  // namespace
 
 const Kernels kScalarKernels = {Isa::kScalar, QuantizeRows,  Matmul,  RmsNorm,     Rope,  AddTo,
-                                Swiglu,       DequantizeRow, Softmax, Frequencies, SumU32};
+                                Swiglu,       DequantizeRow, Softmax, Frequencies, Mix, MixLearn, Sigmoids, SumU32};
 
 }  // namespace pith

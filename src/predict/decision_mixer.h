@@ -11,18 +11,21 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/bytes.h"
+
 namespace pith {
 
 template <typename T>
 concept DecisionMixer =
-    requires(T mixer, size_t stream, int level, uint32_t node, uint32_t p1, int bit, uint32_t token) {
+    requires(T mixer, size_t stream, int level, uint32_t node, uint32_t p1, int bit, uint32_t token,
+             ByteSpan bytes) {
       // The probability of bit 1 to code with, in units of 2^-32, from 1 to 2^32 - 1, given the model's.
       // `level` counts from the root, 0; `node` is the heap number of the deciding node (decision_tree.h).
       { mixer.Probability(stream, level, node, p1) } -> std::same_as<uint32_t>;
       // The outcome of the decision asked about last.
       mixer.Learn(bit);
-      // The token is complete (also when all its decisions were certain).
-      mixer.EndToken(stream, token);
+      // The token, whose bytes are `bytes`, is complete (also when all its decisions were certain).
+      mixer.EndToken(stream, token, bytes);
     };
 
 // The model's word is final.
@@ -32,7 +35,7 @@ class PassThroughMixer {
     return model_p1;
   }
   void Learn(int /*bit*/) {}
-  void EndToken(size_t /*stream*/, uint32_t /*token*/) {}
+  void EndToken(size_t /*stream*/, uint32_t /*token*/, ByteSpan /*bytes*/) {}
 };
 static_assert(DecisionMixer<PassThroughMixer>);
 

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "slow_decoder/slow_mixer.h"
+
 namespace slow_decoder {
 namespace {
 
@@ -120,6 +122,7 @@ struct ModelBlock {
   uint64_t content_size, n, s;
   uint32_t probe, content_check;
   Bytes payload;
+  bool adaptive;
 };
 
 Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
@@ -133,6 +136,7 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
   Bytes probe;
   bool probe_compared = false;
   Code code(b.payload);
+  SlowMixer mixer(depth, b.n, b.s);
   model.begin(b.s);
   for (uint64_t step = 0; n_done < b.n; ++step) {
     // Every stream is fed before any is decoded, as a batch would be.
@@ -149,6 +153,8 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
         return sum;
       };
       uint64_t begin = 0, end = uint64_t{1} << depth;  // the ids below the node
+      uint64_t node = 1;
+      int level = 0;
       while (end - begin > 1) {
         const uint64_t middle = begin + (end - begin) / 2;
         const uint64_t zero = total(begin, middle), one = total(middle, end);
@@ -159,12 +165,17 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
           if (step < 16) {
             for (int k = 0; k < 4; ++k) probe.push_back(static_cast<uint8_t>(p >> (8 * k)));
           }
-          bit = code.Decide(p);
+          bit = code.Decide(b.adaptive ? mixer.Probability(i, level, node, p) : p);
+          if (b.adaptive) mixer.Learn(bit);
         }
         (bit == 1 ? begin : end) = middle;
+        node = 2 * node + static_cast<uint64_t>(bit);
+        ++level;
       }
       stream[i].push_back(static_cast<uint32_t>(begin));
-      n_bytes += model.token_bytes(stream[i].back()).size();
+      const std::string bytes = model.token_bytes(stream[i].back());
+      if (b.adaptive) mixer.EndToken(i, stream[i].back(), bytes);
+      n_bytes += bytes.size();
       ++n_done;
     }
     differs(!code.Overrun(), "the code is at its end");
@@ -208,7 +219,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
   const uint64_t format = in.Little(1), contract = in.Little(1);
   const uint32_t header_check = H32(in.Since(header)) & 0xffff;
   Require(in.Little(2) == header_check, "check of the header");
-  Require(format == 1 && contract == 1, "a version that is not known");
+  Require((format == 1 || format == 2) && contract == 1, "a version that is not known");
 
   struct Entry {
     uint64_t kind, content_size, frame_size;
@@ -227,7 +238,8 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       const uint32_t expected = H32(in.Since(begin));
       Require(in.Little(4) == expected, "check of a frame");
     };
-    if (kind >= 1 && kind <= 3) {
+    const bool adaptive = format == 2 && kind == 6;
+    if ((kind >= 1 && kind <= 3) || adaptive) {
       Require(size >= 1 && size <= 16777216, "size of a block's content");
       Require(archive.n_blocks < 4194304, "number of blocks");
       Bytes content;
@@ -242,6 +254,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
         content = DecodeZstd(payload, size);
       } else {
         ModelBlock b;
+        b.adaptive = adaptive;
         b.content_size = size;
         const uint64_t payload_size = in.Varint();
         Require(payload_size < size, "size of a payload");
@@ -263,7 +276,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       Require(description_used, "a model description that no model block follows");
       ++archive.n_blocks;
       archive.content.insert(archive.content.end(), content.begin(), content.end());
-      index.push_back({kind, size, in.at() - begin});
+      index.push_back({adaptive ? 3 : kind, size, in.at() - begin});
     } else if (kind == 4) {
       Require(size <= 16 + 10 + 10 + 255, "size of a model description");
       const size_t payload = in.at();

@@ -127,13 +127,15 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   options.mtime_ns = 1;
   options.streams = 3;
   files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  options.adaptive = false;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
   files.push_back(Encode(nullptr, Bytes(300, 'x'), options));
   files.push_back(Encode(nullptr, RandomBytes(40, 1), options));
   files.push_back(Encode(nullptr, {}, options));
   std::mt19937_64 random(5);
   size_t n_ok = 0, n_wrong_model = 0, n_rounds = 0;
   for (const Bytes& file : files) {
-    for (int round = 0; round < 3000; ++round, ++n_rounds) {
+    for (int round = 0; round < 2000; ++round, ++n_rounds) {
       Bytes changed = file;
       const int n_changes = 1 + static_cast<int>(random() % 2);
       for (int k = 0; k < n_changes; ++k) {
@@ -226,7 +228,7 @@ Bytes ExampleArchive() {
   std::vector<TokenId> tokens;
   EXPECT_TRUE(model.Tokenize(AsBytes(kExampleLetters), tokens).ok());
   Result<std::optional<CodedTokens>> coded =
-      EncodeTokens(model, tokens, 2, [](uint64_t, uint64_t) -> Result<bool> { return true; });
+      EncodeTokens(model, tokens, 2, false, [](uint64_t, uint64_t) -> Result<bool> { return true; });
   EXPECT_TRUE(coded.ok());
   const CodedTokens& c = **coded;
   const BlockHeader by_model = {BlockKind::kModel, 24,      static_cast<uint32_t>(c.code.size()), c.n_tokens,

@@ -1,0 +1,114 @@
+// AdaptiveMixer: a DecisionMixer that mixes the model's word with what the block itself has taught so far: counters of
+// sixteen contexts in a hashed table, two match finders, four mixers and three final corrections. docs/mixing.md is
+// the definition; the state is a function of the decisions alone, so encoder and decoder agree on every machine.
+//
+// Single-threaded; one mixer serves all streams of a block.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/bytes.h"
+#include "kernels/kernels.h"
+#include "predict/decision_mixer.h"
+#include "predict/match_finder.h"
+#include "predict/stream_history.h"
+
+namespace pith {
+
+class AdaptiveMixer {
+ public:
+  // For a block of n_tokens tokens in n_streams streams over a tree of `depth` levels. `kernels` must outlive the mixer.
+  AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams);
+
+  AdaptiveMixer(const AdaptiveMixer&) = delete;
+  AdaptiveMixer& operator=(const AdaptiveMixer&) = delete;
+
+  // Memory that a mixer for so large a block takes.
+  static uint64_t MemoryBytes(int depth, uint64_t n_tokens, uint64_t content_bytes);
+
+  // DecisionMixer. The kernels' float environment is needed (ThreadPool, ScopedFloatEnvironment).
+  uint32_t Probability(size_t stream, int level, uint32_t node, uint32_t p1);
+  void Learn(int bit);
+  void EndToken(size_t stream, uint32_t token, ByteSpan bytes);
+
+ private:
+  static constexpr size_t kGroupLevels = 3;  // levels whose counters lie in one bucket
+  static constexpr size_t kWays = 4;         // buckets that a context may lie in: a cache line
+  static constexpr size_t kInputs = 48;
+  static constexpr size_t kMixers = 4;
+  static constexpr size_t kMatchers = 2;
+  static constexpr size_t kKnots = 33;      // of a map from stretched to true probability
+  static constexpr size_t kMaps = 3;        // final corrections
+  static constexpr size_t kCountClasses = 16;
+
+  // Counters of the seven nodes of three levels: probability of bit 1 in twelve bits, times 16, plus a count.
+  struct Bucket {
+    uint16_t check;
+    uint16_t counters[7];
+  };
+  static_assert(sizeof(Bucket) == 16);
+
+  // A place between two knots of a map.
+  struct Place {
+    float* knots;
+    float upper;  // share of knots[1]; knots[0] has the rest
+  };
+
+  struct Matcher {
+    bool live;
+    int expected_bit;
+    float* trust;  // probability that the expected bit is right
+  };
+
+  static size_t BucketCount(int depth, uint64_t n_tokens);
+  void StartToken(size_t stream);
+  void FindBuckets(uint32_t group, uint32_t group_node);
+  uint16_t* FindBucket(uint64_t context);
+  Place PlaceOf(float* map, float stretched) const;
+
+  const Kernels& kernels_;
+  const int depth_;
+  BlockTokens tokens_;
+  std::vector<StreamHistory> history_;              // [streams]
+  std::array<MatchFinder, kMatchers> matchers_;
+  AlignedBuffer<Bucket> buckets_;
+  AlignedBuffer<float> context_maps_;               // [contexts, count classes, knots]
+  std::vector<uint16_t> context_map_counts_;        // how often each knot has learned
+  std::array<AlignedBuffer<float>, kMixers> weights_;  // [sets, inputs]
+  std::vector<float> final_weights_;                // [levels, 3, mixers]
+  std::array<std::vector<float>, kMaps> maps_;      // [contexts of the map, knots]
+  std::vector<float> match_trust_;                  // [matchers, length classes, levels]
+  std::vector<uint64_t> followers_;                 // hash of two tokens: the two that followed last
+  uint64_t n_decisions_ = 0;
+  float rate_ = 0;
+
+  // Of the token at hand.
+  bool started_ = false;
+  std::array<uint64_t, kContexts> contexts_{};
+  uint32_t group_ = 0;
+  std::array<uint16_t*, kContexts> group_counters_{};
+  uint32_t last_token_ = 0;
+  std::array<uint32_t, kMatchers> expected_{};
+  std::array<bool, kMatchers> has_expected_{};
+
+  // Of the decision at hand.
+  alignas(64) float inputs_[kInputs] = {};
+  alignas(64) float squashed_[16] = {};  // the mixers' probabilities, then the final mixer's
+  std::array<float*, kMixers> weight_sets_{};
+  std::array<float, kMixers> dots_{};
+  float* final_set_ = nullptr;
+  std::array<uint16_t*, kContexts> counters_{};
+  std::array<Place, kContexts> context_places_{};
+  std::array<Place, kMaps> map_places_{};
+  std::array<Matcher, kMatchers> match_{};
+};
+static_assert(DecisionMixer<AdaptiveMixer>);
+
+// For predictors that bring no kernels of their own: those of the instruction set in use.
+const Kernels& DefaultKernels();
+
+}  // namespace pith

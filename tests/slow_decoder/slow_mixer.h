@@ -1,0 +1,25 @@
+// docs/mixing.md, written down as it stands there: nothing is fast, nothing is shared with src/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace slow_decoder {
+
+class SlowMixer {
+ public:
+  SlowMixer(int depth, uint64_t n_tokens, uint64_t n_streams);
+  ~SlowMixer();
+
+  // The probability to code with, for the model's `p` at `level` and `node` (heap number).
+  uint64_t Probability(uint64_t stream, int level, uint64_t node, uint64_t p);
+  void Learn(int bit);
+  void EndToken(uint64_t stream, uint32_t token, const std::string& bytes);
+
+ private:
+  struct State;
+  std::unique_ptr<State> s_;
+};
+
+}  // namespace slow_decoder
