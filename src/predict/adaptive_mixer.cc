@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 
 #include "predict/logistic.h"
 
@@ -121,12 +122,15 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
     kernels_.sigmoid(x);
     identity[j] = x[0];
   }
-  for (size_t i = 0; i < context_maps_.size(); ++i) context_maps_[i] = identity[i % kKnots];
+  const auto begin_maps = [&](std::span<float> maps) {
+    for (size_t i = 0; i < maps.size(); i += kKnots) std::copy_n(identity, kKnots, maps.data() + i);
+  };
+  begin_maps(context_maps_.span());
   const size_t levels = static_cast<size_t>(depth);
   const size_t map_sets[kMaps] = {kNodeSets, kPairMapSets, kMatchMapClasses * levels * 3};
   for (size_t m = 0; m < kMaps; ++m) {
     maps_[m].resize(map_sets[m] * kKnots);
-    for (size_t i = 0; i < maps_[m].size(); ++i) maps_[m][i] = identity[i % kKnots];
+    begin_maps(maps_[m]);
   }
   const size_t weight_sets[kMixers] = {kNodeSets, kTokenSets, (kContexts + 1) * levels, 256 * 3};
   for (size_t k = 0; k < kMixers; ++k) {
