@@ -94,6 +94,7 @@ struct CompressOptions {
   uint32_t streams = 0;        // lockstep streams a block; 0: chosen from size and memory
   uint32_t block_bytes = 0;    // content bytes a block at most; 0: the default
   uint32_t window = 0;         // tokens that a token sees; 0: the model's default
+  bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more
   std::string file_name = {};  // kept in the archive when not empty; no directories
   std::optional<int64_t> mtime_ns = {};    // kept in the archive
   std::optional<uint64_t> size_hint = {};  // content size if known; only for choosing, never trusted
@@ -137,6 +138,7 @@ struct ArchiveBlock {
   uint64_t stored_bytes = 0;
   uint32_t streams = 0;  // "model" only
   uint64_t tokens = 0;   // "model" only
+  bool adaptive = false;  // "model" only: mixed with what the block teaches
 };
 
 struct ArchiveInfo {

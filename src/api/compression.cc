@@ -22,7 +22,8 @@ ArchiveBlock Describe(const BlockSummary& block) {
           .original_bytes = block.content_size,
           .stored_bytes = block.stored_size,
           .streams = block.n_streams,
-          .tokens = block.n_tokens};
+          .tokens = block.n_tokens,
+          .adaptive = block.adaptive};
 }
 
 ArchiveInfo Describe(const ArchiveSummary& archive) {
@@ -55,6 +56,7 @@ Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink
     const EncodeOptions encode{.memory_bytes = options.memory_bytes,
                                .streams = options.streams,
                                .block_bytes = options.block_bytes,
+                               .adaptive = options.adaptive,
                                .file_name = options.file_name,
                                .mtime_ns = options.mtime_ns};
     PITH_ASSIGN_OR_RETURN(const EncodeResult result,

@@ -30,6 +30,7 @@ struct Arguments {
   uint32_t streams = 0;
   uint32_t block_bytes = 0;
   uint32_t window = 0;
+  bool adaptive = true;
   size_t threads = 0;
   bool json = false;
   std::string ids;

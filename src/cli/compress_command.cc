@@ -75,6 +75,7 @@ class CompressJob : public Job {
     options.streams = arguments_.streams;
     options.block_bytes = arguments_.block_bytes;
     options.window = arguments_.window;
+    options.adaptive = arguments_.adaptive;
     if (!input.is_stdin() && input.is_regular()) {  // a pipe's name says nothing
       options.file_name = BaseName(input.path());
       options.mtime_ns = input.mtime_ns();

@@ -60,6 +60,7 @@ struct KindTotals {
   uint64_t stored_bytes = 0;
   uint64_t tokens = 0;
   uint32_t streams = 0;  // the most
+  bool adaptive = false;  // one of them at least
 };
 
 std::map<std::string, KindTotals> TotalsByKind(const ArchiveInfo& archive) {
@@ -71,6 +72,7 @@ std::map<std::string, KindTotals> TotalsByKind(const ArchiveInfo& archive) {
     totals.stored_bytes += block.stored_bytes;
     totals.tokens += block.tokens;
     totals.streams = std::max(totals.streams, block.streams);
+    totals.adaptive |= block.adaptive;
   }
   return kinds;
 }
@@ -113,6 +115,7 @@ std::string DetailText(const ArchiveInfo& archive) {
                        " => " + std::to_string(totals.stored_bytes) + " bytes";
     if (totals.tokens != 0) {
       line += ", " + Plural(totals.tokens, "token") + ", " + Plural(totals.streams, "stream");
+      if (totals.adaptive) line += ", adaptive";
     }
     text += Field("by " + kind, line);
   }
@@ -147,6 +150,7 @@ Json ToJson(const ArchiveInfo& archive) {
     if (block.tokens != 0) {
       entry["streams"] = block.streams;
       entry["tokens"] = block.tokens;
+      entry["adaptive"] = block.adaptive;
     }
     blocks.push_back(std::move(entry));
   }

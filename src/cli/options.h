@@ -56,6 +56,7 @@ enum class OptionId : uint8_t {
   kStreams,
   kBlock,
   kWindow,
+  kPlain,
   kThreads,
   kJson,
   kIds,

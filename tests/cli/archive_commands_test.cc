@@ -239,6 +239,18 @@ TEST_F(ArchiveCommands, BlocksAndStreamsAsAsked) {
   EXPECT_EQ(RunTiny({"-t", "a.pith"}).code, 0);
 }
 
+TEST_F(ArchiveCommands, WithoutAdaptingTheModelStandsAlone) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "a line that comes again and again, number " + std::to_string(i % 7) + "\n";
+  WriteFile(folder_ / "a", text);
+  ASSERT_EQ(RunTiny({"a", "-o", "mixed.pith"}).code, 0);
+  ASSERT_EQ(RunTiny({"a", "--plain", "--block", "4K", "-o", "alone.pith"}).code, 0);
+  EXPECT_EQ(RunTiny({"-dc", "mixed.pith"}).out, text);
+  EXPECT_EQ(RunTiny({"-dc", "alone.pith"}).out, text);
+  EXPECT_EQ(RunTiny({"list", "alone.pith"}).out.find("adaptive"), std::string::npos);
+  EXPECT_EQ(RunTiny({"list", "a", "--plain"}).code, 2);
+}
+
 TEST_F(ArchiveCommands, ThreadsDoNotShowInTheArchive) {
   WriteFile(folder_ / "a", WalkText(20000));
   for (const char* threads : {"1", "2", "4"}) {
