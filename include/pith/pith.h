@@ -177,7 +177,7 @@ struct EvaluateResult {
   uint32_t streams = 0;
 };
 
-// Code length of `data` under the model: windows and streams as Compress uses them, every block by the model.
+// Code length of `data` under the model alone: windows and streams as Compress uses them, every block by the model.
 Result<EvaluateResult> Evaluate(Model& model, std::span<const uint8_t> data, const EvaluateOptions& options,
                                 const ProgressCallback& progress);
 

@@ -43,7 +43,7 @@ class Hasher {
   }
 
  private:
-  XXH3_state_t state_;
+  XXH3_state_t state_{};  // reset leaves the buffer out, which compilers cannot know to be harmless
 };
 
 class Hasher64 {

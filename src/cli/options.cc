@@ -86,7 +86,7 @@ constexpr CommandSpec kCommands[] = {
     {CommandId::kEval, "eval", 0, "", "[OPTION]... MODEL [FILE]...",
      "measure how well a model predicts files",
      "Prints the code length that MODEL gives each FILE, without writing an archive:\n"
-     "what compress would need, apart from headers and blocks stored without model.\n"
+     "what compress --plain would need, apart from headers and blocks by zstd.\n"
      "MODEL is a model file or \"builtin\". With --ids and --logits, writes the model's\n"
      "logits for a list of token ids instead.",
      "IDS.json is one JSON list of numbers. The output is a NumPy file: version 1.0, type <f4, C order, "

@@ -41,7 +41,7 @@ struct TokenCodeLength {
   double integer_bits = 0;  // from the integer ones
 };
 
-// What EncodeTokens would have to write. False from `go_on` is kCancelled.
+// What EncodeTokens would have to write by the model alone. False from `go_on` is kCancelled.
 Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
                                       const AfterTokens& go_on);
 

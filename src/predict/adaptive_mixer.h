@@ -36,7 +36,7 @@ class AdaptiveMixer {
   void EndToken(size_t stream, uint32_t token, ByteSpan bytes);
 
  private:
-  static constexpr size_t kGroupLevels = 3;  // levels whose counters lie in one bucket
+  static constexpr uint32_t kGroupLevels = 3;  // levels whose counters lie in one bucket
   static constexpr size_t kWays = 4;         // buckets that a context may lie in: a cache line
   static constexpr size_t kInputs = 48;
   static constexpr size_t kMixers = 4;
