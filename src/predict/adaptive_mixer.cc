@@ -243,7 +243,7 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
     inputs_[kMatchLinear + m] = sign * ((*match.trust - 0.5f) * 2.0f);
   }
   uint32_t match_class = 0;
-  if (match_[0].live || has_expected_[0]) {
+  if (has_expected_[0]) {
     const uint32_t length = matchers_[0].Length(stream);
     match_class = std::min<uint32_t>(kMatchMapClasses - 1, 1 + (length < 16 ? length / 2 : 8 + length / 16));
   } else if (has_expected_[1]) {

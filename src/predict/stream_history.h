@@ -35,8 +35,6 @@ class StreamHistory {
   // `followers`: what followed the last two tokens earlier in any stream (AdaptiveMixer keeps it).
   std::array<uint64_t, kContexts> Contexts(uint64_t followers) const;
 
-  size_t n_bytes() const { return bytes_.size(); }
-
  private:
   // The byte k places right of the one above the next, in the line before; 0 where that line has none.
   uint64_t Above(size_t k) const;
