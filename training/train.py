@@ -2,8 +2,9 @@
 
 OUT/state.pt holds everything (weights, optimisers, step); a later call goes on from there to the last bit, because a
 step's text depends on the seed and the step's number alone. The rate stays level until --decay-tokens is given: from then
-on it falls to zero over so many tokens, and OUT/checkpoint is the finished model. Without it, OUT/checkpoint is written at
-the end of each sitting all the same. OUT/log.jsonl is the record; plot.py draws it.
+on it falls to zero over so many tokens, and OUT/checkpoint is the finished model. Given again in a later sitting, it falls
+from where it is to zero over so many more. Without it, OUT/checkpoint is written at the end of each sitting all the same.
+OUT/log.jsonl is the record; plot.py draws it.
 
 Muon for matrices, AdamW for the embedding and the norms.
 """
@@ -26,9 +27,9 @@ PRESETS = {
     "base": dict(hidden=512, layers=8, heads=8, kv_heads=2, head_dim=64, ffn=1536, vocab=8192, window=1024),
 }
 # How often a domain is drawn, per token that it has.
-DOMAIN_WEIGHT = {"prose_en": 1.2, "docs_en": 1.0, "multi": 1.0, "structured": 1.0, "code": 1.0}
+DOMAIN_WEIGHT = {"prose_en": 1.5, "docs_en": 1.3, "multi": 0.5, "structured": 0.8, "code": 0.8}
 WARMUP_STEPS = 50
-EVALUATE_SECONDS, SAVE_SECONDS = 1500, 300
+EVALUATE_SECONDS, SAVE_SECONDS = 3000, 300
 
 
 def muon_direction(gradient, momentum, steps=5):
@@ -92,7 +93,8 @@ def main():
     others = [p for n, p in model.named_parameters() if p.dim() != 2 or "embed" in n]
     momenta = [torch.zeros_like(p) for p in matrices]
     adam = torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=0.0)
-    step, tokens, decay_from, decay_steps = 0, 0, None, None
+    step, tokens = 0, 0
+    decay_from, decay_steps, decay_begin = None, None, 1.0  # the rate at decay_from, as a part of the level rate
 
     os.makedirs(a.out, exist_ok=True)
     state_path = os.path.join(a.out, "state.pt")
@@ -102,14 +104,21 @@ def main():
         adam.load_state_dict(s["adam"])
         for m, saved in zip(momenta, s["momenta"]):
             m.copy_(saved)
-        step, tokens, decay_from, decay_steps = s["step"], s["tokens"], s["decay_from"], s["decay_steps"]
+        step, tokens = s["step"], s["tokens"]
+        decay_from, decay_steps, decay_begin = s["decay_from"], s["decay_steps"], s["decay_begin"]
     length = a.length or model.s.window
-    if a.decay_tokens and decay_from is None:
+
+    def level():
+        return 1.0 if decay_from is None else decay_begin * (1 - (step - decay_from) / decay_steps)
+
+    if a.decay_tokens:
+        decay_begin = level()
         decay_from, decay_steps = step, max(1, round(a.decay_tokens / (a.rows * length)))
 
     def save():
         torch.save({"model": model.state_dict(), "adam": adam.state_dict(), "momenta": momenta, "step": step,
-                    "tokens": tokens, "decay_from": decay_from, "decay_steps": decay_steps}, state_path + ".part")
+                    "tokens": tokens, "decay_from": decay_from, "decay_steps": decay_steps,
+                    "decay_begin": decay_begin}, state_path + ".part")
         os.replace(state_path + ".part", state_path)
 
     def record(**entry):
@@ -128,9 +137,7 @@ def main():
     last_save = last_evaluation = time.time()
     loss_sum = loss_count = 0
     while time.time() - begin < a.minutes * 60 and (decay_from is None or step < decay_from + decay_steps):
-        rate = a.rate * min(1, (step + 1) / WARMUP_STEPS)
-        if decay_from is not None:
-            rate *= 1 - (step - decay_from) / decay_steps
+        rate = a.rate * min(1, (step + 1) / WARMUP_STEPS) * level()
         ids = data.batch(step, a.rows).to(device)
         with torch.autocast(device, torch.bfloat16):
             logits = run(ids[:, :-1])
