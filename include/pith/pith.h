@@ -94,6 +94,7 @@ struct CompressOptions {
   uint32_t streams = 0;        // lockstep streams a block; 0: chosen from size and memory
   uint32_t block_bytes = 0;    // content bytes a block at most; 0: the default
   uint32_t window = 0;         // tokens that a token sees; 0: the model's default
+  bool allow_short = true;     // small inputs give short archives: no name, no time, 90 bytes less
   bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more
   std::string file_name = {};  // kept in the archive when not empty; no directories
   std::optional<int64_t> mtime_ns = {};    // kept in the archive
@@ -123,7 +124,8 @@ struct DecompressResult {
   std::optional<int64_t> mtime_ns;
 };
 
-// Gives the model that an archive wants: called at the first block that needs one, with name and fingerprint as stored.
+// Gives the model that an archive wants: called at the first block that needs one, with name and fingerprint as stored: a
+// short archive has no name and the first 8 digits of the fingerprint.
 // The returned pointer must live as long as the call it serves; null is not allowed (return a Status, e.g. kNotFound).
 using ModelProvider = std::function<Result<Model*>(const std::string& name, const std::string& fingerprint)>;
 
@@ -142,6 +144,7 @@ struct ArchiveBlock {
 };
 
 struct ArchiveInfo {
+  bool is_short = false;  // the form of small inputs (docs/format.md section 10)
   int format_version = 0;
   int contract_version = 0;
   uint64_t original_bytes = 0;
@@ -152,7 +155,8 @@ struct ArchiveInfo {
   uint32_t sinks = 0;   // first tokens of a stream that stay in sight
   std::string file_name;
   std::optional<int64_t> mtime_ns;
-  uint64_t content_checksum = 0;  // XXH3-64
+  uint64_t content_checksum = 0;  // XXH3-64, or its low bits
+  int content_checksum_bits = 64;  // that the archive holds: 64; in short ones 32, or 0 where its own check is enough
   std::vector<ArchiveBlock> blocks;
 };
 

@@ -192,6 +192,7 @@ TEST_F(Builtin, RoundTripsWithEveryOption) {
   for (const CompressOptions& options :
        {CompressOptions{}, CompressOptions{.streams = 3}, CompressOptions{.block_bytes = 4096},
         CompressOptions{.window = 64}, CompressOptions{.memory_bytes = 100u << 20},
+        CompressOptions{.allow_short = false, .file_name = "a.txt", .mtime_ns = -5},
         CompressOptions{.file_name = "a.txt", .mtime_ns = -5}}) {
     const Bytes archive = Archive(text, options);
     MemorySource source(archive);
@@ -199,13 +200,15 @@ TEST_F(Builtin, RoundTripsWithEveryOption) {
     const Result<DecompressResult> result = Decompress(Provider(), source, sink, {}, nullptr);
     ASSERT_TRUE(result.ok()) << result.status().message();
     EXPECT_EQ(AsText(sink.bytes), text);
-    EXPECT_EQ(result->file_name, options.file_name);
-    EXPECT_EQ(result->mtime_ns, options.mtime_ns);
     MemorySource again(archive);
     const Result<std::vector<ArchiveInfo>> list = ListArchive(again);
     ASSERT_TRUE(list.ok());
     EXPECT_EQ((*list)[0].original_bytes, text.size());
-    EXPECT_EQ((*list)[0].model_fingerprint, BuiltinFingerprint());
+    const ArchiveInfo& info = (*list)[0];
+    EXPECT_EQ(info.is_short, options.allow_short && info.blocks.size() == 1);
+    EXPECT_EQ(result->file_name, info.is_short ? "" : options.file_name);
+    EXPECT_EQ(result->mtime_ns, info.is_short ? std::nullopt : options.mtime_ns);
+    EXPECT_EQ(info.model_fingerprint, BuiltinFingerprint().substr(0, info.is_short ? 8 : 32));
     if (options.window != 0) {
       EXPECT_EQ((*list)[0].window, 64u);
     }
@@ -214,7 +217,8 @@ TEST_F(Builtin, RoundTripsWithEveryOption) {
 }
 
 TEST_F(Builtin, AskedForTheModelByNameAndFingerprint) {
-  const Bytes archive = Archive(SampleText());
+  for (const bool allow_short : {false, true}) {
+  const Bytes archive = Archive(SampleText(), {.allow_short = allow_short});
   MemorySource source(archive);
   NullSink sink;
   std::string asked;
@@ -224,7 +228,9 @@ TEST_F(Builtin, AskedForTheModelByNameAndFingerprint) {
   };
   const Result<DecompressResult> result = Decompress(none, source, sink, {}, nullptr);
   EXPECT_EQ(result.status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(asked, model_->info().name + " " + BuiltinFingerprint());
+  EXPECT_EQ(asked, allow_short ? " " + BuiltinFingerprint().substr(0, 8)
+                               : model_->info().name + " " + BuiltinFingerprint());
+  }
 }
 
 TEST_F(Builtin, CancelsAndPassesFailuresOn) {

@@ -28,19 +28,21 @@ ArchiveBlock Describe(const BlockSummary& block) {
 
 ArchiveInfo Describe(const ArchiveSummary& archive) {
   ArchiveInfo info;
+  info.is_short = archive.is_short;
   info.format_version = archive.format_version;
   info.contract_version = archive.contract_version;
   info.original_bytes = archive.end.content_size;
   info.archive_bytes = archive.archive_bytes;
   if (archive.model) {
     info.model_name = archive.model->name;
-    info.model_fingerprint = archive.model->fingerprint.Text();
+    info.model_fingerprint = archive.model->FingerprintText();
     info.window = archive.model->window;
     info.sinks = archive.model->n_sinks;
   }
   info.file_name = archive.end.file_name;
   info.mtime_ns = archive.end.mtime_ns;
   info.content_checksum = archive.end.content_checksum;
+  info.content_checksum_bits = archive.end.content_checksum_bits;
   info.blocks.reserve(archive.blocks.size());
   for (const BlockSummary& block : archive.blocks) info.blocks.push_back(Describe(block));
   return info;
@@ -57,6 +59,7 @@ Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink
                                .streams = options.streams,
                                .block_bytes = options.block_bytes,
                                .adaptive = options.adaptive,
+                               .allow_short = options.allow_short,
                                .file_name = options.file_name,
                                .mtime_ns = options.mtime_ns};
     PITH_ASSIGN_OR_RETURN(const EncodeResult result,
@@ -73,7 +76,7 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
   return AtBoundary([&]() -> Result<DecompressResult> {
     const TokenModelProvider token_models = [&models](const ModelIdentity& wanted) -> Result<TokenModel*> {
       if (!models) return NotFound("made with model " + wanted.name + ", and no models are at hand");
-      PITH_ASSIGN_OR_RETURN(Model * model, models(wanted.name, wanted.fingerprint.Text()));
+      PITH_ASSIGN_OR_RETURN(Model * model, models(wanted.name, wanted.FingerprintText()));
       return model->impl().ForContext({.window = wanted.window, .n_sinks = wanted.n_sinks});
     };
     PITH_ASSIGN_OR_RETURN(DecodeResult result,

@@ -2,6 +2,7 @@
 // own.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -14,10 +15,19 @@ namespace pith {
 
 // Section 2: the first 8 bytes, which keep their meaning in every version.
 inline constexpr std::array<uint8_t, 4> kArchiveMagic = {0x89, 'p', 't', 'h'};
-inline constexpr uint8_t kArchiveFormatVersion = 2;        // written; 1 had no adaptive model blocks
-inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read
+inline constexpr uint8_t kArchiveFormatVersion = 3;  // written
+inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read; 2 but for its adaptive blocks
 inline constexpr uint8_t kArchiveContractVersion = 1;  // of docs/numeric_contract.md
 inline constexpr size_t kArchiveHeaderBytes = 8;
+
+// Section 10: short archives.
+inline constexpr std::array<uint8_t, 4> kShortMagic = {0x89, 'p', 't', 's'};
+inline constexpr uint8_t kShortHasWindow = 8;
+inline constexpr uint8_t kShortReserved = 0xf0;  // bits of the form byte that are 0
+inline constexpr size_t kShortFingerprintBytes = 4;
+inline constexpr uint32_t kUsualWindow = 512;  // what a short archive that does not say means
+inline constexpr uint32_t kUsualSinks = 4;
+inline constexpr size_t kMaxShortPayload = 1u << 16;  // of a writer: beyond it, what the long form can do is worth its bytes
 
 // Section 3: the low bits of a frame's tag.
 enum class FrameKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5, kAdaptiveModel = 6 };
@@ -52,7 +62,16 @@ struct ModelIdentity {
   Fingerprint fingerprint;  // over the model's canonical content
   uint32_t window = 0;      // tokens that a token sees, 1 .. kMaxCachedTokens (numeric_contract.md section 7)
   uint32_t n_sinks = 0;  // first tokens of a stream that stay visible, below window, at most kMaxSinkTokens
+  size_t fingerprint_bytes = 16;  // so many of its first are known, the others 0; kShortFingerprintBytes in short archives
   bool operator==(const ModelIdentity&) const = default;
+
+  // Two hexadecimal digits for each byte that is known.
+  std::string FingerprintText() const { return fingerprint.Text().substr(0, 2 * fingerprint_bytes); }
+  // Whether the model with this fingerprint is meant.
+  bool Means(const Fingerprint& other) const {
+    return std::equal(fingerprint.bytes.begin(), fingerprint.bytes.begin() + static_cast<ptrdiff_t>(fingerprint_bytes),
+                      other.bytes.begin());
+  }
 };
 
 enum class BlockKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3 };
@@ -66,9 +85,10 @@ struct BlockHeader {
   // kModel only:
   uint32_t n_tokens = 0;       // 1 .. content_size
   uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
-  uint32_t probe = 0;          // Hash32 of the first probabilities (section 6)
+  uint32_t probe = 0;          // Hash32 of the first probabilities (section 6); 0 and unused in short archives
   uint32_t content_check = 0;  // Hash32 of the content
   bool adaptive = false;       // mixed with what the block itself teaches (docs/mixing.md)
+  bool has_probe = true;       // false in short archives
   bool operator==(const BlockHeader&) const = default;
 };
 

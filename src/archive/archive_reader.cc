@@ -66,6 +66,8 @@ struct ArchiveReader::Impl {
 
   // Of the current archive:
   uint64_t begin = 0;  // where it begins in the source
+  bool is_short = false;
+  bool short_block_read = false;
   int format_version = 0;
   int contract_version = 0;
   std::optional<ModelIdentity> model;
@@ -145,6 +147,11 @@ struct ArchiveReader::Impl {
   Result<bool> NextArchive();
   Result<bool> NextBlock(BlockHeader& header, Bytes& payload);
   Status ReadBlock(uint64_t content_size, BlockHeader& header, Bytes& payload);
+  Status ReadShort(BlockHeader& header, Bytes& payload);
+  Status CheckContentSize(uint64_t content_size) const;
+  Status CheckPayloadSize(uint64_t payload_size, uint64_t content_size) const;
+  Status CheckModel(uint64_t window, uint64_t n_sinks) const;
+  Status TakeTokens(uint64_t n_tokens, uint64_t n_streams, BlockHeader& header) const;
   Status ReadModelInfo(uint64_t payload_size);
   Status ReadEnd(uint64_t payload_size);
 };
@@ -152,10 +159,29 @@ struct ArchiveReader::Impl {
 Result<bool> ArchiveReader::Impl::NextArchive() {
   PITH_CHECK(!inside);
   uint8_t bytes[kArchiveHeaderBytes];
-  PITH_ASSIGN_OR_RETURN(const size_t n, input.Read(bytes));
+  PITH_ASSIGN_OR_RETURN(size_t n, input.Read(std::span<uint8_t>(bytes).first(kArchiveMagic.size())));
   if (n == 0 && n_archives > 0) return false;
   ++n_archives;
   if (n == 0) return Corrupt("archive: the file is empty");
+  begin = input.taken() - n;
+  model.reset();
+  model_is_new = false;
+  n_frames = n_blocks = n_content_added = content_bytes = 0;
+  content_hash = Hasher64();
+  index.clear();
+  end = {};
+  is_short = std::equal(kShortMagic.begin(), kShortMagic.end(), bytes) && n == kShortMagic.size();
+  if (is_short) {
+    format_version = kArchiveFormatVersion;
+    contract_version = kArchiveContractVersion;
+    short_block_read = false;
+    inside = true;
+    return true;
+  }
+  if (n == kArchiveMagic.size()) {
+    PITH_ASSIGN_OR_RETURN(const size_t more, input.Read(std::span<uint8_t>(bytes).subspan(n)));
+    n += more;
+  }
   if (!HasArchiveMagic(ByteSpan(bytes, n))) {
     if (n_archives == 1) return Corrupt("archive: this is not a pith archive (the first bytes are wrong)");
     return Corrupt("archive: data that is no archive after the end of archive " +
@@ -179,18 +205,19 @@ Result<bool> ArchiveReader::Impl::NextArchive() {
                        std::to_string(kArchiveContractVersion));
   }
   inside = true;
-  begin = input.taken() - kArchiveHeaderBytes;
-  model.reset();
-  model_is_new = false;
-  n_frames = n_blocks = n_content_added = content_bytes = 0;
-  content_hash = Hasher64();
-  index.clear();
-  end = {};
   return true;
 }
 
 Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload) {
   PITH_CHECK(inside);
+  if (is_short) {
+    if (short_block_read) {
+      inside = false;
+      return false;
+    }
+    PITH_RETURN_IF_ERROR(ReadShort(header, payload));
+    return true;
+  }
   while (true) {
     head.clear();
     kind = FrameKind::kRaw;
@@ -203,7 +230,11 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
       case FrameKind::kZstd:
       case FrameKind::kModel:
       case FrameKind::kAdaptiveModel:
-        if (kind == FrameKind::kAdaptiveModel && format_version < 2) break;
+        if (kind == FrameKind::kAdaptiveModel && format_version < kArchiveFormatVersion) {
+          if (format_version == 1) break;
+          return Unsupported(Place() + ": an adaptive block of format 2, which pith 0.1.0 alone reads: decompress it with "
+                             "that version and compress it again");
+        }
         PITH_RETURN_IF_ERROR(ReadBlock(size, header, payload));
         return true;
       case FrameKind::kModelInfo:
@@ -221,20 +252,14 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
 
 Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header, Bytes& payload) {
   if (n_blocks == kMaxBlocks) return Bad("more than " + std::to_string(kMaxBlocks) + " blocks");
-  if (content_size == 0 || content_size > kMaxBlockContent) {
-    return Bad("content of " + std::to_string(content_size) + " bytes, expected 1 to " +
-               std::to_string(kMaxBlockContent));
-  }
+  PITH_RETURN_IF_ERROR(CheckContentSize(content_size));
   uint64_t payload_size = content_size;
   uint64_t n_tokens = 0;
   uint64_t n_streams = 0;
   header = {};
   if (kind != FrameKind::kRaw) {
     PITH_ASSIGN_OR_RETURN(payload_size, HeadVarint());
-    if (payload_size >= content_size) {
-      return Bad("payload of " + std::to_string(payload_size) + " bytes for " + std::to_string(content_size) +
-                 " bytes of content, expected less");
-    }
+    PITH_RETURN_IF_ERROR(CheckPayloadSize(payload_size, content_size));
   }
   const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
   if (by_model) {
@@ -252,21 +277,7 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   header.payload_size = static_cast<uint32_t>(payload_size);
   // The data is as it was written; what is wrong from here on is a writer's doing.
   if (by_model) {
-    if (n_tokens == 0 || n_tokens > content_size) {
-      return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(content_size) +
-                 " bytes of content");
-    }
-    if (n_streams == 0 || n_streams > n_tokens || n_streams > kMaxStreams) {
-      return Bad(std::to_string(n_streams) + " streams for " + std::to_string(n_tokens) +
-                 " tokens, expected 1 to " + std::to_string(std::min<uint64_t>(n_tokens, kMaxStreams)));
-    }
-    if (!model) return Bad("a model block before the archive has named its model");
-    if (n_streams * model->window > kMaxCachedTokens) {
-      return Bad(std::to_string(n_streams) + " streams with a window of " + std::to_string(model->window) +
-                 " tokens, expected a product of at most " + std::to_string(kMaxCachedTokens));
-    }
-    header.n_tokens = static_cast<uint32_t>(n_tokens);
-    header.n_streams = static_cast<uint32_t>(n_streams);
+    PITH_RETURN_IF_ERROR(TakeTokens(n_tokens, n_streams, header));
   } else if (model_is_new) {
     return Bad("a model is named and not used by the block that follows");
   }
@@ -275,6 +286,114 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   ++n_frames;
   ++n_blocks;
   content_bytes += content_size;
+  return OkStatus();
+}
+
+Status ArchiveReader::Impl::CheckContentSize(uint64_t content_size) const {
+  if (content_size != 0 && content_size <= kMaxBlockContent) return OkStatus();
+  return Bad("content of " + std::to_string(content_size) + " bytes, expected 1 to " +
+             std::to_string(kMaxBlockContent));
+}
+
+Status ArchiveReader::Impl::CheckPayloadSize(uint64_t payload_size, uint64_t content_size) const {
+  if (payload_size < content_size) return OkStatus();
+  return Bad("payload of " + std::to_string(payload_size) + " bytes for " + std::to_string(content_size) +
+             " bytes of content, expected less");
+}
+
+Status ArchiveReader::Impl::CheckModel(uint64_t window, uint64_t n_sinks) const {
+  if (window == 0 || window > kMaxCachedTokens) {
+    return Bad("a window of " + std::to_string(window) + " tokens, expected 1 to " +
+               std::to_string(kMaxCachedTokens));
+  }
+  if (n_sinks >= window || n_sinks > kMaxSinkTokens) {
+    return Bad(std::to_string(n_sinks) + " sinks in a window of " + std::to_string(window) +
+               " tokens, expected at most " + std::to_string(std::min<uint64_t>(window - 1, kMaxSinkTokens)));
+  }
+  return OkStatus();
+}
+
+Status ArchiveReader::Impl::TakeTokens(uint64_t n_tokens, uint64_t n_streams, BlockHeader& header) const {
+  if (n_tokens == 0 || n_tokens > header.content_size) {
+    return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(header.content_size) +
+               " bytes of content");
+  }
+  if (n_streams == 0 || n_streams > n_tokens || n_streams > kMaxStreams) {
+    return Bad(std::to_string(n_streams) + " streams for " + std::to_string(n_tokens) +
+               " tokens, expected 1 to " + std::to_string(std::min<uint64_t>(n_tokens, kMaxStreams)));
+  }
+  if (!model) return Bad("a model block before the archive has named its model");
+  if (n_streams * model->window > kMaxCachedTokens) {
+    return Bad(std::to_string(n_streams) + " streams with a window of " + std::to_string(model->window) +
+               " tokens, expected a product of at most " + std::to_string(kMaxCachedTokens));
+  }
+  header.n_tokens = static_cast<uint32_t>(n_tokens);
+  header.n_streams = static_cast<uint32_t>(n_streams);
+  return OkStatus();
+}
+
+Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
+  short_block_read = true;
+  header = {};
+  header.has_probe = false;
+  kind = FrameKind::kRaw;
+  head.assign(kShortMagic.begin(), kShortMagic.end());
+  PITH_RETURN_IF_ERROR(ExtendHead(1));
+  const uint8_t form = head.back();
+  kind = static_cast<FrameKind>(form & ((1 << kFrameKindBits) - 1));
+  const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
+  const bool says_window = (form & kShortHasWindow) != 0;
+  if ((form & kShortReserved) != 0 || !(by_model || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
+      (says_window && !by_model)) {
+    kind = FrameKind::kRaw;
+    return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
+                       ", which this version does not know (or the data is damaged)");
+  }
+  ModelIdentity m;
+  uint64_t window = kUsualWindow;
+  uint64_t n_sinks = kUsualSinks;
+  if (by_model) {
+    PITH_RETURN_IF_ERROR(ExtendHead(kShortFingerprintBytes));
+    std::copy(head.end() - kShortFingerprintBytes, head.end(), m.fingerprint.bytes.begin());
+    m.fingerprint_bytes = kShortFingerprintBytes;
+  }
+  if (says_window) {
+    PITH_ASSIGN_OR_RETURN(window, HeadVarint());
+    PITH_ASSIGN_OR_RETURN(n_sinks, HeadVarint());
+  }
+  PITH_ASSIGN_OR_RETURN(const uint64_t content_size, HeadVarint());
+  PITH_RETURN_IF_ERROR(CheckContentSize(content_size));
+  uint64_t payload_size = content_size;
+  if (kind != FrameKind::kRaw) {
+    PITH_ASSIGN_OR_RETURN(payload_size, HeadVarint());
+    PITH_RETURN_IF_ERROR(CheckPayloadSize(payload_size, content_size));
+  }
+  uint64_t n_tokens = 0;
+  uint64_t n_streams = 0;
+  if (by_model) {
+    PITH_ASSIGN_OR_RETURN(n_tokens, HeadVarint());
+    PITH_ASSIGN_OR_RETURN(n_streams, HeadVarint());
+    PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
+  }
+  payload.resize(payload_size);
+  PITH_RETURN_IF_ERROR(ReadExact(payload));
+  PITH_RETURN_IF_ERROR(CompareCheck(payload));
+  header.kind = by_model ? BlockKind::kModel : static_cast<BlockKind>(kind);
+  header.adaptive = kind == FrameKind::kAdaptiveModel;
+  header.content_size = static_cast<uint32_t>(content_size);
+  header.payload_size = static_cast<uint32_t>(payload_size);
+  if (by_model) {
+    PITH_RETURN_IF_ERROR(CheckModel(window, n_sinks));
+    m.window = static_cast<uint32_t>(window);
+    m.n_sinks = static_cast<uint32_t>(n_sinks);
+    model = std::move(m);
+    PITH_RETURN_IF_ERROR(TakeTokens(n_tokens, n_streams, header));
+  }
+  n_blocks = 1;
+  content_bytes = content_size;
+  end.content_size = content_size;
+  end.content_checksum = header.content_check;
+  end.content_checksum_bits = by_model ? 32 : 0;
   return OkStatus();
 }
 
@@ -296,14 +415,7 @@ Status ArchiveReader::Impl::ReadModelInfo(uint64_t payload_size) {
   const uint64_t n_sinks = r.Varint();
   if (!r.ok()) return Bad("model description of " + std::to_string(payload_size) + " bytes ends early");
   std::copy(fingerprint.begin(), fingerprint.end(), m.fingerprint.bytes.begin());
-  if (window == 0 || window > kMaxCachedTokens) {
-    return Bad("a window of " + std::to_string(window) + " tokens, expected 1 to " +
-               std::to_string(kMaxCachedTokens));
-  }
-  if (n_sinks >= window || n_sinks > kMaxSinkTokens) {
-    return Bad(std::to_string(n_sinks) + " sinks in a window of " + std::to_string(window) +
-               " tokens, expected at most " + std::to_string(std::min<uint64_t>(window - 1, kMaxSinkTokens)));
-  }
+  PITH_RETURN_IF_ERROR(CheckModel(window, n_sinks));
   m.window = static_cast<uint32_t>(window);
   m.n_sinks = static_cast<uint32_t>(n_sinks);
   m.name = AsText(r.Raw(r.remaining()));
@@ -381,6 +493,7 @@ void ArchiveReader::AddContent(ByteSpan content) {
   impl_->content_hash.Update(content);
   ++impl_->n_content_added;
 }
+bool ArchiveReader::is_short() const { return impl_->is_short; }
 int ArchiveReader::format_version() const { return impl_->format_version; }
 int ArchiveReader::contract_version() const { return impl_->contract_version; }
 const std::optional<ModelIdentity>& ArchiveReader::model() const { return impl_->model; }
@@ -399,6 +512,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
     PITH_ASSIGN_OR_RETURN(const bool more, reader.NextArchive());
     if (!more) return archives;
     ArchiveSummary& a = archives.emplace_back();
+    a.is_short = reader.is_short();
     a.format_version = reader.format_version();
     a.contract_version = reader.contract_version();
     while (true) {
@@ -406,8 +520,9 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
       if (!block) break;
       Bytes head;
       AppendBlockHeader(header, head);
+      const size_t frame_size = head.size() + header.payload_size + kFrameCheckBytes;
       a.blocks.push_back({header.kind, header.content_size,
-                          static_cast<uint32_t>(head.size() + header.payload_size + kFrameCheckBytes),
+                          static_cast<uint32_t>(a.is_short ? reader.archive_bytes() : frame_size),
                           header.n_streams, header.n_tokens, header.adaptive});
     }
     a.model = reader.model();
@@ -418,7 +533,8 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
 
 bool HasArchiveMagic(ByteSpan head) {
   return head.size() >= kArchiveMagic.size() &&
-         std::equal(kArchiveMagic.begin(), kArchiveMagic.end(), head.begin());
+         (std::equal(kArchiveMagic.begin(), kArchiveMagic.end(), head.begin()) ||
+          std::equal(kShortMagic.begin(), kShortMagic.end(), head.begin()));
 }
 
 }  // namespace pith

@@ -20,7 +20,8 @@ namespace pith {
 // What the end of an archive says.
 struct ArchiveEnd {
   uint64_t content_size = 0;
-  uint64_t content_checksum = 0;  // XXH3-64 of the whole content
+  uint64_t content_checksum = 0;  // XXH3-64 of the whole content, or the low bits of it
+  int content_checksum_bits = 64;  // that are stored: 64, or 32 or 0 in short archives
   std::string file_name;          // empty: none kept
   std::optional<int64_t> mtime_ns;
 };
@@ -31,7 +32,7 @@ class ArchiveReader {
   explicit ArchiveReader(Source& source);
   ~ArchiveReader();
 
-  // Begins the next archive: true, or false at the end of the source. An empty source is kCorrupt at the
+  // Begins the next archive, long or short: true, or false at the end of the source. An empty source is kCorrupt at the
   // first call. REQUIRES: at the first call, or NextBlock has returned false.
   Result<bool> NextArchive();
 
@@ -44,6 +45,7 @@ class ArchiveReader {
   // end.
   void AddContent(ByteSpan content);
 
+  bool is_short() const;
   int format_version() const;
   int contract_version() const;
   const std::optional<ModelIdentity>& model() const;  // of this archive, once its frame was read
@@ -71,6 +73,7 @@ struct BlockSummary {
 };
 
 struct ArchiveSummary {
+  bool is_short = false;
   int format_version = 0;
   int contract_version = 0;
   uint64_t archive_bytes = 0;

@@ -74,6 +74,28 @@ Status ArchiveWriter::WriteBlock(const BlockHeader& header, ByteSpan payload, By
   return OkStatus();
 }
 
+Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity* model, ByteSpan payload) {
+  PITH_CHECK(archive_bytes_ == 0 && payload.size() == header.payload_size);
+  PITH_CHECK(header.content_size >= 1 && header.content_size <= kMaxBlockContent);
+  PITH_CHECK((model != nullptr) == (header.kind == BlockKind::kModel));
+  Bytes head;
+  AppendShortHeader(header, model, head);
+  Bytes check;
+  ByteWriter(check).U32(FrameCheck(head, payload));
+  PITH_RETURN_IF_ERROR(Emit(head));
+  PITH_RETURN_IF_ERROR(Emit(payload));
+  PITH_RETURN_IF_ERROR(Emit(check));
+  n_blocks_ = 1;
+  content_bytes_ = header.content_size;
+  return OkStatus();
+}
+
+size_t ArchiveWriter::ShortCost(const BlockHeader& header, const ModelIdentity* model) {
+  Bytes bytes;
+  AppendShortHeader(header, model, bytes);
+  return bytes.size() + header.payload_size + kFrameCheckBytes;
+}
+
 Status ArchiveWriter::Finish(const std::string& file_name, std::optional<int64_t> mtime_ns) {
   if (archive_bytes_ == 0) PITH_RETURN_IF_ERROR(WriteHeader());
   for (const bool with_name : {IsStorableFileName(file_name), false}) {

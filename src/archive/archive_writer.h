@@ -26,6 +26,10 @@ class ArchiveWriter {
   // content.size() == header.content_size; payload is content where the block is raw; blocks() < kMaxBlocks.
   Status WriteBlock(const BlockHeader& header, ByteSpan payload, ByteSpan content);
 
+  // Writes a short archive, which is complete then, instead of all else. `model` is null but for a model block.
+  // REQUIRES: nothing was written; header and payload as in WriteBlock.
+  Status WriteShort(const BlockHeader& header, const ModelIdentity* model, ByteSpan payload);
+
   // Ends the archive. The name is kept if it is storable and the archive then still has at most
   // content + kMaxArchiveOverhead + kMaxBlockOverhead * blocks bytes.
   Status Finish(const std::string& file_name, std::optional<int64_t> mtime_ns);
@@ -37,6 +41,8 @@ class ArchiveWriter {
   // What a frame takes in the archive, its line in the index included: to choose between kinds.
   static size_t BlockCost(const BlockHeader& header);
   static size_t ModelInfoCost(const ModelIdentity& model);
+  // Of a whole short archive.
+  static size_t ShortCost(const BlockHeader& header, const ModelIdentity* model);
 
  private:
   Status WriteHeader();

@@ -19,6 +19,29 @@ inline void FixChecks(Bytes& archive) {
     for (size_t i = 0; i < n_bytes; ++i) archive[where + i] = static_cast<uint8_t>(value >> (8 * i));
   };
   while (archive.size() - at >= kArchiveHeaderBytes) {
+    ByteReader s(ByteSpan(archive).subspan(at));
+    if (std::equal(kShortMagic.begin(), kShortMagic.end(), s.Raw(kShortMagic.size()).begin())) {
+      const uint8_t form = s.U8();
+      const FrameKind kind = static_cast<FrameKind>(form & 7);
+      const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
+      if (by_model) s.U32();
+      if ((form & kShortHasWindow) != 0) {
+        s.Varint();
+        s.Varint();
+      }
+      uint64_t payload = s.Varint();
+      if (kind != FrameKind::kRaw) payload = s.Varint();
+      if (by_model) {
+        s.Varint();
+        s.Varint();
+        s.U32();
+      }
+      s.Raw(payload);
+      if (!s.ok() || s.remaining() < kFrameCheckBytes) return;
+      put(at + s.position(), Hash32(ByteSpan(archive).subspan(at, s.position())), kFrameCheckBytes);
+      at += s.position() + kFrameCheckBytes;
+      continue;
+    }
     std::copy(kArchiveMagic.begin(), kArchiveMagic.end(), archive.begin() + static_cast<ptrdiff_t>(at));
     put(at + 6, HeaderCheck(ByteSpan(archive).subspan(at, 6)), 2);
     at += kArchiveHeaderBytes;

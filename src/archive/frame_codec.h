@@ -32,6 +32,26 @@ inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   w.U32(header.content_check);
 }
 
+// A short archive before its payload (section 10). `model` is what a model block needs.
+inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* model, Bytes& out) {
+  ByteWriter w(out);
+  const bool by_model = header.kind == BlockKind::kModel;
+  const bool says_window = by_model && (model->window != kUsualWindow || model->n_sinks != kUsualSinks);
+  w.Raw(kShortMagic);
+  w.U8(static_cast<uint8_t>(static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0)));
+  if (by_model) w.Raw(ByteSpan(model->fingerprint.bytes).first(kShortFingerprintBytes));
+  if (says_window) {
+    w.Varint(model->window);
+    w.Varint(model->n_sinks);
+  }
+  w.Varint(header.content_size);
+  if (header.kind != BlockKind::kRaw) w.Varint(header.payload_size);
+  if (!by_model) return;
+  w.Varint(header.n_tokens);
+  w.Varint(header.n_streams);
+  w.U32(header.content_check);
+}
+
 // The check of a frame over all of it but the check.
 inline uint32_t FrameCheck(ByteSpan header, ByteSpan payload) {
   Hasher64 hash;

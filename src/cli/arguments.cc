@@ -177,6 +177,7 @@ class Parser {
       case OptionId::kBlock: return SetSize(dashed, value, r.block_bytes);
       case OptionId::kWindow: return ParseCount(dashed, value, r.window);
       case OptionId::kPlain: r.adaptive = false; break;
+      case OptionId::kNames: r.names = true; break;
       case OptionId::kThreads: {
         uint16_t n = 0;
         PITH_RETURN_IF_ERROR(ParseCount(dashed, value, n));

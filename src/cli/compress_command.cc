@@ -76,6 +76,7 @@ class CompressJob : public Job {
     options.block_bytes = arguments_.block_bytes;
     options.window = arguments_.window;
     options.adaptive = arguments_.adaptive;
+    options.allow_short = !arguments_.names;
     if (!input.is_stdin() && input.is_regular()) {  // a pipe's name says nothing
       options.file_name = BaseName(input.path());
       options.mtime_ns = input.mtime_ns();

@@ -53,6 +53,8 @@ class DecompressJob : public Job {
       FileAttributes attributes;
       attributes.mode = input.is_stdin() ? std::nullopt : input.mode();
       if (result.archives == 1) attributes.mtime_ns = result.mtime_ns;
+      // A short archive holds no time; its file has that of the source, as long as nobody touched it.
+      if (!result.mtime_ns && !input.is_stdin() && input.is_regular()) attributes.mtime_ns = input.mtime_ns();
       PITH_RETURN_IF_ERROR(target->Commit(attributes));
     }
     Count(result.original_bytes, result.archive_bytes);

@@ -26,6 +26,12 @@ bool IsEverywhere(const OptionSpec& option) {
          option.id == OptionId::kVersion;
 }
 
+// Those of compress that hardly anyone needs: named in one line, explained in the manual.
+bool IsFinePoint(const OptionSpec& option, CommandId id) {
+  return id == CommandId::kCompress && (option.id == OptionId::kStreams || option.id == OptionId::kBlock ||
+                                        option.id == OptionId::kWindow || option.id == OptionId::kPlain);
+}
+
 std::string Examples(std::span<const Example> examples) {
   size_t width = 0;
   for (const Example& example : examples) {
@@ -77,12 +83,18 @@ std::string CommandHelp(CommandId id) {
   // The names in one column, as wide as the widest, the help beside it.
   size_t width = 0;
   for (const OptionSpec& option : Options()) {
-    if (AppliesTo(option, id) && !IsEverywhere(option)) width = std::max(width, OptionNames(option).size());
+    if (AppliesTo(option, id) && !IsEverywhere(option) && !IsFinePoint(option, id)) width = std::max(width, OptionNames(option).size());
   }
+  std::string fine_points;
   for (const OptionSpec& option : Options()) {
     if (!AppliesTo(option, id) || IsEverywhere(option)) continue;
+    if (IsFinePoint(option, id)) {
+      fine_points += OptionNames(option).substr(3);
+      continue;
+    }
     text += "  " + Pad(OptionNames(option), width) + "  " + std::string(option.help) + "\n";
   }
+  if (!fine_points.empty()) text += "  in the manual:" + fine_points + "\n";
   text += "  -q, --quiet: errors only  -v, --verbose: say more  -h, --help  -V, --version\n";
   if (!command.examples.empty()) text += Examples(command.examples);
   static_assert(kScreenColumns == 80);  // help_test.cc holds every line to it

@@ -48,8 +48,9 @@ struct Listed {
     return name;
   }
   std::string checksum() const {
-    return archives.size() == 1 ? Hex(archives[0].content_checksum, 16).substr(2)
-                                : Plural(archives.size(), "archive");
+    if (archives.size() != 1) return Plural(archives.size(), "archive");
+    const ArchiveInfo& a = archives[0];
+    return a.content_checksum_bits == 0 ? "-" : Hex(a.content_checksum, a.content_checksum_bits / 4).substr(2);
   }
 };
 
@@ -109,7 +110,10 @@ std::string DetailText(const ArchiveInfo& archive) {
   std::string text = Field("original", std::to_string(archive.original_bytes) + " bytes");
   text += Field("archive", std::to_string(archive.archive_bytes) + " bytes (" +
                                FormatRatio(archive.archive_bytes, archive.original_bytes) + bits + ")");
-  text += Field("checksum", Hex(archive.content_checksum, 16) + " (XXH3-64 of the content)");
+  if (archive.content_checksum_bits != 0) {
+    text += Field("checksum", Hex(archive.content_checksum, archive.content_checksum_bits / 4) +
+                                  (archive.is_short ? " (low half of XXH3-64 of the content)" : " (XXH3-64 of the content)"));
+  }
   for (const auto& [kind, totals] : TotalsByKind(archive)) {
     std::string line = Plural(totals.blocks, "block") + ", " + std::to_string(totals.original_bytes) +
                        " => " + std::to_string(totals.stored_bytes) + " bytes";
@@ -120,12 +124,13 @@ std::string DetailText(const ArchiveInfo& archive) {
     text += Field("by " + kind, line);
   }
   if (!archive.model_fingerprint.empty()) {
-    text += Field("model", Printable(archive.model_name) + ", fingerprint " + archive.model_fingerprint);
+    text += Field("model", (archive.model_name.empty() ? "" : Printable(archive.model_name) + ", ") + "fingerprint " +
+                               archive.model_fingerprint + (archive.is_short ? ".." : ""));
     text += Field("window", Plural(archive.window, "token") + ", and the first " +
                                 std::to_string(archive.sinks) + " of each stream");
   }
-  text += Field("format", std::to_string(archive.format_version) + ", arithmetic " +
-                              std::to_string(archive.contract_version));
+  text += Field("format", std::to_string(archive.format_version) + (archive.is_short ? " (short)" : "") +
+                              ", arithmetic " + std::to_string(archive.contract_version));
   if (!archive.file_name.empty()) text += Field("stored name", Printable(archive.file_name));
   if (archive.mtime_ns) text += Field("stored time", FormatTime(*archive.mtime_ns));
   return text;
@@ -157,8 +162,12 @@ Json ToJson(const ArchiveInfo& archive) {
   Json json = {{"format_version", archive.format_version},
                {"contract_version", archive.contract_version},
                {"original_bytes", archive.original_bytes},
-               {"archive_bytes", archive.archive_bytes},
-               {"checksum_xxh3_64", Hex(archive.content_checksum, 16)}};
+               {"archive_bytes", archive.archive_bytes}};
+  if (archive.is_short) json["short"] = true;
+  if (archive.content_checksum_bits != 0) {
+    json[archive.is_short ? "checksum_xxh3_64_low" : "checksum_xxh3_64"] =
+        Hex(archive.content_checksum, archive.content_checksum_bits / 4);
+  }
   if (!archive.model_fingerprint.empty()) {
     json["model"] = {{"name", archive.model_name}, {"fingerprint", archive.model_fingerprint}};
     json["window"] = archive.window;

@@ -70,19 +70,24 @@ Result<Model*> ModelFinder::Open(const std::string& what) {
 }
 
 Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::string& fingerprint) {
-  if (const auto it = by_fingerprint_.find(fingerprint); it != by_fingerprint_.end()) return it->second;
+  // The first that begins so: a short archive gives only eight digits.
+  if (const auto it = by_fingerprint_.lower_bound(fingerprint);
+      it != by_fingerprint_.end() && it->first.starts_with(fingerprint)) {
+    return it->second;
+  }
   Result<Model*> model = FindFor(name, fingerprint);
   failed_ = failed_ || !model.ok();
   return model;
 }
 
 Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& fingerprint) {
-  if (fingerprint == BuiltinFingerprint()) return Load("builtin");
+  if (BuiltinFingerprint().starts_with(fingerprint)) return Load("builtin");
   const std::string wanted =
-      "made with model " + (name.empty() ? "(no name)" : name) + ", fingerprint " + fingerprint;
+      (name.empty() ? "made with the model of" : "made with model " + name + ",") + std::string(" fingerprint ") +
+      fingerprint + (fingerprint.size() < 32 ? ".." : "");
   if (choice_) {
     PITH_ASSIGN_OR_RETURN(Model * model, Open(*choice_));
-    if (model->info().fingerprint == fingerprint) return model;
+    if (model->info().fingerprint.starts_with(fingerprint)) return model;
     return WrongModel(wanted + "; " + *choice_ + " is " + model->info().name + ", " +
                       model->info().fingerprint);
   }
@@ -112,7 +117,7 @@ std::optional<std::string> ModelFinder::SearchFolders(const std::string& name,
       const Result<std::string> found = ReadModelFingerprint(path);
       if (!found.ok()) {
         console_.Detail(found.status().message());
-      } else if (*found == fingerprint) {
+      } else if (found->starts_with(fingerprint)) {
         return path;
       }
     }

@@ -57,8 +57,8 @@ constexpr CommandSpec kCommands[] = {
      "make FILE.pith of each FILE (also without any command)",
      "Compresses each FILE to FILE.pith and keeps FILE. Without FILE, or where FILE\n"
      "is -, reads standard input and writes standard output.",
-     "The archive keeps the file's name and modification time, a checksum of its content, and the name and "
-     "fingerprint of the model. It is the same for every number of threads and on every machine. Parts that "
+     "The archive keeps the file's name and modification time (small ones only with --names), a checksum of its "
+     "content, and the name and fingerprint of the model. It is the same for every number of threads and on every machine. Parts that "
      "a model would not make smaller, such as images or data that is compressed already, are stored by zstd "
      "or as they are.\n"
      "The target appears under its final name only when it is complete and on disk.",
@@ -68,7 +68,7 @@ constexpr CommandSpec kCommands[] = {
      "Writes the content of each FILE.pith to FILE and keeps FILE.pith. Without\n"
      "FILE.pith, or where it is -, reads standard input, writes standard output.",
      "Every byte is checked against the checksum that the archive keeps, before the target gets its final "
-     "name. The modification time comes from the archive, the permissions from the archive file. Several "
+     "name. The modification time comes from the archive, or the archive file where it holds none, the permissions from the archive file. Several "
      "archives one after another in one file give their contents one after another.",
      "archive", kDecompressExamples},
     {CommandId::kTest, "test", 't', "test", "[OPTION]... [FILE.pith]...",
@@ -160,6 +160,10 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kPlain, 0, "plain", ValueKind::kNone, "", "", kC, "by the model alone: faster, larger",
      "Codes with the model alone, without what pith learns from the file itself: faster, larger, and about 50 "
      "MiB less memory in both directions."},
+    {OptionId::kNames, 'N', "names", ValueKind::kNone, "", "", kC,
+     "keep name and time inside small archives, too",
+     "An archive of up to 64 KiB of code is short: it leaves both to the archive file, whose name and time say "
+     "them, and is some 90 bytes smaller."},
     {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers",
      ""},
     {OptionId::kLogits, 0, "logits", ValueKind::kFile, "OUT.npy", "", kE, "where the logits of --ids go", ""},

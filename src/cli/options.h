@@ -57,6 +57,7 @@ enum class OptionId : uint8_t {
   kBlock,
   kWindow,
   kPlain,
+  kNames,
   kThreads,
   kJson,
   kIds,

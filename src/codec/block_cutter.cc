@@ -37,6 +37,7 @@ Result<InputBlock> BlockCutter::Next() {
   PITH_CHECK(n >= 1 && n <= max_block_ && n <= end_ - begin_);
   block.content = Ahead().first(n);
   begin_ += n;
+  block.is_last = at_end_ && begin_ == end_;
   return block;
 }
 

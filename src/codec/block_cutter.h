@@ -24,6 +24,7 @@ inline constexpr size_t kMaxCutSearch =
 struct InputBlock {
   ByteSpan content;  // valid until the next call
   ContentClass content_class = ContentClass::kText;
+  bool is_last = false;  // nothing follows
 };
 
 class BlockCutter {

@@ -30,6 +30,7 @@ struct EncodeOptions {
   uint32_t streams = 0;       // a block; 0: chosen from its size and the memory
   uint32_t block_bytes = 0;   // content bytes a block at most; 0: kDefaultBlockBytes
   bool adaptive = true;       // mix the model with what the block teaches, where memory_bytes allows it
+  bool allow_short = false;   // let small inputs become short archives, which hold no name and no time
   std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };
@@ -47,8 +48,8 @@ Result<EncodeResult> EncodeArchive(TokenModel* model, Source& source, Sink& sink
                                    const EncodeOptions& options, const CodecProgressCallback& progress);
 
 // Gives the model that an archive names; asked at the first model block of each archive. Not null; must live
-// until the call that it serves returns. Its identity() must equal the request in fingerprint, window and
-// sinks.
+// until the call that it serves returns. Its identity() must be what the request means: fingerprint (of which
+// a short archive knows the first bytes), window and sinks.
 using TokenModelProvider = std::function<Result<TokenModel*>(const ModelIdentity&)>;
 
 struct DecodeOptions {

@@ -94,9 +94,9 @@ class ArchiveDecoder {
     PITH_ASSIGN_OR_RETURN(model_, models_(wanted));
     PITH_CHECK(model_ != nullptr);
     const ModelIdentity& found = model_->identity();
-    if (found.fingerprint != wanted.fingerprint) {
+    if (!wanted.Means(found.fingerprint)) {
       return WrongModel(reader_.where() + ": made with the model '" + wanted.name + "' (" +
-                        wanted.fingerprint.Text() + "), at hand is '" + found.name + "' (" +
+                        wanted.FingerprintText() + "), at hand is '" + found.name + "' (" +
                         found.fingerprint.Text() + ")");
     }
     if (found.window != wanted.window || found.n_sinks != wanted.n_sinks) {

@@ -62,7 +62,7 @@ class ArchiveEncoder {
       }
       PITH_RETURN_IF_ERROR(EncodeBlock(block));
     }
-    PITH_RETURN_IF_ERROR(writer_.Finish(options_.file_name, options_.mtime_ns));
+    if (!short_) PITH_RETURN_IF_ERROR(writer_.Finish(options_.file_name, options_.mtime_ns));
     PITH_RETURN_IF_ERROR(meter_.ReportLast(ProgressNow(0)));
     result_.original_bytes = writer_.content_bytes();
     result_.archive_bytes = writer_.archive_bytes();
@@ -81,6 +81,8 @@ class ArchiveEncoder {
     BlockHeader best;
     best.kind = BlockKind::kRaw;
     best.content_size = best.payload_size = static_cast<uint32_t>(content.size());
+    // Costs are compared in the form that this block will have, if it is small.
+    short_ = options_.allow_short && block.is_last && writer_.blocks() == 0;
     Bytes payload;  // empty while raw is best
 
     PITH_ASSIGN_OR_RETURN(Bytes frame, TryZstd(block));
@@ -88,7 +90,7 @@ class ArchiveEncoder {
       BlockHeader header = best;
       header.kind = BlockKind::kZstd;
       header.payload_size = static_cast<uint32_t>(frame.size());
-      if (ArchiveWriter::BlockCost(header) < ArchiveWriter::BlockCost(best)) {
+      if (Cost(header) < Cost(best)) {
         best = header;
         payload = std::move(frame);
       }
@@ -100,14 +102,27 @@ class ArchiveEncoder {
         (block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed)) {
       PITH_ASSIGN_OR_RETURN(by_model, TryModel(content, best, payload));
     }
+    if (by_model) ++result_.model_blocks;
+    const ByteSpan stored = best.kind == BlockKind::kRaw ? content : ByteSpan(payload);
+    short_ = short_ && stored.size() <= kMaxShortPayload;
+    if (short_) {
+      PITH_RETURN_IF_ERROR(writer_.WriteShort(best, by_model ? &model_->identity() : nullptr, stored));
+      return meter_.Report(ProgressNow(0));
+    }
     if (by_model && !model_named_) {
       PITH_RETURN_IF_ERROR(writer_.WriteModelInfo(model_->identity()));
       model_named_ = true;
     }
-    if (by_model) ++result_.model_blocks;
-    PITH_RETURN_IF_ERROR(
-        writer_.WriteBlock(best, best.kind == BlockKind::kRaw ? content : ByteSpan(payload), content));
+    PITH_RETURN_IF_ERROR(writer_.WriteBlock(best, stored, content));
     return meter_.Report(ProgressNow(0));
+  }
+
+  // Bytes of a block in the archive, naming its model included.
+  uint64_t Cost(const BlockHeader& header) const {
+    const ModelIdentity* const model = header.kind == BlockKind::kModel ? &model_->identity() : nullptr;
+    if (short_) return ArchiveWriter::ShortCost(header, model);
+    return ArchiveWriter::BlockCost(header) +
+           (model != nullptr && !model_named_ ? ArchiveWriter::ModelInfoCost(*model) : 0);
   }
 
   static Result<Bytes> TryZstd(const InputBlock& block) {
@@ -127,13 +142,12 @@ class ArchiveEncoder {
 
   // Replaces `best` and `payload` and returns true where the model makes less of the block.
   Result<bool> TryModel(ByteSpan content, BlockHeader& best, Bytes& payload) {
-    const uint64_t naming_cost = model_named_ ? 0 : ArchiveWriter::ModelInfoCost(model_->identity());
-    const uint64_t rival_cost = ArchiveWriter::BlockCost(best);
+    const uint64_t rival_cost = Cost(best);
     BlockHeader header = best;
     header.kind = BlockKind::kModel;
     header.payload_size = 0;
     header.n_tokens = header.n_streams = 1;
-    const uint64_t fixed_cost = ArchiveWriter::BlockCost(header) + naming_cost;
+    const uint64_t fixed_cost = Cost(header);
     if (fixed_cost >= rival_cost) return false;  // not even an empty code would be smaller
     if (HasNoStructure(content, rival_cost)) return false;
     const uint64_t code_limit = rival_cost - fixed_cost;
@@ -182,7 +196,7 @@ class ArchiveEncoder {
     header.n_streams = coded->n_streams;
     header.probe = coded->probe;
     header.content_check = Hash32(content);
-    if (ArchiveWriter::BlockCost(header) + naming_cost >= rival_cost) return false;
+    if (Cost(header) >= rival_cost) return false;
     best = header;
     payload = std::move(coded->code);
     return true;
@@ -194,6 +208,7 @@ class ArchiveEncoder {
   ArchiveWriter writer_;
   ProgressMeter meter_;
   bool model_named_ = false;
+  bool short_ = false;  // the archive is, or may become, a short one
   EncodeResult result_;
 };
 

@@ -275,7 +275,7 @@ Status DecodeWith(Mixer& mixer, TokenModel& model, const BlockHeader& header, By
                       std::to_string(content_size) + " bytes of content, expected " +
                       std::to_string(header.content_size));
     }
-    if (step + 1 == std::min<size_t>(n_steps, kProbeSteps) && decoder.probe() != header.probe) {
+    if (header.has_probe && step + 1 == std::min<size_t>(n_steps, kProbeSteps) && decoder.probe() != header.probe) {
       return mismatch("the probe after " + std::to_string(step + 1) + " steps is " + Hex(decoder.probe()) +
                       ", expected " + Hex(header.probe));
     }

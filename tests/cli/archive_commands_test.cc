@@ -85,16 +85,15 @@ TEST_F(ArchiveCommands, EveryWayToNameThemComesToTheSame) {
   for (const char* way :
        {"-z a", "compress a", "-k a", "-f a", "--compress a", "-o a.pith a", "-T1 a", "a -T 2",
         "-c a >a.pith", "-c <a >a.pith", "- <a >a.pith", "-o a.pith <a", "-q -- a", "--verify a"}) {
-    const bool named = std::string(way).find('<') == std::string::npos;
     const Ended ended = RunScript("rm -f a.pith; \"$PITH\" $TINY " + std::string(way));
     ASSERT_EQ(ended.code, 0) << way << ": " << ended.err;
-    if (named) {
-      EXPECT_EQ(ReadFile(folder_ / "a.pith"), archive) << way;
-    } else {  // name and time are not known
-      EXPECT_LT(ReadFile(folder_ / "a.pith").size(), archive.size()) << way;
-    }
+    EXPECT_EQ(ReadFile(folder_ / "a.pith"), archive) << way;
   }
-  ASSERT_EQ(RunTiny({"a", "-f"}).code, 0);
+  // Long archives keep name and time, where they are known.
+  ASSERT_EQ(RunTiny({"a", "-fN"}).code, 0);
+  ASSERT_EQ(RunScript("\"$PITH\" $TINY -N <a >b.pith").code, 0);
+  EXPECT_LT(archive.size() + 60, ReadFile(folder_ / "b.pith").size());
+  EXPECT_LT(ReadFile(folder_ / "b.pith").size(), ReadFile(folder_ / "a.pith").size());
   for (const char* way : {"-d a.pith", "decompress a.pith", "--decompress a.pith", "-dk a.pith",
                           "-dc a.pith >a", "-d <a.pith >a", "-dcf a.pith >a", "-d -o a a.pith",
                           "-d - <a.pith >a", "-d -T1 a.pith", "decompress -c - <a.pith >a"}) {
@@ -129,6 +128,10 @@ TEST_F(ArchiveCommands, TimeAndPermissionsComeBack) {
   ASSERT_EQ(chmod((folder_ / "a").c_str(), 0640), 0);
   SetMtime(folder_ / "a", 1000000000);
   ASSERT_EQ(RunTiny({"a"}).code, 0);
+  EXPECT_EQ(Mtime(folder_ / "a.pith"), 1000000000);
+  ASSERT_EQ(RunTiny({"-d", "a.pith", "-o", "c"}).code, 0);
+  EXPECT_EQ(Mtime(folder_ / "c"), 1000000000) << "a short archive: from its file";
+  ASSERT_EQ(RunTiny({"a", "-f", "--names"}).code, 0);
   EXPECT_EQ(Mtime(folder_ / "a.pith"), 1000000000);
   SetMtime(folder_ / "a.pith", 1500000000);
   ASSERT_EQ(RunTiny({"-d", "a.pith", "-o", "b"}).code, 0);

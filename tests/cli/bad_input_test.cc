@@ -15,7 +15,7 @@ class BadInput : public ::testing::Test {
   BadInput() {
     setting_.folder = folder_.path();
     WriteFile(folder_ / "a", WalkText(600));
-    EXPECT_EQ(Pith(setting_, {"-q", "a", "-T1", "--model", TinyModel()}).code, 0);
+    EXPECT_EQ(Pith(setting_, {"-q", "-N", "a", "-T1", "--model", TinyModel()}).code, 0);
     archive_ = ReadFile(folder_ / "a.pith");
   }
 

@@ -116,7 +116,7 @@ TEST_F(ModelCommands, ImportMakesAModelThatWorks) {
   EXPECT_EQ(Run({"import", "checkpoint", "-o", "n.pmodel", "--calibration", "calibration"}).code, 0);
 
   WriteFile(folder_ / "a", WalkText(1000));
-  ASSERT_EQ(Run({"-T1", "a", "--model", "m.pmodel"}).code, 0);
+  ASSERT_EQ(Run({"-T1", "-N", "a", "--model", "m.pmodel"}).code, 0);
   EXPECT_NE(Run({"list", "a.pith"}).out.find("checkpoint, fingerprint"), std::string::npos)
       << "named after its folder";
   EXPECT_EQ(Run({"-t", "-T1", "a.pith", "--model", "m.pmodel"}).code, 0);

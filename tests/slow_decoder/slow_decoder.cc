@@ -123,6 +123,7 @@ struct ModelBlock {
   uint32_t probe, content_check;
   Bytes payload;
   bool adaptive;
+  bool has_probe;
 };
 
 Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
@@ -180,7 +181,7 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
     }
     differs(!code.Overrun(), "the code is at its end");
     differs(n_bytes <= b.content_size, "the tokens have too many bytes");
-    if (step == 15 || (n_done == b.n && !probe_compared)) {
+    if (b.has_probe && (step == 15 || (n_done == b.n && !probe_compared))) {
       differs(H32(probe) == b.probe, "the probe");
       probe_compared = true;
     }
@@ -212,14 +213,64 @@ Bytes DecodeZstd(const Bytes& payload, uint64_t content_size) {
   return content;
 }
 
+// Section 10
+void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, Archive& archive) {
+  const uint64_t form = in.Little(1);
+  const uint64_t kind = form % 8;
+  Require(form < 16, "a form that is not known");
+  const bool by_model = kind == 3 || kind == 6;
+  Require(by_model || kind == 1 || kind == 2, "a kind that is not known");
+  const bool window_follows = form / 8 == 1;
+  Require(by_model || !window_follows, "a window without a model");
+  Bytes fingerprint;
+  uint64_t window = 512, sinks = 4;
+  if (by_model) fingerprint = in.Take(4);
+  if (window_follows) {
+    window = in.Varint();
+    sinks = in.Varint();
+  }
+  const uint64_t size = in.Varint();
+  Require(size >= 1 && size <= 16777216, "size of the content");
+  uint64_t payload_size = size;
+  if (kind != 1) {
+    payload_size = in.Varint();
+    Require(payload_size < size, "size of a payload");
+  }
+  ModelBlock b{};
+  if (by_model) {
+    b.adaptive = kind == 6;
+    b.content_size = size;
+    b.n = in.Varint();
+    b.s = in.Varint();
+    b.content_check = static_cast<uint32_t>(in.Little(4));
+  }
+  const Bytes payload = in.Take(payload_size);
+  const uint32_t check = H32(in.Since(begin));
+  Require(in.Little(4) == check, "check of a short archive");
+  if (by_model) {
+    Require(window >= 1 && window <= 131072 && sinks <= 16 && sinks < window, "window or sinks");
+    Require(b.n >= 1 && b.n <= size, "number of tokens");
+    Require(b.s >= 1 && b.s <= b.n && b.s <= 256 && b.s * window <= 131072, "number of streams");
+    const Model* model = find_model("", fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
+    if (model == nullptr) throw ModelDiffers("no such model");
+    b.payload = payload;
+    archive.content = DecodeModelBlock(b, *model);
+  } else {
+    archive.content = kind == 1 ? payload : DecodeZstd(payload, size);
+  }
+  archive.n_blocks = 1;
+}
+
 void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
   // Section 2
   const size_t header = in.at();
-  Require(in.Take(4) == (Bytes{0x89, 0x70, 0x74, 0x68}), "magic");
+  const Bytes magic = in.Take(4);
+  if (magic == (Bytes{0x89, 0x70, 0x74, 0x73})) return DecodeShort(in, header, find_model, archive);
+  Require(magic == (Bytes{0x89, 0x70, 0x74, 0x68}), "magic");
   const uint64_t format = in.Little(1), contract = in.Little(1);
   const uint32_t header_check = H32(in.Since(header)) & 0xffff;
   Require(in.Little(2) == header_check, "check of the header");
-  Require((format == 1 || format == 2) && contract == 1, "a version that is not known");
+  Require(format >= 1 && format <= 3 && contract == 1, "a version that is not known");
 
   struct Entry {
     uint64_t kind, content_size, frame_size;
@@ -238,7 +289,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       const uint32_t expected = H32(in.Since(begin));
       Require(in.Little(4) == expected, "check of a frame");
     };
-    const bool adaptive = format == 2 && kind == 6;
+    const bool adaptive = format == 3 && kind == 6;
     if ((kind >= 1 && kind <= 3) || adaptive) {
       Require(size >= 1 && size <= 16777216, "size of a block's content");
       Require(archive.n_blocks < 4194304, "number of blocks");
@@ -255,6 +306,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       } else {
         ModelBlock b;
         b.adaptive = adaptive;
+        b.has_probe = true;
         b.content_size = size;
         const uint64_t payload_size = in.Varint();
         Require(payload_size < size, "size of a payload");

@@ -26,7 +26,7 @@ struct Model {
   std::function<std::string(uint32_t token)> token_bytes;
 };
 
-// fingerprint: 16 bytes. Null: there is no such model.
+// fingerprint: 16 bytes, or its first 4 (name: empty) from a short archive. Null: there is no such model.
 using FindModel = std::function<const Model*(const std::string& name, const Bytes& fingerprint,
                                              uint32_t window, uint32_t sinks)>;
 

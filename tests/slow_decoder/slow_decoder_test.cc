@@ -87,6 +87,12 @@ TEST(SlowDecoder, DecodesWhatTheCodecWrites) {
       ASSERT_EQ(slow.archives.size(), 1u);
       EXPECT_EQ(slow.archives[0].content, content);
       EXPECT_EQ(slow.archives[0].mtime_ns, 123);
+      options.allow_short = true;
+      const Bytes archive = Encode(&model, content, options);
+      const slow_decoder::Outcome again = SlowDecode(model, archive);
+      ASSERT_TRUE(again.ok) << again.error;
+      EXPECT_EQ(again.archives[0].content, content);
+      EXPECT_EQ(again.archives[0].has_mtime, archive[3] == 'h');
     }
   }
 }
@@ -94,8 +100,10 @@ TEST(SlowDecoder, DecodesWhatTheCodecWrites) {
 TEST(SlowDecoder, DecodesSeveralArchivesInOneFile) {
   ToyModel model;
   Bytes file;
+  EncodeOptions options;
   for (const Bytes& content : {ToyText(model, 3000, 1), Bytes(), RandomBytes(10, 1)}) {
-    const Bytes archive = Encode(&model, content);
+    options.allow_short = !options.allow_short;
+    const Bytes archive = Encode(&model, content, options);
     file.insert(file.end(), archive.begin(), archive.end());
   }
   const slow_decoder::Outcome slow = SlowDecode(model, file);
@@ -132,6 +140,12 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   files.push_back(Encode(nullptr, Bytes(300, 'x'), options));
   files.push_back(Encode(nullptr, RandomBytes(40, 1), options));
   files.push_back(Encode(nullptr, {}, options));
+  options.allow_short = true;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  options.adaptive = true;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  files.push_back(Encode(nullptr, Bytes(300, 'x'), options));
+  files.push_back(Encode(nullptr, RandomBytes(40, 1), options));
   std::mt19937_64 random(5);
   size_t n_ok = 0, n_wrong_model = 0, n_rounds = 0;
   for (const Bytes& file : files) {
