@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <span>
 
 #include "predict/logistic.h"
@@ -17,9 +18,7 @@ constexpr float kRateDecay = 2e-5f;      // a decision
 constexpr float kFinalRate = 0.0015f;    // of the final mixer
 constexpr float kMapRate = 0.02f;        // of the final corrections
 constexpr float kTrustRate = 0.01f;      // of match lengths
-constexpr float kModelWeight = 0.6f;     // to begin with
-constexpr float kContextWeight = 0.12f;
-constexpr float kMatchWeight = 0.3f;
+constexpr uint16_t kPriorTimes = 30;     // that a knot of a context's map has learned, to begin with
 constexpr float kBias = 0.4f;
 constexpr float kMapShare = 0.17f;       // of each correction in the final probability
 constexpr uint32_t kMatchLengths[] = {12, 4};
@@ -101,21 +100,26 @@ uint64_t AdaptiveMixer::MemoryBytes(int depth, uint64_t n_tokens, uint64_t conte
   return BucketCount(depth, n_tokens) * sizeof(Bucket) + n_tokens * sizeof(uint32_t) + 2 * content_bytes + fixed;
 }
 
-AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams)
+AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams,
+                             const MixingPriors& priors)
     : kernels_(kernels),
+      priors_(priors),
       depth_(depth),
       tokens_(n_tokens, n_streams),
       history_(n_streams),
       matchers_{MatchFinder(tokens_, kMatchLengths[0]), MatchFinder(tokens_, kMatchLengths[1])},
       buckets_(BucketCount(depth, n_tokens)),
       context_maps_(kContexts * kCountClasses * kKnots),
-      context_map_counts_(kContexts * kCountClasses * kKnots),
+      context_map_counts_(kContexts * kCountClasses * kKnots, kPriorTimes),
       followers_(size_t{1} << kFollowersBits) {
   for (Bucket& b : buckets_.span()) {
     b.check = 0;
     std::fill(std::begin(b.counters), std::end(b.counters), kNewCounter);
   }
-  // Every map begins as the identity: its knots lie at -8, -7.5 .. 8.
+  for (size_t i = 0; i < context_maps_.size(); ++i) {
+    context_maps_.data()[i] = static_cast<float>(priors.maps[i / kKnots % kCountClasses][i % kKnots]) * 0x1p-16f;
+  }
+  // Every correction begins as the identity: its knots lie at -8, -7.5 .. 8.
   float identity[kKnots];
   for (size_t j = 0; j < kKnots; ++j) {
     alignas(64) float x[16] = {(static_cast<float>(j) - 16.0f) * 0.5f};
@@ -125,7 +129,6 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
   const auto begin_maps = [&](std::span<float> maps) {
     for (size_t i = 0; i < maps.size(); i += kKnots) std::copy_n(identity, kKnots, maps.data() + i);
   };
-  begin_maps(context_maps_.span());
   const size_t levels = static_cast<size_t>(depth);
   const size_t map_sets[kMaps] = {kNodeSets, kPairMapSets, kMatchMapClasses * levels * 3};
   for (size_t m = 0; m < kMaps; ++m) {
@@ -135,11 +138,8 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
   const size_t weight_sets[kMixers] = {kNodeSets, kTokenSets, (kContexts + 1) * levels, 256 * 3};
   for (size_t k = 0; k < kMixers; ++k) {
     weights_[k] = AlignedBuffer<float>(weight_sets[k] * kInputs);
-    for (size_t i = 0; i < weights_[k].size(); i += kInputs) {
-      float* w = weights_[k].data() + i;
-      std::fill(w + kMapped, w + kMapped + kContexts, kContextWeight);
-      w[kModelInput] = kModelWeight;
-      std::fill(w + kMatchInput, w + kMatchInput + kMatchers, kMatchWeight);
+    for (size_t i = 0; i < weights_[k].size(); ++i) {
+      weights_[k].data()[i] = static_cast<float>(priors.weights[k][i % kInputs]) * 0x1p-10f;
     }
   }
   final_weights_.assign(levels * kFinalSets * kMixers, 1.0f / kMixers);
@@ -149,6 +149,41 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
     const size_t length = i / levels % MatchFinder::kLengthClasses;
     match_trust_[i] = 1.0f - 0.3f / ((static_cast<float>(length) + 1.5f) * (1.0f + static_cast<float>(level) * 0.3f));
   }
+}
+
+MixingPriors AdaptiveMixer::Learned() const {
+  MixingPriors learned = priors_;
+  for (size_t k = 0; k < kMixers; ++k) {
+    double sum[kInputs] = {};
+    double n = 0;
+    for (size_t set = 0; set < weights_[k].size(); set += kInputs) {
+      const float* const w = weights_[k].data() + set;
+      bool changed = false;
+      for (size_t i = 0; i < kInputs; ++i) changed |= w[i] != static_cast<float>(priors_.weights[k][i]) * 0x1p-10f;
+      if (!changed) continue;
+      ++n;
+      for (size_t i = 0; i < kInputs; ++i) sum[i] += static_cast<double>(w[i]);
+    }
+    for (size_t i = 0; i < kInputs && n > 0; ++i) {
+      learned.weights[k][i] = static_cast<int16_t>(std::clamp(std::lround(sum[i] / n * 1024), -32768l, 32767l));
+    }
+  }
+  // Knots by how often they have learned, over all contexts.
+  for (size_t j = 0; j < kCountClasses * kKnots; ++j) {
+    double sum = 0;
+    double times = 0;
+    for (size_t c = 0; c < kContexts; ++c) {
+      const size_t i = c * kCountClasses * kKnots + j;
+      const double weight = context_map_counts_[i] - kPriorTimes;
+      sum += weight * static_cast<double>(context_maps_.data()[i]);
+      times += weight;
+    }
+    if (times < 1) continue;
+    const double share = times / (times + 100);  // a knot that was hardly used keeps its value
+    uint16_t& knot = learned.maps[j / kKnots][j % kKnots];
+    knot = static_cast<uint16_t>(std::clamp(std::lround(knot + share * (sum / times * 65536 - knot)), 1l, 65535l));
+  }
+  return learned;
 }
 
 void AdaptiveMixer::StartToken(size_t stream) {

@@ -15,6 +15,7 @@
 #include "kernels/kernels.h"
 #include "predict/decision_mixer.h"
 #include "predict/match_finder.h"
+#include "predict/mixing_priors.h"
 #include "predict/stream_history.h"
 
 namespace pith {
@@ -22,7 +23,8 @@ namespace pith {
 class AdaptiveMixer {
  public:
   // For a block of n_tokens tokens in n_streams streams over a tree of `depth` levels. `kernels` must outlive the mixer.
-  AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams);
+  AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams,
+                const MixingPriors& priors = kMixingPriors);
 
   AdaptiveMixer(const AdaptiveMixer&) = delete;
   AdaptiveMixer& operator=(const AdaptiveMixer&) = delete;
@@ -35,15 +37,18 @@ class AdaptiveMixer {
   void Learn(int bit);
   void EndToken(size_t stream, uint32_t token, ByteSpan bytes);
 
+  // What weights and maps have become on the average, of those that were used: for learning priors.
+  MixingPriors Learned() const;
+
  private:
   static constexpr uint32_t kGroupLevels = 3;  // levels whose counters lie in one bucket
   static constexpr size_t kWays = 4;         // buckets that a context may lie in: a cache line
-  static constexpr size_t kInputs = 48;
-  static constexpr size_t kMixers = 4;
+  static constexpr size_t kInputs = MixingPriors::kInputs;
+  static constexpr size_t kMixers = MixingPriors::kMixers;
   static constexpr size_t kMatchers = 2;
-  static constexpr size_t kKnots = 33;      // of a map from stretched to true probability
+  static constexpr size_t kKnots = MixingPriors::kKnots;  // of a map from stretched to true probability
   static constexpr size_t kMaps = 3;        // final corrections
-  static constexpr size_t kCountClasses = 16;
+  static constexpr size_t kCountClasses = MixingPriors::kCounts;
 
   // Counters of the seven nodes of three levels: probability of bit 1 in twelve bits, times 16, plus a count.
   struct Bucket {
@@ -71,6 +76,7 @@ class AdaptiveMixer {
   Place PlaceOf(float* map, float stretched) const;
 
   const Kernels& kernels_;
+  const MixingPriors& priors_;
   const int depth_;
   BlockTokens tokens_;
   std::vector<StreamHistory> history_;              // [streams]

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "predict/mixing_priors.h"  // the tables, which are part of the document
+
 namespace slow_decoder {
 namespace {
 
@@ -251,10 +253,7 @@ struct SlowMixer::State {
   std::vector<float>& Weights(int k, uint64_t set) {
     std::vector<float>& weight = weights[k][set];
     if (weight.empty()) {
-      weight.assign(48, 0.0f);
-      for (int i = 0; i < 16; ++i) weight[static_cast<size_t>(i)] = 0.12f;
-      weight[33] = 0.6f;
-      weight[35] = weight[36] = 0.3f;
+      for (const int16_t prior : pith::kMixingPriors.weights[k]) weight.push_back(static_cast<float>(prior) / 1024.0f);
     }
     return weight;
   }
@@ -295,6 +294,13 @@ uint64_t SlowMixer::Probability(uint64_t stream, int level, uint64_t node, uint6
     ++n_known;
     s.map_key[c] = {c, count};
     s.map_place[c] = Map::At(Table(twelve));
+    if (!s.context_maps.contains(s.map_key[c])) {
+      Map& map = s.context_maps[s.map_key[c]];
+      for (size_t j = 0; j < 33; ++j) {
+        map.knot[j] = static_cast<float>(pith::kMixingPriors.maps[count][j]) / 65536.0f;
+        map.times[j] = 30;
+      }
+    }
     s.x[c] = TableOf(s.context_maps[s.map_key[c]].Value(s.map_place[c]));
     s.x[16 + c] = (static_cast<float>(twelve) - 2048.0f) / 1024.0f;
   }
