@@ -87,6 +87,37 @@ std::string InstructionSet();          // "avx512": what would be used now; an e
 int FormatVersion();                   // of archives (docs/format.md) that Compress writes
 int ContractVersion();                 // of the arithmetic (docs/numeric_contract.md)
 
+// ---- Dictionaries -------------------------------------------------------------------------------------------------
+
+inline constexpr size_t kDictionaryBytes = 48 << 10;  // a good size
+
+// Text that is known before a file is compressed: for many small files of one kind. An archive names the dictionary that
+// it was made with by its id and cannot be read without it. Works with every model. Move-only; keeps what the last
+// model made of it, so one object serves one call at a time.
+class Dictionary {
+ public:
+  // A file that Serialize made. kNotFound, kCorrupt, kUnsupported.
+  static Result<Dictionary> Open(const std::string& path);
+  static Result<Dictionary> Parse(std::span<const uint8_t> file);
+  // Chosen from samples, at most `size` bytes. kInvalidArgument where they hold too little text.
+  static Result<Dictionary> Train(std::span<const std::span<const uint8_t>> samples, size_t size);
+
+  Dictionary(Dictionary&&) noexcept;
+  Dictionary& operator=(Dictionary&&) noexcept;
+  ~Dictionary();
+
+  std::vector<uint8_t> Serialize() const;
+  std::string id() const;  // 16 hexadecimal digits
+  size_t size() const;     // bytes of text
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Dictionary(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 // ---- Compression --------------------------------------------------------------------------------------------------
 
 struct CompressOptions {
@@ -96,6 +127,7 @@ struct CompressOptions {
   uint32_t window = 0;         // tokens that a token sees; 0: the model's default
   bool allow_short = true;     // small inputs give short archives: no name, no time, 90 bytes less
   bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more
+  const Dictionary* dictionary = nullptr;  // used where adaptive; must outlive the call
   std::string file_name = {};  // kept in the archive when not empty; no directories
   std::optional<int64_t> mtime_ns = {};    // kept in the archive
   std::optional<uint64_t> size_hint = {};  // content size if known; only for choosing, never trusted
@@ -114,6 +146,7 @@ Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink
 
 struct DecompressOptions {
   uint64_t memory_bytes = 0;  // kUnsupported, naming the need, when the archive needs more; 0: no bound
+  const Dictionary* dictionary = nullptr;  // kWrongModel where the archive names another, or names one and this is null
 };
 
 struct DecompressResult {
@@ -151,6 +184,7 @@ struct ArchiveInfo {
   uint64_t archive_bytes = 0;
   std::string model_name;         // empty when no block needs a model
   std::string model_fingerprint;
+  std::string dictionary;  // its id, 16 digits or the last 8 of them; empty: none
   uint32_t window = 0;  // tokens that a token sees
   uint32_t sinks = 0;   // first tokens of a stream that stay in sight
   std::string file_name;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "api/boundary.h"
+#include "api/dictionary_impl.h"
 #include "api/model_impl.h"
 #include "archive/archive_reader.h"
 #include "codec/codec.h"
@@ -39,6 +40,7 @@ ArchiveInfo Describe(const ArchiveSummary& archive) {
     info.window = archive.model->window;
     info.sinks = archive.model->n_sinks;
   }
+  if (archive.dictionary) info.dictionary = archive.dictionary->Text().substr(2);
   info.file_name = archive.end.file_name;
   info.mtime_ns = archive.end.mtime_ns;
   info.content_checksum = archive.end.content_checksum;
@@ -60,6 +62,7 @@ Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink
                                .block_bytes = options.block_bytes,
                                .adaptive = options.adaptive,
                                .allow_short = options.allow_short,
+                               .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text : nullptr,
                                .file_name = options.file_name,
                                .mtime_ns = options.mtime_ns};
     PITH_ASSIGN_OR_RETURN(const EncodeResult result,
@@ -80,7 +83,10 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
       return model->impl().ForContext({.window = wanted.window, .n_sinks = wanted.n_sinks});
     };
     PITH_ASSIGN_OR_RETURN(DecodeResult result,
-                          DecodeArchives(token_models, source, sink, {.memory_bytes = options.memory_bytes},
+                          DecodeArchives(token_models, source, sink,
+                                         {.memory_bytes = options.memory_bytes,
+                                          .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text
+                                                                                      : nullptr},
                                          ForCodec(progress)));
     return DecompressResult{.original_bytes = result.original_bytes,
                             .archive_bytes = result.archive_bytes,

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/bytes.h"
 #include "base/hash.h"
 
 namespace pith {
@@ -23,14 +24,15 @@ inline constexpr size_t kArchiveHeaderBytes = 8;
 // Section 10: short archives.
 inline constexpr std::array<uint8_t, 4> kShortMagic = {0x89, 'p', 't', 's'};
 inline constexpr uint8_t kShortHasWindow = 8;
-inline constexpr uint8_t kShortReserved = 0xf0;  // bits of the form byte that are 0
+inline constexpr uint8_t kShortHasDictionary = 16;
+inline constexpr uint8_t kShortReserved = 0xe0;  // bits of the form byte that are 0
 inline constexpr size_t kShortFingerprintBytes = 4;
 inline constexpr uint32_t kUsualWindow = 512;  // what a short archive that does not say means
 inline constexpr uint32_t kUsualSinks = 4;
 inline constexpr size_t kMaxShortPayload = 1u << 16;  // of a writer: beyond it, what the long form can do is worth its bytes
 
 // Section 3: the low bits of a frame's tag.
-enum class FrameKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5, kAdaptiveModel = 6 };
+enum class FrameKind : uint8_t { kDictionary = 0, kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5, kAdaptiveModel = 6 };
 inline constexpr int kFrameKindBits = 3;
 inline constexpr size_t kFrameCheckBytes = 4;
 
@@ -72,6 +74,16 @@ struct ModelIdentity {
     return std::equal(fingerprint.bytes.begin(), fingerprint.bytes.begin() + static_cast<ptrdiff_t>(fingerprint_bytes),
                       other.bytes.begin());
   }
+};
+
+// Which dictionary the adaptive blocks of an archive need.
+struct DictionaryIdentity {
+  uint64_t id = 0;  // XXH3-64 of its content
+  int bits = 64;    // of the id that are known: the low 32 in short archives
+  bool operator==(const DictionaryIdentity&) const = default;
+
+  std::string Text() const { return Hex(id, bits / 4); }
+  bool Means(uint64_t other) const { return bits == 64 ? other == id : static_cast<uint32_t>(other) == id; }
 };
 
 enum class BlockKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3 };

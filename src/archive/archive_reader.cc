@@ -71,6 +71,9 @@ struct ArchiveReader::Impl {
   int format_version = 0;
   int contract_version = 0;
   std::optional<ModelIdentity> model;
+  std::optional<DictionaryIdentity> dictionary;
+  bool adaptive_seen = false;
+  bool dictionary_is_new = false;  // no adaptive block has come since
   bool model_is_new = false;  // its frame was the last one: a model block must follow
   uint64_t n_frames = 0;
   uint64_t n_blocks = 0;
@@ -94,6 +97,8 @@ struct ArchiveReader::Impl {
     switch (kind) {
       case FrameKind::kModelInfo:
         return Where() + ": model";
+      case FrameKind::kDictionary:
+        return Where() + ": dictionary";
       case FrameKind::kEnd:
         return Where() + ": end";
       default:
@@ -153,6 +158,7 @@ struct ArchiveReader::Impl {
   Status CheckModel(uint64_t window, uint64_t n_sinks) const;
   Status TakeTokens(uint64_t n_tokens, uint64_t n_streams, BlockHeader& header) const;
   Status ReadModelInfo(uint64_t payload_size);
+  Status ReadDictionary(uint64_t payload_size);
   Status ReadEnd(uint64_t payload_size);
 };
 
@@ -165,7 +171,8 @@ Result<bool> ArchiveReader::Impl::NextArchive() {
   if (n == 0) return Corrupt("archive: the file is empty");
   begin = input.taken() - n;
   model.reset();
-  model_is_new = false;
+  dictionary.reset();
+  model_is_new = dictionary_is_new = adaptive_seen = false;
   n_frames = n_blocks = n_content_added = content_bytes = 0;
   content_hash = Hasher64();
   index.clear();
@@ -240,6 +247,10 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
       case FrameKind::kModelInfo:
         PITH_RETURN_IF_ERROR(ReadModelInfo(size));
         continue;
+      case FrameKind::kDictionary:
+        if (format_version < kArchiveFormatVersion) break;
+        PITH_RETURN_IF_ERROR(ReadDictionary(size));
+        continue;
       case FrameKind::kEnd:
         PITH_RETURN_IF_ERROR(ReadEnd(size));
         inside = false;
@@ -282,6 +293,10 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
     return Bad("a model is named and not used by the block that follows");
   }
   model_is_new = false;
+  if (header.adaptive) {
+    adaptive_seen = true;
+    dictionary_is_new = false;
+  }
   AppendBlockIndexEntry(header.kind, content_size, head.size() + payload_size + kFrameCheckBytes, index);
   ++n_frames;
   ++n_blocks;
@@ -343,7 +358,8 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   kind = static_cast<FrameKind>(form & ((1 << kFrameKindBits) - 1));
   const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
   const bool says_window = (form & kShortHasWindow) != 0;
-  if ((form & kShortReserved) != 0 || !(by_model || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
+  const bool has_dictionary = (form & kShortHasDictionary) != 0;
+  if ((has_dictionary && kind != FrameKind::kAdaptiveModel) || (form & kShortReserved) != 0 || !(by_model || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
       (says_window && !by_model)) {
     kind = FrameKind::kRaw;
     return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
@@ -356,6 +372,10 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
     PITH_RETURN_IF_ERROR(ExtendHead(kShortFingerprintBytes));
     std::copy(head.end() - kShortFingerprintBytes, head.end(), m.fingerprint.bytes.begin());
     m.fingerprint_bytes = kShortFingerprintBytes;
+  }
+  if (has_dictionary) {
+    PITH_ASSIGN_OR_RETURN(const uint32_t id, HeadU32());
+    dictionary = DictionaryIdentity{id, 32};
   }
   if (says_window) {
     PITH_ASSIGN_OR_RETURN(window, HeadVarint());
@@ -427,6 +447,22 @@ Status ArchiveReader::Impl::ReadModelInfo(uint64_t payload_size) {
   return OkStatus();
 }
 
+Status ArchiveReader::Impl::ReadDictionary(uint64_t payload_size) {
+  if (payload_size != sizeof(uint64_t)) {
+    return Bad("description of " + std::to_string(payload_size) + " bytes, expected 8");
+  }
+  Bytes payload(payload_size);
+  PITH_RETURN_IF_ERROR(ReadExact(payload));
+  PITH_RETURN_IF_ERROR(CompareCheck(payload));
+  if (dictionary) return Bad("a second dictionary in one archive");
+  if (adaptive_seen) return Bad("a dictionary after the first adaptive block");
+  dictionary = DictionaryIdentity{ByteReader(payload).U64(), 64};
+  dictionary_is_new = true;
+  AppendModelInfoIndexEntry(head.size() + payload_size + kFrameCheckBytes, index);
+  ++n_frames;
+  return OkStatus();
+}
+
 Status ArchiveReader::Impl::ReadEnd(uint64_t payload_size) {
   const uint64_t max_payload = index.size() + 3 * kMaxVarintBytes + 8 + 1 + kMaxFileNameBytes + 8;
   if (payload_size > max_payload) {
@@ -458,6 +494,7 @@ Status ArchiveReader::Impl::ReadEnd(uint64_t payload_size) {
   if (!r.ok() || r.remaining() != 0)
     return Bad("its fields do not fill its " + std::to_string(payload_size) + " bytes");
   if (model_is_new) return Bad("a model is named and not used");
+  if (dictionary_is_new) return Bad("a dictionary is named and not used");
   if (stored_frames != n_frames ||
       !std::equal(stored_index.begin(), stored_index.end(), index.begin(), index.end())) {
     return Bad("the index does not match the " + std::to_string(n_blocks) + " blocks before it");
@@ -497,6 +534,7 @@ bool ArchiveReader::is_short() const { return impl_->is_short; }
 int ArchiveReader::format_version() const { return impl_->format_version; }
 int ArchiveReader::contract_version() const { return impl_->contract_version; }
 const std::optional<ModelIdentity>& ArchiveReader::model() const { return impl_->model; }
+const std::optional<DictionaryIdentity>& ArchiveReader::dictionary() const { return impl_->dictionary; }
 const ArchiveEnd& ArchiveReader::end() const { return impl_->end; }
 uint64_t ArchiveReader::blocks() const { return impl_->n_blocks; }
 uint64_t ArchiveReader::archive_bytes() const { return impl_->input.taken() - impl_->begin; }
@@ -526,6 +564,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
                           header.n_streams, header.n_tokens, header.adaptive});
     }
     a.model = reader.model();
+    a.dictionary = reader.dictionary();
     a.end = reader.end();
     a.archive_bytes = reader.archive_bytes();
   }

@@ -49,6 +49,7 @@ class ArchiveReader {
   int format_version() const;
   int contract_version() const;
   const std::optional<ModelIdentity>& model() const;  // of this archive, once its frame was read
+  const std::optional<DictionaryIdentity>& dictionary() const;  // likewise
   const ArchiveEnd& end() const;
   uint64_t blocks() const;         // read so far in this archive
   uint64_t archive_bytes() const;  // of this archive so far
@@ -78,6 +79,7 @@ struct ArchiveSummary {
   int contract_version = 0;
   uint64_t archive_bytes = 0;
   std::optional<ModelIdentity> model;
+  std::optional<DictionaryIdentity> dictionary;
   ArchiveEnd end;
   std::vector<BlockSummary> blocks;
 };

@@ -460,14 +460,22 @@ TEST(HostileArchive, EndsThatLieAreRefused) {
 }
 
 TEST(HostileArchive, UnknownFrameKindsAndNumbersNotInShortestFormAreRefused) {
-  for (const uint64_t kind : {0, 7}) {
-    ExpectError(Forger().Frame(5 << kFrameKindBits | kind, {}).Read(), StatusCode::kUnsupported, "kind");
-  }
+  ExpectError(Forger().Frame(5 << kFrameKindBits | 7, {}).Read(), StatusCode::kUnsupported, "kind");
+  ExpectError(Forger(2).Frame(8 << kFrameKindBits, Bytes(8, 1)).Read(), StatusCode::kUnsupported, "kind");
+  ExpectError(Forger(2).Frame(FrameTag(FrameKind::kAdaptiveModel, 5), {}).Read(), StatusCode::kUnsupported, "format 2");
   ExpectError(Forger(1).Frame(FrameTag(FrameKind::kAdaptiveModel, 5), {}).Read(), StatusCode::kUnsupported, "kind");
   ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), {0x85, 0x00}).Read(), StatusCode::kCorrupt,
               "shortest");
   ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), Bytes(11, 0xff)).Read(), StatusCode::kCorrupt,
               "64 bits");
+}
+
+TEST(HostileArchive, DictionariesAreNamedOnceAndUsed) {
+  const uint64_t tag = 8 << kFrameKindBits;
+  ExpectError(Forger().Frame(5 << kFrameKindBits, Bytes(5, 1)).Read(), StatusCode::kCorrupt, "expected 8");
+  ExpectError(Forger().Frame(tag, Bytes(8, 1)).Frame(tag, Bytes(8, 1)).Read(), StatusCode::kCorrupt, "second");
+  const Bytes entry = {static_cast<uint8_t>(13 << 2)};
+  ExpectError(Forger().Frame(tag, Bytes(8, 1)).End(EndFields(1, entry, 0, 0)).Read(), StatusCode::kCorrupt, "not used");
 }
 
 TEST(HostileArchive, RandomChangesUnderRightChecksumsNeverCrash) {

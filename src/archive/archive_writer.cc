@@ -74,12 +74,22 @@ Status ArchiveWriter::WriteBlock(const BlockHeader& header, ByteSpan payload, By
   return OkStatus();
 }
 
-Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity* model, ByteSpan payload) {
+Status ArchiveWriter::WriteDictionary(uint64_t id) {
+  if (archive_bytes_ == 0) PITH_RETURN_IF_ERROR(WriteHeader());
+  const Bytes frame = DictionaryFrame(id);
+  AppendModelInfoIndexEntry(frame.size(), index_);
+  ++n_frames_;
+  return Emit(frame);
+}
+
+Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary,
+                                 ByteSpan payload) {
   PITH_CHECK(archive_bytes_ == 0 && payload.size() == header.payload_size);
   PITH_CHECK(header.content_size >= 1 && header.content_size <= kMaxBlockContent);
   PITH_CHECK((model != nullptr) == (header.kind == BlockKind::kModel));
+  PITH_CHECK(dictionary == nullptr || header.adaptive);
   Bytes head;
-  AppendShortHeader(header, model, head);
+  AppendShortHeader(header, model, dictionary, head);
   Bytes check;
   ByteWriter(check).U32(FrameCheck(head, payload));
   PITH_RETURN_IF_ERROR(Emit(head));
@@ -90,9 +100,9 @@ Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity*
   return OkStatus();
 }
 
-size_t ArchiveWriter::ShortCost(const BlockHeader& header, const ModelIdentity* model) {
+size_t ArchiveWriter::ShortCost(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary) {
   Bytes bytes;
-  AppendShortHeader(header, model, bytes);
+  AppendShortHeader(header, model, dictionary, bytes);
   return bytes.size() + header.payload_size + kFrameCheckBytes;
 }
 

@@ -22,13 +22,18 @@ class ArchiveWriter {
   // REQUIRES: before the first model block, directly before it, once; the name is storable.
   Status WriteModelInfo(const ModelIdentity& model);
 
+  // Says which dictionary the adaptive blocks need. REQUIRES: once, before the first of them.
+  Status WriteDictionary(uint64_t id);
+
   // REQUIRES: header is within the format's limits; payload.size() == header.payload_size;
   // content.size() == header.content_size; payload is content where the block is raw; blocks() < kMaxBlocks.
   Status WriteBlock(const BlockHeader& header, ByteSpan payload, ByteSpan content);
 
-  // Writes a short archive, which is complete then, instead of all else. `model` is null but for a model block.
+  // Writes a short archive, which is complete then, instead of all else. `model` is null but for a model block,
+  // `dictionary` but for an adaptive one that needs it.
   // REQUIRES: nothing was written; header and payload as in WriteBlock.
-  Status WriteShort(const BlockHeader& header, const ModelIdentity* model, ByteSpan payload);
+  Status WriteShort(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary,
+                    ByteSpan payload);
 
   // Ends the archive. The name is kept if it is storable and the archive then still has at most
   // content + kMaxArchiveOverhead + kMaxBlockOverhead * blocks bytes.
@@ -42,7 +47,7 @@ class ArchiveWriter {
   static size_t BlockCost(const BlockHeader& header);
   static size_t ModelInfoCost(const ModelIdentity& model);
   // Of a whole short archive.
-  static size_t ShortCost(const BlockHeader& header, const ModelIdentity* model);
+  static size_t ShortCost(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary);
 
  private:
   Status WriteHeader();

@@ -25,6 +25,7 @@ inline void FixChecks(Bytes& archive) {
       const FrameKind kind = static_cast<FrameKind>(form & 7);
       const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
       if (by_model) s.U32();
+      if ((form & kShortHasDictionary) != 0) s.U32();
       if ((form & kShortHasWindow) != 0) {
         s.Varint();
         s.Varint();

@@ -32,14 +32,18 @@ inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   w.U32(header.content_check);
 }
 
-// A short archive before its payload (section 10). `model` is what a model block needs.
-inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* model, Bytes& out) {
+// A short archive before its payload (section 10). `model` is what a model block needs, `dictionary` what an adaptive one
+// may need; else null.
+inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary,
+                              Bytes& out) {
   ByteWriter w(out);
   const bool by_model = header.kind == BlockKind::kModel;
   const bool says_window = by_model && (model->window != kUsualWindow || model->n_sinks != kUsualSinks);
   w.Raw(kShortMagic);
-  w.U8(static_cast<uint8_t>(static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0)));
+  w.U8(static_cast<uint8_t>(static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0) |
+                            (dictionary != nullptr ? kShortHasDictionary : 0)));
   if (by_model) w.Raw(ByteSpan(model->fingerprint.bytes).first(kShortFingerprintBytes));
+  if (dictionary != nullptr) w.U32(static_cast<uint32_t>(*dictionary));
   if (says_window) {
     w.Varint(model->window);
     w.Varint(model->n_sinks);
@@ -66,6 +70,16 @@ inline void AppendBlockIndexEntry(BlockKind kind, uint64_t content_size, uint64_
   w.Varint(frame_size);
 }
 
+inline Bytes DictionaryFrame(uint64_t id) {
+  Bytes frame;
+  ByteWriter w(frame);
+  w.Varint(FrameTag(FrameKind::kDictionary, sizeof id));
+  w.U64(id);
+  w.U32(Hash32(frame));
+  return frame;
+}
+
+// Of the frames that describe: a model, a dictionary.
 inline void AppendModelInfoIndexEntry(uint64_t frame_size, Bytes& out) {
   ByteWriter(out).Varint(frame_size << kIndexKindBits);
 }

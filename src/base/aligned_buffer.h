@@ -41,6 +41,12 @@ class AlignedBuffer {
     if (data_ != nullptr) ::operator delete(data_, std::align_val_t{kCacheLine});
   }
 
+  AlignedBuffer Copy() const {
+    AlignedBuffer copy(size_);
+    if (size_ != 0) std::memcpy(static_cast<void*>(copy.data_), data_, size_ * sizeof(T));
+    return copy;
+  }
+
   T* data() { return data_; }
   const T* data() const { return data_; }
   size_t size() const { return size_; }

@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
       }
     };
     for (const Sample& s : samples) {
-      AdaptiveMixer mixer(model.kernels(), static_cast<int>(depth), s.tokens.size(), 1, priors);
+      AdaptiveMixer mixer(model.kernels(), static_cast<int>(depth), s.tokens.size(), 1, 0, priors);
       bits += Code(s, model, depth, mixer);
       const MixingPriors learned = mixer.Learned();
       add(learned.weights, weights);

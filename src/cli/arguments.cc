@@ -172,6 +172,8 @@ class Parser {
       case OptionId::kVerify: r.verify = true; break;
       case OptionId::kRecursive: r.recursive = true; break;
       case OptionId::kModel: r.model = std::string(value); break;
+      case OptionId::kDictionary: r.dictionary = std::string(value); break;
+      case OptionId::kSize: return SetSize(dashed, value, r.size);
       case OptionId::kMemory: return SetSize(dashed, value, r.memory_bytes);
       case OptionId::kStreams: return ParseCount(dashed, value, r.streams);
       case OptionId::kBlock: return SetSize(dashed, value, r.block_bytes);
@@ -255,6 +257,10 @@ class Parser {
         return OkStatus();
       }
       case CommandId::kTest:
+        return OkStatus();
+      case CommandId::kTrain:
+        if (r.operands.empty()) return InvalidArgument("train needs files: pith train FILE... -o DICTIONARY");
+        if (!r.output || *r.output == "-") return InvalidArgument("train needs -o DICTIONARY: where the dictionary goes");
         return OkStatus();
       case CommandId::kList:
         if (r.operands.empty()) return InvalidArgument("list needs a file: pith list FILE.pith");

@@ -26,6 +26,8 @@ struct Arguments {
   bool verify = false;
   bool recursive = false;
   std::optional<std::string> model;
+  std::optional<std::string> dictionary;
+  uint64_t size = 0;
   uint64_t memory_bytes = 0;
   uint32_t streams = 0;
   uint32_t block_bytes = 0;

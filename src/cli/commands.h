@@ -10,6 +10,7 @@ int RunCompress(const Arguments& arguments, Console& console);
 int RunDecompress(const Arguments& arguments, Console& console);  // also test
 int RunList(const Arguments& arguments, Console& console);
 int RunEval(const Arguments& arguments, Console& console);
+int RunTrain(const Arguments& arguments, Console& console);
 int RunImport(const Arguments& arguments, Console& console);
 int RunVersion(const Arguments& arguments, Console& console);
 

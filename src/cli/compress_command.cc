@@ -77,6 +77,7 @@ class CompressJob : public Job {
     options.window = arguments_.window;
     options.adaptive = arguments_.adaptive;
     options.allow_short = !arguments_.names;
+    PITH_ASSIGN_OR_RETURN(options.dictionary, GivenDictionary());
     if (!input.is_stdin() && input.is_regular()) {  // a pipe's name says nothing
       options.file_name = BaseName(input.path());
       options.mtime_ns = input.mtime_ns();
@@ -153,8 +154,9 @@ class CompressJob : public Job {
     const ModelProvider models = [&](const std::string&, const std::string&) -> Result<Model*> {
       return &model;
     };
+    PITH_ASSIGN_OR_RETURN(const Dictionary* const dictionary, GivenDictionary());
     HashingSink sink;
-    const Result<DecompressResult> decoded = Decompress(models, *archive, sink, {}, progress);
+    const Result<DecompressResult> decoded = Decompress(models, *archive, sink, {.dictionary = dictionary}, progress);
     if (!decoded.ok()) return decoded.status().WithContext("verification failed, nothing kept");
     if (sink.bytes() != source.bytes() || sink.digest() != source.digest()) {
       return Corrupt("verification failed, nothing kept: decodes to " + std::to_string(sink.bytes()) +

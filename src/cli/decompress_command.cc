@@ -45,9 +45,11 @@ class DecompressJob : public Job {
     };
     NullSink nowhere;
     ByteSink& sink = target != nullptr ? static_cast<ByteSink&>(*target) : nowhere;
+    PITH_ASSIGN_OR_RETURN(const Dictionary* const dictionary, GivenDictionary());
     PITH_ASSIGN_OR_RETURN(
         const DecompressResult result,
-        Decompress(models, input, sink, {.memory_bytes = arguments_.memory_bytes}, progress));
+        Decompress(models, input, sink, {.memory_bytes = arguments_.memory_bytes, .dictionary = dictionary},
+                   progress));
     const double seconds = watch.seconds();
     if (target != nullptr) {
       FileAttributes attributes;

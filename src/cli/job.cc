@@ -154,6 +154,14 @@ Status Job::TryOne(const InputName& name, std::string& input_name, std::string& 
   return OkStatus();
 }
 
+Result<const Dictionary*> Job::GivenDictionary() {
+  if (!arguments_.dictionary) return nullptr;
+  if (!dictionary_) {
+    PITH_ASSIGN_OR_RETURN(dictionary_, Dictionary::Open(*arguments_.dictionary));
+  }
+  return &*dictionary_;
+}
+
 Result<std::unique_ptr<Target>> Job::OpenTarget(const Input& input, std::string& target_name) {
   struct stat info;
   if (ToStandardOutput(input.path())) {

@@ -64,6 +64,9 @@ class Job {
   virtual Status Process(Input& input, Target* target) = 0;
   virtual std::string Summary(const Totals& totals, double seconds) = 0;
 
+  // That of -D, read at the first call; null without -D.
+  Result<const Dictionary*> GivenDictionary();
+
   // "report.txt" or "(3/10) report.txt".
   std::string Label(const Input& input) const;
   // Work on what goes to standard output is reported on a terminal only: scripts and cron want silence.
@@ -85,6 +88,7 @@ class Job {
 
   Totals totals_;
   size_t index_ = 0;
+  std::optional<Dictionary> dictionary_;
   size_t n_inputs_ = 0;
 };
 

@@ -129,6 +129,9 @@ std::string DetailText(const ArchiveInfo& archive) {
     text += Field("window", Plural(archive.window, "token") + ", and the first " +
                                 std::to_string(archive.sinks) + " of each stream");
   }
+  if (!archive.dictionary.empty()) {
+    text += Field("dictionary", archive.is_short ? "id .." + archive.dictionary : "id " + archive.dictionary);
+  }
   text += Field("format", std::to_string(archive.format_version) + (archive.is_short ? " (short)" : "") +
                               ", arithmetic " + std::to_string(archive.contract_version));
   if (!archive.file_name.empty()) text += Field("stored name", Printable(archive.file_name));
@@ -173,6 +176,7 @@ Json ToJson(const ArchiveInfo& archive) {
     json["window"] = archive.window;
     json["sinks"] = archive.sinks;
   }
+  if (!archive.dictionary.empty()) json["dictionary"] = archive.dictionary;
   if (!archive.file_name.empty()) json["file_name"] = archive.file_name;
   if (archive.mtime_ns) json["mtime_ns"] = *archive.mtime_ns;
   json["blocks"] = std::move(blocks);

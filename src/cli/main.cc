@@ -76,6 +76,8 @@ int RunCommand(const Arguments& arguments, Console& console) {
       return RunList(arguments, console);
     case CommandId::kEval:
       return RunEval(arguments, console);
+    case CommandId::kTrain:
+      return RunTrain(arguments, console);
     case CommandId::kImport:
       return RunImport(arguments, console);
     case CommandId::kCompletion:

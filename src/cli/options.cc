@@ -13,6 +13,7 @@ constexpr uint32_t kD = Bit(CommandId::kDecompress);
 constexpr uint32_t kT = Bit(CommandId::kTest);
 constexpr uint32_t kL = Bit(CommandId::kList);
 constexpr uint32_t kE = Bit(CommandId::kEval);
+constexpr uint32_t kR = Bit(CommandId::kTrain);
 constexpr uint32_t kI = Bit(CommandId::kImport);
 constexpr uint32_t kH = Bit(CommandId::kHelp);
 constexpr uint32_t kAll = (uint32_t{1} << kNCommands) - 1;
@@ -39,6 +40,11 @@ constexpr Example kEvalExamples[] = {
     {"pith eval builtin report.txt", "bits a byte under the model"},
     {"pith eval small.pmodel --json *.txt", "for programs"},
     {"pith eval builtin --ids ids.json --logits out.npy", ""},
+};
+constexpr Example kTrainExamples[] = {
+    {"pith train -r tickets/2025 -o tickets.dict", "from files of one kind"},
+    {"pith -D tickets.dict tickets/2026/*.json", "compress with it"},
+    {"pith -d -D tickets.dict 7.json.pith", "and back"},
 };
 constexpr Example kImportExamples[] = {
     {"pith import ./Qwen3-0.6B -o qwen3.pmodel", ""},
@@ -93,6 +99,15 @@ constexpr CommandSpec kCommands[] = {
      "shape [number of ids, vocabulary]; row i is what the model says after ids 0 to i, as one stream, in "
      "which each token sees all earlier ones unless --window says otherwise.",
      "model", kEvalExamples},
+    {CommandId::kTrain, "train", 0, "", "[OPTION]... FILE... -o DICTIONARY",
+     "make a dictionary for many small files of one kind",
+     "Chooses from the FILEs the text that most of them have parts of. With -D, small\n"
+     "files of the same kind then become much smaller. Archives made with a\n"
+     "dictionary cannot be read without it.",
+     "A dictionary serves every model. It helps where files are small, up to some tens of kilobytes, and alike: "
+     "records, messages, pages of one site. Keep it as you keep the archives: an archive names it by the checksum of "
+     "its text, and nothing else will do.",
+     "file", kTrainExamples},
     {CommandId::kImport, "import", 0, "", "[OPTION]... CHECKPOINT_DIR -o FILE.pmodel",
      "make a model file from a Hugging Face checkpoint",
      "Reads config.json, tokenizer.json and *.safetensors of a checkpoint folder,\n"
@@ -124,11 +139,11 @@ static_assert(std::size(kCommands) == kNCommands);
 
 // In the order of the help screens.
 constexpr OptionSpec kOptions[] = {
-    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI,
+    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI | kR,
      "write to FILE (takes one input)", "For compress and decompress, \"-\" is standard output."},
     {OptionId::kStdout, 'c', "stdout", ValueKind::kNone, "", "", kC | kD, "write to standard output",
      "Several inputs are written one after another."},
-    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI,
+    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI | kR,
      "overwrite, and take what is refused otherwise",
      "Replaces an existing target, follows symbolic links, reads special files, compresses what is an "
      "archive already, writes archives to a terminal."},
@@ -139,7 +154,7 @@ constexpr OptionSpec kOptions[] = {
      "decode and compare before the archive gets its name",
      "The archive is decoded as written and compared with the checksum of what was read; costs as much time "
      "again."},
-    {OptionId::kRecursive, 'r', "recursive", ValueKind::kNone, "", "", kC | kD | kT | kL,
+    {OptionId::kRecursive, 'r', "recursive", ValueKind::kNone, "", "", kC | kD | kT | kL | kR,
      "take the files in folders, too",
      "compress leaves out archives, the others take only *.pith. Links inside folders are not followed."},
     {OptionId::kModel, 0, "model", ValueKind::kModel, "MODEL", "", kC | kD | kT,
@@ -147,6 +162,9 @@ constexpr OptionSpec kOptions[] = {
      "Default for compress: builtin. When decoding, the built-in model is used where it fits; else this "
      "one; without this option the model folders are searched for the fingerprint. A name such as "
      "Qwen3-0.6B means the file Qwen3-0.6B.pmodel in a model folder."},
+    {OptionId::kDictionary, 'D', "dictionary", ValueKind::kFile, "FILE", "", kC | kD | kT,
+     "use a dictionary that pith train has made",
+     "For small files of one kind. Where archives were made with one, it must be given to read them."},
     {OptionId::kMemory, 0, "memory", ValueKind::kSize, "SIZE", "", kC | kD | kT,
      "use at most SIZE of memory, e.g. 512M",
      "For weights, cache and buffers; compress chooses fewer streams to keep to it, so that decoding needs "
@@ -164,6 +182,8 @@ constexpr OptionSpec kOptions[] = {
      "keep name and time inside small archives, too",
      "An archive of up to 64 KiB of code is short: it leaves both to the archive file, whose name and time say "
      "them, and is some 90 bytes smaller."},
+    {OptionId::kSize, 0, "size", ValueKind::kSize, "SIZE", "", kR, "bytes of the dictionary; 48K is the default",
+     "At most 1M. Larger ones take longer to start with: 48K takes half a second."},
     {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers",
      ""},
     {OptionId::kLogits, 0, "logits", ValueKind::kFile, "OUT.npy", "", kE, "where the logits of --ids go", ""},

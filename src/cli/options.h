@@ -17,12 +17,13 @@ enum class CommandId : uint8_t {
   kTest,
   kList,
   kEval,
+  kTrain,
   kImport,
   kCompletion,
   kHelp,
   kVersion,
 };
-inline constexpr size_t kNCommands = 9;
+inline constexpr size_t kNCommands = 10;
 
 struct Example {
   std::string_view line;
@@ -52,6 +53,7 @@ enum class OptionId : uint8_t {
   kVerify,
   kRecursive,
   kModel,
+  kDictionary,
   kMemory,
   kStreams,
   kBlock,
@@ -60,6 +62,7 @@ enum class OptionId : uint8_t {
   kNames,
   kThreads,
   kJson,
+  kSize,
   kIds,
   kLogits,
   kName,

@@ -12,6 +12,7 @@
 
 #include "archive/archive_reader.h"  // ArchiveSummary, DescribeArchives, HasArchiveMagic: `pith list`
 #include "base/file.h"
+#include "codec/text_dictionary.h"
 #include "codec/token_model.h"
 #include "pith/status.h"
 
@@ -31,6 +32,7 @@ struct EncodeOptions {
   uint32_t block_bytes = 0;   // content bytes a block at most; 0: kDefaultBlockBytes
   bool adaptive = true;       // mix the model with what the block teaches, where memory_bytes allows it
   bool allow_short = false;   // let small inputs become short archives, which hold no name and no time
+  const TextDictionary* dictionary = nullptr;  // of adaptive blocks; must outlive the call
   std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };
@@ -55,6 +57,7 @@ using TokenModelProvider = std::function<Result<TokenModel*>(const ModelIdentity
 struct DecodeOptions {
   uint64_t memory_bytes =
       0;  // kUnsupported, naming the need, when the archive needs more; 0: none but the format's own
+  const TextDictionary* dictionary = nullptr;  // for archives that name it; must outlive the call
 };
 
 struct DecodeResult {
@@ -66,7 +69,7 @@ struct DecodeResult {
 };
 
 // Reads one archive or several to the end of `source`; writes the content block by block, each only after its
-// checks. kCorrupt: damage. kWrongModel: undamaged, but the model at hand decodes something else.
+// checks. kCorrupt: damage. kWrongModel: undamaged, but the model or dictionary at hand is another.
 // kUnsupported: a newer version, a reserved value, or more memory needed than allowed.
 Result<DecodeResult> DecodeArchives(const TokenModelProvider& models, Source& source, Sink& sink,
                                     const DecodeOptions& options, const CodecProgressCallback& progress);

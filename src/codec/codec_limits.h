@@ -25,7 +25,8 @@ Result<uint32_t> ChooseStreams(const TokenModel& model, uint64_t n_tokens, uint3
 uint64_t ModelBytes(const TokenModel& model, uint64_t n_streams);
 
 // Memory of what adapts while a block is coded.
-uint64_t AdaptiveBytes(const TokenModel& model, uint64_t n_tokens, uint64_t content_size);
+// n_dictionary: tokens of a dictionary, 0 without; what it has taught is kept twice.
+uint64_t AdaptiveBytes(const TokenModel& model, uint64_t n_tokens, uint64_t n_dictionary, uint64_t content_size);
 
 // kInvalidArgument when the format cannot record this model (its window or name).
 Status CheckModelFitsFormat(const TokenModel& model);

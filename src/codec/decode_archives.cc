@@ -70,9 +70,20 @@ class ArchiveDecoder {
 
   Status DecodeByModel(const BlockHeader& header, ByteSpan code, Bytes& content) {
     PITH_RETURN_IF_ERROR(FindModel());
+    const TextDictionary* dictionary = nullptr;
+    uint64_t n_dictionary = 0;
+    if (header.adaptive && reader_.dictionary()) {
+      dictionary = options_.dictionary;
+      const std::string wanted = reader_.where() + ": made with dictionary " + reader_.dictionary()->Text();
+      if (dictionary == nullptr) return WrongModel(wanted + ", and none was given (-D FILE)");
+      if (!reader_.dictionary()->Means(dictionary->id())) {
+        return WrongModel(wanted + ", at hand is " + Hex(dictionary->id(), 16));
+      }
+      PITH_ASSIGN_OR_RETURN(n_dictionary, dictionary->CountTokens(*model_));
+    }
     const uint64_t buffer_bytes =
         2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens} +
-        (header.adaptive ? AdaptiveBytes(*model_, header.n_tokens, header.content_size) : 0);
+        (header.adaptive ? AdaptiveBytes(*model_, header.n_tokens, n_dictionary, header.content_size) : 0);
     const uint64_t needed = ModelBytes(*model_, header.n_streams) + buffer_bytes;
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
       return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory with its " +
@@ -84,7 +95,7 @@ class ArchiveDecoder {
       PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(static_cast<uint64_t>(part * header.content_size))));
       return true;
     };
-    return DecodeModelBlock(*model_, header, code, reader_.where(), content, go_on);
+    return DecodeModelBlock(*model_, header, code, dictionary, reader_.where(), content, go_on);
   }
 
   // Asks for the archive's model, once.

@@ -45,7 +45,8 @@ class ArchiveEncoder {
         options_(options),
         cutter_(source, BlockBytes(options)),
         writer_(sink),
-        meter_(progress) {}
+        meter_(progress),
+        dictionary_id_(options.dictionary != nullptr ? options.dictionary->id() : 0) {}
 
   static uint32_t BlockBytes(const EncodeOptions& o) {
     return o.block_bytes != 0 ? o.block_bytes : kDefaultBlockBytes;
@@ -106,8 +107,13 @@ class ArchiveEncoder {
     const ByteSpan stored = best.kind == BlockKind::kRaw ? content : ByteSpan(payload);
     short_ = short_ && stored.size() <= kMaxShortPayload;
     if (short_) {
-      PITH_RETURN_IF_ERROR(writer_.WriteShort(best, by_model ? &model_->identity() : nullptr, stored));
+      PITH_RETURN_IF_ERROR(
+          writer_.WriteShort(best, by_model ? &model_->identity() : nullptr, DictionaryOf(best), stored));
       return meter_.Report(ProgressNow(0));
+    }
+    if (DictionaryOf(best) != nullptr && !dictionary_named_) {
+      PITH_RETURN_IF_ERROR(writer_.WriteDictionary(*DictionaryOf(best)));
+      dictionary_named_ = true;
     }
     if (by_model && !model_named_) {
       PITH_RETURN_IF_ERROR(writer_.WriteModelInfo(model_->identity()));
@@ -120,9 +126,14 @@ class ArchiveEncoder {
   // Bytes of a block in the archive, naming its model included.
   uint64_t Cost(const BlockHeader& header) const {
     const ModelIdentity* const model = header.kind == BlockKind::kModel ? &model_->identity() : nullptr;
-    if (short_) return ArchiveWriter::ShortCost(header, model);
+    if (short_) return ArchiveWriter::ShortCost(header, model, DictionaryOf(header));
     return ArchiveWriter::BlockCost(header) +
            (model != nullptr && !model_named_ ? ArchiveWriter::ModelInfoCost(*model) : 0);
+  }
+
+  // What a block must name; null: nothing.
+  const uint64_t* DictionaryOf(const BlockHeader& header) const {
+    return header.adaptive && options_.dictionary != nullptr ? &dictionary_id_ : nullptr;
   }
 
   static Result<Bytes> TryZstd(const InputBlock& block) {
@@ -164,10 +175,14 @@ class ArchiveEncoder {
     PITH_ASSIGN_OR_RETURN(uint32_t n_streams, ChooseStreams(*model_, n_tokens, options_.streams,
                                                             options_.memory_bytes, buffer_bytes));
     if (options_.adaptive) {
+      uint64_t n_dictionary = 0;
+      if (options_.dictionary != nullptr) {
+        PITH_ASSIGN_OR_RETURN(n_dictionary, options_.dictionary->CountTokens(*model_));
+      }
       // Where memory is short, what adapts may take the place of half the streams, but not of more.
       const Result<uint32_t> n_beside =
           ChooseStreams(*model_, n_tokens, options_.streams, options_.memory_bytes,
-                        buffer_bytes + AdaptiveBytes(*model_, n_tokens, content.size()));
+                        buffer_bytes + AdaptiveBytes(*model_, n_tokens, n_dictionary, content.size()));
       header.adaptive = n_beside.ok() && 2 * *n_beside >= n_streams;
       if (header.adaptive) n_streams = *n_beside;
     }
@@ -188,7 +203,8 @@ class ArchiveEncoder {
       return steps < kFirstGlanceSteps || code <= kFirstGlanceMargin * rival_so_far;
     };
     PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded,
-                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive, go_on));
+                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive,
+                                       header.adaptive ? options_.dictionary : nullptr, go_on));
     if (!coded || coded->code.size() >= content.size()) return false;
 
     header.payload_size = static_cast<uint32_t>(coded->code.size());
@@ -207,6 +223,8 @@ class ArchiveEncoder {
   BlockCutter cutter_;
   ArchiveWriter writer_;
   ProgressMeter meter_;
+  uint64_t dictionary_id_ = 0;
+  bool dictionary_named_ = false;
   bool model_named_ = false;
   bool short_ = false;  // the archive is, or may become, a short one
   EncodeResult result_;

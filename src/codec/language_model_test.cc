@@ -149,7 +149,7 @@ TEST(LanguageModel, BlocksAreTheSameForAnyThreadsAndInstructionsAndRoundTrip) {
       Fixture f(n_threads, isa);
       std::vector<TokenId> tokens;
       ASSERT_TRUE(f.model().Tokenize(content, tokens).ok());
-      Result<std::optional<CodedTokens>> coded = EncodeTokens(f.model(), tokens, 5, true, kGoOn);
+      Result<std::optional<CodedTokens>> coded = EncodeTokens(f.model(), tokens, 5, true, nullptr, kGoOn);
       ASSERT_TRUE(coded.ok()) << coded.status().message();
       if (!expected) expected = **coded;
       EXPECT_EQ((*coded)->code, expected->code) << IsaName(isa) << " " << n_threads;
@@ -164,7 +164,7 @@ TEST(LanguageModel, BlocksAreTheSameForAnyThreadsAndInstructionsAndRoundTrip) {
                                   Hash32(content),
                                   true};
       Bytes back;
-      const Status status = DecodeModelBlock(f.model(), header, expected->code, "block 1", back, kGoOn);
+      const Status status = DecodeModelBlock(f.model(), header, expected->code, nullptr, "block 1", back, kGoOn);
       ASSERT_TRUE(status.ok()) << status.message();
       EXPECT_EQ(back, content);
     }
@@ -211,7 +211,7 @@ TEST(LanguageModel, WeightsThatAreNotNumbersAreAnError) {
   ASSERT_TRUE(model.ok());
   std::vector<TokenId> tokens;
   ASSERT_TRUE((*model)->Tokenize(AsBytes("hello"), tokens).ok());
-  EXPECT_EQ(EncodeTokens(**model, tokens, 1, true, kGoOn).status().code(), StatusCode::kCorrupt);
+  EXPECT_EQ(EncodeTokens(**model, tokens, 1, true, nullptr, kGoOn).status().code(), StatusCode::kCorrupt);
 }
 
 }  // namespace

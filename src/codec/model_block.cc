@@ -29,21 +29,46 @@ class Probe {
   Hasher64 hash_;
 };
 
+TokenId FirstInput(const TokenModel& model, std::span<const TokenId> prefix) {
+  return prefix.empty() ? model.start_token() : prefix.back();
+}
+
+// Makes the streams and feeds each what comes before FirstInput.
+Status StartStreams(TokenModel& model, size_t n_streams, std::span<const TokenId> prefix) {
+  PITH_RETURN_IF_ERROR(model.Start(n_streams));
+  if (prefix.empty()) return OkStatus();
+  std::vector<TokenId> inputs = {model.start_token()};
+  inputs.insert(inputs.end(), prefix.begin(), prefix.end() - 1);
+  const size_t depth = static_cast<size_t>(DecisionTree(model.vocab()).depth());
+  std::vector<uint32_t> paths(prefix.size() * depth);  // nobody asks for them
+  for (size_t i = 0; i < n_streams; ++i) {
+    for (size_t at = 0; at < inputs.size(); at += model.PreferredTokens()) {
+      const size_t n = std::min(model.PreferredTokens(), inputs.size() - at);
+      const PathRequest request{i, std::span<const TokenId>(inputs).subspan(at, n), prefix.subspan(at, n),
+                                std::span<uint32_t>(paths).first(n * depth), {}};
+      PITH_RETURN_IF_ERROR(model.Paths({&request, 1}));
+    }
+  }
+  return OkStatus();
+}
+
 // Feeds all tokens of a block to the model and gets their paths back part by part, all streams side by side.
 class PathFeeder {
  public:
-  PathFeeder(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams, bool want_bits)
-      : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), fed_(std::move(tokens)) {
+  // Each stream is fed `prefix` first (TextDictionary), which must outlive the feeder.
+  PathFeeder(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams, std::span<const TokenId> prefix,
+             bool want_bits)
+      : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), prefix_(prefix), fed_(std::move(tokens)) {
     PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens_);
     depth_ = static_cast<size_t>(DecisionTree(model.vocab()).depth());
-    // The start token before each stream, so that inputs and targets are one array, a place apart. From the
+    // The token before each stream, which is the start token or the prefix's last, so that inputs and targets are one array, a place apart. From the
     // last stream on: each moves up by as many places as there are streams up to it.
     fed_.resize(n_tokens_ + n_streams);
     for (size_t i = n_streams; i-- > 0;) {
       const auto begin = fed_.begin() + static_cast<ptrdiff_t>(StreamBegin(n_tokens_, n_streams, i));
       const auto end = fed_.begin() + static_cast<ptrdiff_t>(StreamBegin(n_tokens_, n_streams, i + 1));
       std::copy_backward(begin, end, end + static_cast<ptrdiff_t>(i) + 1);
-      *(begin + static_cast<ptrdiff_t>(i)) = model.start_token();
+      *(begin + static_cast<ptrdiff_t>(i)) = FirstInput(model, prefix);
     }
     n_steps_ = StepCount(n_tokens_, n_streams);
     part_steps_ = std::max<size_t>(1, model.PreferredTokens() / n_streams);
@@ -56,7 +81,7 @@ class PathFeeder {
   size_t n_steps() const { return n_steps_; }
   size_t n_tokens() const { return n_tokens_; }
 
-  Status Start() { return model_.Start(n_streams_); }
+  Status Start() { return StartStreams(model_, n_streams_, prefix_); }
 
   // Runs the model over the next part, steps [first_step(), end_step()).
   Status NextPart() {
@@ -101,6 +126,7 @@ class PathFeeder {
   TokenModel& model_;
   size_t n_tokens_;
   size_t n_streams_;
+  std::span<const TokenId> prefix_;
   size_t depth_;
   size_t n_steps_;
   size_t part_steps_;
@@ -191,14 +217,24 @@ Result<bool> EncodeWith(Mixer& mixer, TokenModel& model, PathFeeder& feeder, con
 }  // namespace
 
 Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
-                                                size_t n_streams, bool adaptive, const AfterTokens& go_on) {
+                                                size_t n_streams, bool adaptive, const TextDictionary* dictionary,
+                                                const AfterTokens& go_on) {
+  PITH_CHECK(adaptive || dictionary == nullptr);
   CodedTokens result;
   result.n_tokens = static_cast<uint32_t>(tokens.size());
   result.n_streams = static_cast<uint32_t>(n_streams);
-  PathFeeder feeder(model, std::move(tokens), n_streams, false);
+  const ScopedFloatEnvironment float_environment;
+  const TextDictionary::Primed* primed = nullptr;
+  if (dictionary != nullptr) {
+    PITH_ASSIGN_OR_RETURN(primed, dictionary->Prime(model, tokens.size()));
+  }
+  PathFeeder feeder(model, std::move(tokens), n_streams,
+                    primed != nullptr ? primed->Prefix() : std::span<const TokenId>(), false);
   bool complete = false;
-  if (adaptive) {
-    const ScopedFloatEnvironment float_environment;
+  if (primed != nullptr) {
+    AdaptiveMixer mixer = primed->mixer->Continued(result.n_tokens, n_streams);
+    PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
+  } else if (adaptive) {
     AdaptiveMixer mixer(model.kernels(), static_cast<int>(feeder.depth()), result.n_tokens, n_streams);
     PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
   } else {
@@ -208,9 +244,21 @@ Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<T
   return complete ? std::optional<CodedTokens>(std::move(result)) : std::nullopt;
 }
 
+Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std::vector<TokenId>& tokens,
+                                                   uint64_t table_tokens) {
+  PathFeeder feeder(model, tokens, 1, {}, false);
+  auto mixer = std::make_unique<AdaptiveMixer>(model.kernels(), static_cast<int>(feeder.depth()), tokens.size(), 1,
+                                               table_tokens);
+  CodedTokens code;  // thrown away
+  const AfterTokens go_on = [](uint64_t, uint64_t) -> Result<bool> { return true; };
+  PITH_ASSIGN_OR_RETURN(const bool complete, EncodeWith(*mixer, model, feeder, go_on, code));
+  PITH_CHECK(complete);
+  return mixer;
+}
+
 Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
                                       const AfterTokens& go_on) {
-  PathFeeder feeder(model, std::move(tokens), n_streams, true);
+  PathFeeder feeder(model, std::move(tokens), n_streams, {}, true);
   TokenCodeLength length;
   PITH_RETURN_IF_ERROR(feeder.Start());
   while (feeder.end_step() < feeder.n_steps()) {
@@ -233,8 +281,8 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
 namespace {
 
 template <DecisionMixer Mixer>
-Status DecodeWith(Mixer& mixer, TokenModel& model, const BlockHeader& header, ByteSpan code,
-                  const std::string& where, Bytes& content, const AfterTokens& go_on) {
+Status DecodeWith(Mixer& mixer, TokenModel& model, std::span<const TokenId> prefix, const BlockHeader& header,
+                  ByteSpan code, const std::string& where, Bytes& content, const AfterTokens& go_on) {
   const auto mismatch = [&](const std::string& what) {
     return WrongModel(where + ": the data is undamaged, but " + what + ": the model '" +
                       model.identity().name +
@@ -250,13 +298,13 @@ Status DecodeWith(Mixer& mixer, TokenModel& model, const BlockHeader& header, By
   uint64_t content_size = 0;
   uint64_t done = 0;
 
-  PITH_RETURN_IF_ERROR(model.Start(n_streams));
+  PITH_RETURN_IF_ERROR(StartStreams(model, n_streams, prefix));
   for (size_t step = 0; step < n_steps; ++step) {
     inputs.clear();
     for (size_t i = 0; i < n_streams; ++i) {
       const uint64_t begin = StreamBegin(n_tokens, n_streams, i);
       if (begin + step >= StreamBegin(n_tokens, n_streams, i + 1)) continue;
-      inputs.push_back({i, step == 0 ? model.start_token() : tokens[begin + step - 1]});
+      inputs.push_back({i, step == 0 ? FirstInput(model, prefix) : tokens[begin + step - 1]});
     }
     PITH_RETURN_IF_ERROR(model.Step(inputs));
     for (size_t k = 0; k < inputs.size(); ++k) {
@@ -303,18 +351,23 @@ Status DecodeWith(Mixer& mixer, TokenModel& model, const BlockHeader& header, By
 
 }  // namespace
 
-Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
-                        Bytes& content, const AfterTokens& go_on) {
+Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const TextDictionary* dictionary,
+                        const std::string& where, Bytes& content, const AfterTokens& go_on) {
   PITH_CHECK(header.n_streams >= 1 && header.n_streams <= header.n_tokens &&
              header.n_tokens <= header.content_size);
   if (!header.adaptive) {
     PassThroughMixer mixer;
-    return DecodeWith(mixer, model, header, code, where, content, go_on);
+    return DecodeWith(mixer, model, {}, header, code, where, content, go_on);
   }
   const ScopedFloatEnvironment float_environment;
+  if (dictionary != nullptr) {
+    PITH_ASSIGN_OR_RETURN(const TextDictionary::Primed* const primed, dictionary->Prime(model, header.n_tokens));
+    AdaptiveMixer mixer = primed->mixer->Continued(header.n_tokens, header.n_streams);
+    return DecodeWith(mixer, model, primed->Prefix(), header, code, where, content, go_on);
+  }
   const int depth = DecisionTree(model.vocab()).depth();
   AdaptiveMixer mixer(model.kernels(), depth, header.n_tokens, header.n_streams);
-  return DecodeWith(mixer, model, header, code, where, content, go_on);
+  return DecodeWith(mixer, model, {}, header, code, where, content, go_on);
 }
 
 }  // namespace pith

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "archive/archive_format.h"
 #include "base/bytes.h"
+#include "codec/text_dictionary.h"
 #include "codec/token_model.h"
 #include "pith/status.h"
 
@@ -24,17 +26,22 @@ struct CodedTokens {
   Bytes code;
 };
 
-// Codes `tokens`, mixed with what they themselves teach where `adaptive`; nothing when `go_on` said false.
-// REQUIRES: 1 <= n_streams <= tokens.size(), tokens from model.Tokenize.
+// Codes `tokens`, mixed with what they themselves teach where `adaptive`, and what `dictionary` (or null) has taught
+// before; nothing when `go_on` said false.
+// REQUIRES: 1 <= n_streams <= tokens.size(), tokens from model.Tokenize; a dictionary only where adaptive.
 Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
-                                                size_t n_streams, bool adaptive,
+                                                size_t n_streams, bool adaptive, const TextDictionary* dictionary,
                                                 const AfterTokens& go_on);
+
+// A mixer that has coded `tokens` as one stream, to be continued: see AdaptiveMixer. Needs the kernels' float environment.
+Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std::vector<TokenId>& tokens,
+                                                   uint64_t table_tokens);
 
 // Decodes a block whose header the archive reader has accepted; content.size() becomes header.content_size.
 // kWrongModel, since the payload is what its writer wrote: the probe or the content differ, or what decodes
 // does not fit the sizes given. `where` begins the message.
-Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const std::string& where,
-                        Bytes& content, const AfterTokens& go_on);
+Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const TextDictionary* dictionary,
+                        const std::string& where, Bytes& content, const AfterTokens& go_on);
 
 struct TokenCodeLength {
   double ideal_bits = 0;    // from the model's exact probabilities

@@ -93,22 +93,22 @@ size_t AdaptiveMixer::BucketCount(int depth, uint64_t n_tokens) {
   return static_cast<size_t>(std::bit_ceil(std::clamp<uint64_t>(wanted, kFewestBuckets, kMostBuckets)));
 }
 
-uint64_t AdaptiveMixer::MemoryBytes(int depth, uint64_t n_tokens, uint64_t content_bytes) {
+uint64_t AdaptiveMixer::MemoryBytes(int depth, uint64_t table_tokens, uint64_t content_bytes) {
   const uint64_t fixed = (kNodeSets + kTokenSets + 21 * 20 + 256 * 3) * kInputs * sizeof(float) +
                          (kNodeSets + kPairMapSets + kMatchMapClasses * 32 * 3) * kKnots * sizeof(float) +
                          kMatchers * MatchFinder::Bytes() + (sizeof(uint64_t) << kFollowersBits);
-  return BucketCount(depth, n_tokens) * sizeof(Bucket) + n_tokens * sizeof(uint32_t) + 2 * content_bytes + fixed;
+  return BucketCount(depth, table_tokens) * sizeof(Bucket) + table_tokens * sizeof(uint32_t) + 2 * content_bytes + fixed;
 }
 
 AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams,
-                             const MixingPriors& priors)
+                             uint64_t table_tokens, const MixingPriors& priors)
     : kernels_(kernels),
       priors_(priors),
       depth_(depth),
       tokens_(n_tokens, n_streams),
       history_(n_streams),
-      matchers_{MatchFinder(tokens_, kMatchLengths[0]), MatchFinder(tokens_, kMatchLengths[1])},
-      buckets_(BucketCount(depth, n_tokens)),
+      matchers_{MatchFinder(n_streams, kMatchLengths[0]), MatchFinder(n_streams, kMatchLengths[1])},
+      buckets_(BucketCount(depth, table_tokens != 0 ? table_tokens : n_tokens)),
       context_maps_(kContexts * kCountClasses * kKnots),
       context_map_counts_(kContexts * kCountClasses * kKnots, kPriorTimes),
       followers_(size_t{1} << kFollowersBits) {
@@ -151,6 +151,32 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
   }
 }
 
+// What belongs to the token and the decision at hand begins anew.
+AdaptiveMixer::AdaptiveMixer(const AdaptiveMixer& other)
+    : kernels_(other.kernels_),
+      priors_(other.priors_),
+      depth_(other.depth_),
+      tokens_(other.tokens_),
+      matchers_(other.matchers_),
+      buckets_(other.buckets_.Copy()),
+      context_maps_(other.context_maps_.Copy()),
+      context_map_counts_(other.context_map_counts_),
+      final_weights_(other.final_weights_),
+      maps_(other.maps_),
+      match_trust_(other.match_trust_),
+      followers_(other.followers_),
+      n_decisions_(other.n_decisions_) {
+  for (size_t k = 0; k < kMixers; ++k) weights_[k] = other.weights_[k].Copy();
+}
+
+AdaptiveMixer AdaptiveMixer::Continued(uint64_t n_tokens, uint64_t n_streams) const {
+  AdaptiveMixer mixer(*this);
+  mixer.tokens_.Append(n_tokens, n_streams);
+  mixer.history_.resize(n_streams);
+  for (MatchFinder& m : mixer.matchers_) m.Restart(n_streams);
+  return mixer;
+}
+
 MixingPriors AdaptiveMixer::Learned() const {
   MixingPriors learned = priors_;
   for (size_t k = 0; k < kMixers; ++k) {
@@ -191,7 +217,7 @@ void AdaptiveMixer::StartToken(size_t stream) {
   const StreamHistory& h = history_[stream];
   last_token_ = static_cast<uint32_t>(h.Back(1));
   contexts_ = h.Contexts(followers_[MixHash(h.Back(1) * 70001 + h.Back(2)) >> (64 - kFollowersBits)]);
-  for (size_t m = 0; m < kMatchers; ++m) has_expected_[m] = matchers_[m].Expected(stream, &expected_[m]);
+  for (size_t m = 0; m < kMatchers; ++m) has_expected_[m] = matchers_[m].Expected(tokens_, stream, &expected_[m]);
   group_ = ~0u;
   rate_ = std::max(kLastRate, kFirstRate / (1.0f + static_cast<float>(n_decisions_) * kRateDecay));
 }
@@ -363,8 +389,8 @@ void AdaptiveMixer::EndToken(size_t stream, uint32_t token, ByteSpan bytes) {
     followers = followers << 32 | token;
   }
   h.Append(token, bytes);
-  tokens_.Append(stream, token);
-  for (MatchFinder& m : matchers_) m.Update(stream, token);
+  tokens_.Set(stream, token);
+  for (MatchFinder& m : matchers_) m.Update(tokens_, stream, token);
 }
 
 }  // namespace pith

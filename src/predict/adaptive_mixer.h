@@ -5,6 +5,7 @@
 // Single-threaded; one mixer serves all streams of a block.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,14 +24,23 @@ namespace pith {
 class AdaptiveMixer {
  public:
   // For a block of n_tokens tokens in n_streams streams over a tree of `depth` levels. `kernels` must outlive the mixer.
-  AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams,
+  // table_tokens: as how many tokens' the table is made; 0: n_tokens.
+  AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams, uint64_t table_tokens = 0,
                 const MixingPriors& priors = kMixingPriors);
 
-  AdaptiveMixer(const AdaptiveMixer&) = delete;
   AdaptiveMixer& operator=(const AdaptiveMixer&) = delete;
 
+  // A mixer for a block of n_tokens tokens that knows all that this one has learned; its own block, coded to the end, is
+  // a dictionary there (docs/mixing.md section 7). REQUIRES: between tokens, the block is complete.
+  AdaptiveMixer Continued(uint64_t n_tokens, uint64_t n_streams) const;
+
+  // Of the table's size for a block of n_tokens after a dictionary: the same for all blocks up to the dictionary's size.
+  static uint64_t TableTokens(uint64_t n_dictionary, uint64_t n_tokens) {
+    return n_dictionary == 0 ? n_tokens : n_dictionary + std::max(n_dictionary, n_tokens);
+  }
+
   // Memory that a mixer for so large a block takes.
-  static uint64_t MemoryBytes(int depth, uint64_t n_tokens, uint64_t content_bytes);
+  static uint64_t MemoryBytes(int depth, uint64_t table_tokens, uint64_t content_bytes);
 
   // DecisionMixer. The kernels' float environment is needed (ThreadPool, ScopedFloatEnvironment).
   uint32_t Probability(size_t stream, int level, uint32_t node, uint32_t p1);
@@ -74,6 +84,8 @@ class AdaptiveMixer {
   void FindBuckets(uint32_t group, uint32_t group_node);
   uint16_t* FindBucket(uint64_t context);
   Place PlaceOf(float* map, float stretched) const;
+
+  AdaptiveMixer(const AdaptiveMixer& other);
 
   const Kernels& kernels_;
   const MixingPriors& priors_;

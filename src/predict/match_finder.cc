@@ -6,21 +6,26 @@
 
 namespace pith {
 
-BlockTokens::BlockTokens(uint64_t n_tokens, uint64_t n_streams)
-    : tokens_(n_tokens), begin_(n_streams + 1), next_(n_streams) {
-  for (uint64_t i = 0; i <= n_streams; ++i) begin_[i] = static_cast<uint32_t>(i * n_tokens / n_streams);
-  std::copy(begin_.begin(), begin_.end() - 1, next_.begin());
+void BlockTokens::Append(uint64_t n_tokens, uint64_t n_streams) {
+  n_dictionary_ = static_cast<uint32_t>(tokens_.size());
+  tokens_.resize(tokens_.size() + n_tokens);
+  begin_.resize(n_streams + 1);
+  for (uint64_t i = 0; i <= n_streams; ++i) {
+    begin_[i] = n_dictionary_ + static_cast<uint32_t>(i * n_tokens / n_streams);
+  }
+  next_.assign(begin_.begin(), begin_.end() - 1);
 }
 
 bool BlockTokens::Knows(uint32_t at) const {
+  if (at < n_dictionary_) return true;
   if (at >= tokens_.size()) return false;
-  size_t stream = static_cast<size_t>(uint64_t{at} * n_streams() / tokens_.size());
+  size_t stream = static_cast<size_t>(uint64_t{at - n_dictionary_} * n_streams() / (tokens_.size() - n_dictionary_));
   if (at >= begin_[stream + 1]) ++stream;  // the division rounds down, the parts' ends do, too
   return at < next_[stream];
 }
 
-MatchFinder::MatchFinder(const BlockTokens& tokens, uint32_t min_length)
-    : tokens_(tokens), min_length_(min_length), heads_(size_t{1} << kHashBits, kNowhere), at_(tokens.n_streams()) {}
+MatchFinder::MatchFinder(size_t n_streams, uint32_t min_length)
+    : min_length_(min_length), heads_(size_t{1} << kHashBits, kNowhere), at_(n_streams) {}
 
 uint32_t MatchFinder::LengthClass(size_t stream) const {
   const Match& m = at_[stream];
@@ -28,33 +33,33 @@ uint32_t MatchFinder::LengthClass(size_t stream) const {
   return m.misses != 0 ? std::min<uint32_t>(length, 4) : length;
 }
 
-void MatchFinder::Update(size_t stream, uint32_t token) {
+void MatchFinder::Update(const BlockTokens& tokens, size_t stream, uint32_t token) {
   Match& m = at_[stream];
   if (m.position != kNowhere) {
-    if (tokens_[m.position] == token) {
+    if (tokens[m.position] == token) {
       ++m.length;
     } else {
       m.length = 0;
       ++m.misses;
     }
-    if (m.misses < kMaxMisses && tokens_.Knows(m.position + 1)) {
+    if (m.misses < kMaxMisses && tokens.Knows(m.position + 1)) {
       ++m.position;
       if (m.length > 15) m.misses = 0;
     } else {
       m = Match();
     }
   }
-  const uint32_t next = tokens_.Next(stream);
-  const uint32_t begin = tokens_.Begin(stream);
+  const uint32_t next = tokens.Next(stream);
+  const uint32_t begin = tokens.Begin(stream);
   if (next - begin < min_length_) return;
   uint64_t hash = 0;
-  for (uint32_t k = 1; k <= min_length_; ++k) hash = MixHash(hash + tokens_[next - k] + 1);
+  for (uint32_t k = 1; k <= min_length_; ++k) hash = MixHash(hash + tokens[next - k] + 1);
   uint32_t& head = heads_[hash >> (64 - kHashBits)];
-  if ((m.position == kNowhere || m.misses != 0) && head != kNowhere && tokens_.Knows(head)) {
+  if ((m.position == kNowhere || m.misses != 0) && head != kNowhere && tokens.Knows(head)) {
     // Backwards from the candidate, which may lie in any stream and lead into the one before.
     uint32_t length = 0;
-    while (length < kMaxCompare && next - length > begin && head > length && tokens_.Knows(head - 1 - length) &&
-           tokens_[head - 1 - length] == tokens_[next - 1 - length]) {
+    while (length < kMaxCompare && next - length > begin && head > length && tokens.Knows(head - 1 - length) &&
+           tokens[head - 1 - length] == tokens[next - 1 - length]) {
       ++length;
     }
     if (length >= min_length_) m = {head, length, 0};

@@ -5,6 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -124,9 +125,53 @@ struct ModelBlock {
   Bytes payload;
   bool adaptive;
   bool has_probe;
+  uint64_t window;
 };
 
-Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
+// The ids below a node, and whether a decision about them is certain.
+struct Decision {
+  bool certain;
+  int bit;     // if certain
+  uint64_t p;  // if not
+};
+
+Decision Decide(const std::vector<uint32_t>& f, uint64_t begin, uint64_t middle, uint64_t end) {
+  const auto total = [&](uint64_t from, uint64_t to) {
+    uint64_t sum = 0;
+    for (uint64_t id = from; id < to && id < f.size(); ++id) sum += f[id];
+    return sum;
+  };
+  const uint64_t zero = total(begin, middle), one = total(middle, end);
+  if (zero == 0 || one == 0) return {true, one != 0, 0};
+  const uint64_t p = one * 4294967296u / (zero + one);
+  return {false, 0, p < 1 ? 1 : p > 4294967295u ? 4294967295u : p};
+}
+
+// mixing.md section 7
+void LearnDictionary(const std::vector<uint32_t>& tokens, int depth, const Model& model, SlowMixer& mixer) {
+  model.begin(1);
+  uint32_t input = model.start_token;
+  for (const uint32_t token : tokens) {
+    const std::vector<uint32_t> f = model.feed(0, input);
+    uint64_t begin = 0, end = uint64_t{1} << depth, node = 1;
+    for (int level = 0; level < depth; ++level) {
+      const uint64_t middle = (begin + end) / 2;
+      const int bit = token >= middle;
+      const Decision d = Decide(f, begin, middle, end);
+      if (!d.certain) {
+        mixer.Probability(0, level, node, d.p);
+        mixer.Learn(bit);
+      }
+      (bit == 1 ? begin : end) = middle;
+      node = 2 * node + static_cast<uint64_t>(bit);
+    }
+    mixer.EndToken(0, token, model.token_bytes(token));
+    input = token;
+  }
+}
+
+// dictionary: empty, or what the block was made with.
+Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vector<uint32_t>& dictionary) {
   const auto differs = [](bool fits, const char* what) {
     if (!fits) throw ModelDiffers(what);
   };
@@ -137,32 +182,36 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
   Bytes probe;
   bool probe_compared = false;
   Code code(b.payload);
-  SlowMixer mixer(depth, b.n, b.s);
+  const uint64_t d = dictionary.size();
+  SlowMixer mixer(depth, d == 0 ? b.n : d, d == 0 ? b.s : 1, d == 0 ? b.n : d + (b.n > d ? b.n : d));
+  if (d != 0) {
+    LearnDictionary(dictionary, depth, model, mixer);
+    mixer.Continue(b.n, b.s);
+  }
   model.begin(b.s);
+  uint32_t first_input = model.start_token;
+  for (uint64_t k = d - std::min(d, b.window / 2); k < d; ++k) {
+    for (uint64_t i = 0; i < b.s; ++i) model.feed(i, first_input);
+    first_input = dictionary[k];
+  }
   for (uint64_t step = 0; n_done < b.n; ++step) {
     // Every stream is fed before any is decoded, as a batch would be.
     std::vector<std::vector<uint32_t>> f(b.s);
     for (uint64_t i = 0; i < b.s; ++i) {
       if (step < (i + 1) * b.n / b.s - i * b.n / b.s)
-        f[i] = model.feed(i, step == 0 ? model.start_token : stream[i].back());
+        f[i] = model.feed(i, step == 0 ? first_input : stream[i].back());
     }
     for (uint64_t i = 0; i < b.s; ++i) {
       if (f[i].empty()) continue;
-      const auto total = [&](uint64_t begin, uint64_t end) {
-        uint64_t sum = 0;
-        for (uint64_t id = begin; id < end && id < f[i].size(); ++id) sum += f[i][id];
-        return sum;
-      };
       uint64_t begin = 0, end = uint64_t{1} << depth;  // the ids below the node
       uint64_t node = 1;
       int level = 0;
       while (end - begin > 1) {
         const uint64_t middle = begin + (end - begin) / 2;
-        const uint64_t zero = total(begin, middle), one = total(middle, end);
-        int bit = one != 0;
-        if (zero != 0 && one != 0) {
-          uint64_t p = one * 4294967296u / (zero + one);
-          p = p < 1 ? 1 : p > 4294967295u ? 4294967295u : p;
+        const Decision decision = Decide(f[i], begin, middle, end);
+        int bit = decision.bit;
+        if (!decision.certain) {
+          const uint64_t p = decision.p;
           if (step < 16) {
             for (int k = 0; k < 4; ++k) probe.push_back(static_cast<uint8_t>(p >> (8 * k)));
           }
@@ -214,17 +263,20 @@ Bytes DecodeZstd(const Bytes& payload, uint64_t content_size) {
 }
 
 // Section 10
-void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, Archive& archive) {
+void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, const Dictionary& dictionary,
+                 Archive& archive) {
   const uint64_t form = in.Little(1);
   const uint64_t kind = form % 8;
-  Require(form < 16, "a form that is not known");
+  Require(form < 32, "a form that is not known");
   const bool by_model = kind == 3 || kind == 6;
   Require(by_model || kind == 1 || kind == 2, "a kind that is not known");
-  const bool window_follows = form / 8 == 1;
+  const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 == 1;
+  Require(kind == 6 || !with_dictionary, "a dictionary for nothing");
   Require(by_model || !window_follows, "a window without a model");
   Bytes fingerprint;
   uint64_t window = 512, sinks = 4;
   if (by_model) fingerprint = in.Take(4);
+  const uint64_t dictionary_id = with_dictionary ? in.Little(4) : 0;
   if (window_follows) {
     window = in.Varint();
     sinks = in.Varint();
@@ -254,18 +306,22 @@ void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, Archive&
     const Model* model = find_model("", fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
     if (model == nullptr) throw ModelDiffers("no such model");
     b.payload = payload;
-    archive.content = DecodeModelBlock(b, *model);
+    b.window = window;
+    if (with_dictionary && (dictionary.tokens.empty() || dictionary.id % 4294967296u != dictionary_id)) {
+      throw ModelDiffers("no such dictionary");
+    }
+    archive.content = DecodeModelBlock(b, *model, with_dictionary ? dictionary.tokens : std::vector<uint32_t>());
   } else {
     archive.content = kind == 1 ? payload : DecodeZstd(payload, size);
   }
   archive.n_blocks = 1;
 }
 
-void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
+void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& dictionary, Archive& archive) {
   // Section 2
   const size_t header = in.at();
   const Bytes magic = in.Take(4);
-  if (magic == (Bytes{0x89, 0x70, 0x74, 0x73})) return DecodeShort(in, header, find_model, archive);
+  if (magic == (Bytes{0x89, 0x70, 0x74, 0x73})) return DecodeShort(in, header, find_model, dictionary, archive);
   Require(magic == (Bytes{0x89, 0x70, 0x74, 0x68}), "magic");
   const uint64_t format = in.Little(1), contract = in.Little(1);
   const uint32_t header_check = H32(in.Since(header)) & 0xffff;
@@ -277,6 +333,8 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
   };
   std::vector<Entry> index;
   bool described = false, description_used = true;
+  bool with_dictionary = false, dictionary_used = true, adaptive_seen = false;
+  uint64_t dictionary_id = 0;
   std::string model_name;
   Bytes fingerprint;
   uint64_t window = 0, sinks = 0;
@@ -322,7 +380,14 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
         const Model* model =
             find_model(model_name, fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
         if (model == nullptr) throw ModelDiffers("no such model");
-        content = DecodeModelBlock(b, *model);
+        b.window = window;
+        const bool uses_dictionary = adaptive && with_dictionary;
+        if (uses_dictionary && (dictionary.tokens.empty() || dictionary.id != dictionary_id)) {
+          throw ModelDiffers("no such dictionary");
+        }
+        content = DecodeModelBlock(b, *model, uses_dictionary ? dictionary.tokens : std::vector<uint32_t>());
+        adaptive_seen = adaptive_seen || adaptive;
+        dictionary_used = dictionary_used || adaptive;
         description_used = true;
       }
       Require(description_used, "a model description that no model block follows");
@@ -344,6 +409,14 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       model_name.assign(name.begin(), name.end());
       described = true;
       description_used = false;
+      index.push_back({0, 0, in.at() - begin});
+    } else if (kind == 0 && format == 3) {
+      Require(size == 8, "size of a dictionary's description");
+      dictionary_id = in.Little(8);
+      compare_check();
+      Require(!with_dictionary && !adaptive_seen, "a dictionary too many, or too late");
+      with_dictionary = true;
+      dictionary_used = false;
       index.push_back({0, 0, in.at() - begin});
     } else if (kind == 5) {
       // Section 7
@@ -375,6 +448,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       Require(in.at() - payload == size, "size of the end frame");
       compare_check();
       Require(description_used, "a model description that no model block follows");
+      Require(dictionary_used, "a dictionary that no adaptive block uses");
       const uint64_t frame_size = in.at() - begin;
       Require(in.Little(4) == frame_size && in.Take(4) == (Bytes{0x68, 0x74, 0x70, 0x98}), "footer");
       return;
@@ -386,14 +460,14 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
 
 }  // namespace
 
-Outcome Decode(const Bytes& file, const FindModel& find_model) {
+Outcome Decode(const Bytes& file, const FindModel& find_model, const Dictionary& dictionary) {
   Outcome outcome;
   try {
     Require(!file.empty(), "an empty file");
     Cursor in(file, 0);
     while (!in.AtEnd()) {
       Archive archive;
-      DecodeArchive(in, find_model, archive);
+      DecodeArchive(in, find_model, dictionary, archive);
       outcome.archives.push_back(archive);
     }
     outcome.ok = true;

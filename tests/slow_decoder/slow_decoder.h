@@ -30,6 +30,12 @@ struct Model {
 using FindModel = std::function<const Model*(const std::string& name, const Bytes& fingerprint,
                                              uint32_t window, uint32_t sinks)>;
 
+// Empty tokens: there is none. The tokens are the model's for the dictionary's text.
+struct Dictionary {
+  uint64_t id = 0;
+  std::vector<uint32_t> tokens;
+};
+
 struct Archive {
   Bytes content;
   std::string file_name;
@@ -45,6 +51,6 @@ struct Outcome {
   std::vector<Archive> archives;
 };
 
-Outcome Decode(const Bytes& file, const FindModel& find_model);
+Outcome Decode(const Bytes& file, const FindModel& find_model, const Dictionary& dictionary = {});
 
 }  // namespace slow_decoder

@@ -31,22 +31,28 @@ slow_decoder::Model Wrap(TokenModel& model) {
           .token_bytes = [&model](uint32_t token) { return std::string(AsText(model.TokenBytes(token))); }};
 }
 
-slow_decoder::Outcome SlowDecode(TokenModel& model, const Bytes& file) {
+slow_decoder::Outcome SlowDecode(TokenModel& model, const Bytes& file, const TextDictionary* dictionary = nullptr) {
   const slow_decoder::Model wrapped = Wrap(model);
+  slow_decoder::Dictionary known;
+  if (dictionary != nullptr) {
+    known.id = dictionary->id();
+    EXPECT_TRUE(model.Tokenize(dictionary->content(), known.tokens).ok());
+  }
   return slow_decoder::Decode(
       file, [&](const std::string&, const Bytes& fingerprint, uint32_t window, uint32_t sinks) {
         const ModelIdentity& m = model.identity();
         const bool fits = std::equal(fingerprint.begin(), fingerprint.end(), m.fingerprint.bytes.begin()) &&
                           window == m.window && sinks == m.n_sinks;
         return fits ? &wrapped : nullptr;
-      });
+      },
+      known);
 }
 
-Result<Bytes> FastDecode(TokenModel& model, const Bytes& file) {
+Result<Bytes> FastDecode(TokenModel& model, const Bytes& file, const TextDictionary* dictionary = nullptr) {
   MemorySource source(file);
   MemorySink sink;
   const auto provide = [&](const ModelIdentity&) -> Result<TokenModel*> { return &model; };
-  const Result<DecodeResult> result = DecodeArchives(provide, source, sink, {}, {});
+  const Result<DecodeResult> result = DecodeArchives(provide, source, sink, {.dictionary = dictionary}, {});
   if (!result.ok()) return result.status();
   return sink.bytes;
 }
@@ -113,6 +119,29 @@ TEST(SlowDecoder, DecodesSeveralArchivesInOneFile) {
   EXPECT_EQ(slow.archives[2].content, RandomBytes(10, 1));
 }
 
+TEST(SlowDecoder, DecodesWithDictionaries) {
+  ToyModel model;
+  const TextDictionary small(ToyText(model, 50, 7));
+  const TextDictionary large(ToyText(model, 3000, 8));
+  for (const TextDictionary* dictionary : {&small, &large}) {
+    for (const bool allow_short : {false, true}) {
+      for (const size_t n : {100, 5000}) {
+        EncodeOptions options;
+        options.streams = n == 100 ? 1 : 3;
+        options.allow_short = allow_short;
+        options.dictionary = dictionary;
+        const Bytes content = ToyText(model, n, 9);
+        const Bytes archive = Encode(&model, content, options);
+        const slow_decoder::Outcome slow = SlowDecode(model, archive, dictionary);
+        ASSERT_TRUE(slow.ok) << slow.error;
+        EXPECT_EQ(slow.archives[0].content, content);
+        EXPECT_TRUE(SlowDecode(model, archive).wrong_model);
+        EXPECT_TRUE(SlowDecode(model, archive, dictionary == &small ? &large : &small).wrong_model);
+      }
+    }
+  }
+}
+
 TEST(SlowDecoder, RefusesEveryPrefixAndEveryFlippedByte) {
   ToyModel model;
   Bytes file = Encode(&model, ToyText(model, 400, 1));
@@ -143,6 +172,13 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   options.allow_short = true;
   files.push_back(Encode(&model, ToyText(model, 300, 1), options));
   options.adaptive = true;
+  const TextDictionary dictionary(ToyText(model, 200, 2));
+  options.dictionary = &dictionary;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  options.allow_short = false;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  options.allow_short = true;
+  options.dictionary = nullptr;
   files.push_back(Encode(&model, ToyText(model, 300, 1), options));
   files.push_back(Encode(nullptr, Bytes(300, 'x'), options));
   files.push_back(Encode(nullptr, RandomBytes(40, 1), options));
@@ -171,8 +207,8 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
         if (changed.empty()) break;
       }
       if (!changed.empty()) FixChecks(changed);
-      const slow_decoder::Outcome slow = SlowDecode(model, changed);
-      const Result<Bytes> fast = FastDecode(model, changed);
+      const slow_decoder::Outcome slow = SlowDecode(model, changed, &dictionary);
+      const Result<Bytes> fast = FastDecode(model, changed, &dictionary);
       ASSERT_EQ(slow.ok, fast.ok()) << "slow: " << slow.error << "; fast: " << fast.status().message();
       if (fast.ok()) {
         ++n_ok;
@@ -242,7 +278,7 @@ Bytes ExampleArchive() {
   std::vector<TokenId> tokens;
   EXPECT_TRUE(model.Tokenize(AsBytes(kExampleLetters), tokens).ok());
   Result<std::optional<CodedTokens>> coded =
-      EncodeTokens(model, tokens, 2, false, [](uint64_t, uint64_t) -> Result<bool> { return true; });
+      EncodeTokens(model, tokens, 2, false, nullptr, [](uint64_t, uint64_t) -> Result<bool> { return true; });
   EXPECT_TRUE(coded.ok());
   const CodedTokens& c = **coded;
   const BlockHeader by_model = {BlockKind::kModel, 24,      static_cast<uint32_t>(c.code.size()), c.n_tokens,

@@ -164,6 +164,7 @@ struct Finder {
 struct SlowMixer::State {
   int depth;
   uint64_t n, n_streams;
+  std::vector<uint32_t> dictionary;
   std::vector<Stream> streams;
   std::vector<Finder> finders;
   std::map<uint64_t, uint64_t> followers;
@@ -199,14 +200,16 @@ struct SlowMixer::State {
   int expected_bit[2];
   float* trusted[2];
 
-  uint64_t Begin(uint64_t i) const { return i * n / n_streams; }
+  uint64_t Begin(uint64_t i) const { return dictionary.size() + i * n / n_streams; }
   bool Known(uint64_t position) const {
+    if (position < dictionary.size()) return true;
     for (uint64_t i = 0; i < n_streams; ++i) {
       if (position >= Begin(i) && position < Begin(i) + streams[i].tokens.size()) return true;
     }
     return false;
   }
   uint32_t Token(uint64_t position) const {
+    if (position < dictionary.size()) return dictionary[position];
     for (uint64_t i = 0;; ++i) {
       if (position < Begin(i + 1)) return streams[i].tokens[position - Begin(i)];
     }
@@ -259,7 +262,7 @@ struct SlowMixer::State {
   }
 };
 
-SlowMixer::SlowMixer(int depth, uint64_t n_tokens, uint64_t n_streams) : s_(new State) {
+SlowMixer::SlowMixer(int depth, uint64_t n_tokens, uint64_t n_streams, uint64_t table_tokens) : s_(new State) {
   s_->depth = depth;
   s_->n = n_tokens;
   s_->n_streams = n_streams;
@@ -267,10 +270,19 @@ SlowMixer::SlowMixer(int depth, uint64_t n_tokens, uint64_t n_streams) : s_(new 
   for (const uint64_t length : {12, 4}) s_->finders.push_back({length, {}, std::vector<Finder::At>(n_streams)});
   const uint64_t groups = static_cast<uint64_t>(depth + 2) / 3;
   uint64_t size = 16384;
-  while (size < 2097152 && size < n_tokens * groups * 8) size *= 2;
+  while (size < 2097152 && size < table_tokens * groups * 8) size *= 2;
   s_->table.resize(size);
 }
 SlowMixer::~SlowMixer() = default;
+
+void SlowMixer::Continue(uint64_t n_tokens, uint64_t n_streams) {
+  State& s = *s_;
+  s.dictionary = s.streams[0].tokens;
+  s.n = n_tokens;
+  s.n_streams = n_streams;
+  s.streams.assign(n_streams, Stream());
+  for (Finder& finder : s.finders) finder.at.assign(n_streams, Finder::At());
+}
 
 uint64_t SlowMixer::Probability(uint64_t stream, int level, uint64_t node, uint64_t p) {
   State& s = *s_;

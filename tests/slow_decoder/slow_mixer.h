@@ -9,13 +9,16 @@ namespace slow_decoder {
 
 class SlowMixer {
  public:
-  SlowMixer(int depth, uint64_t n_tokens, uint64_t n_streams);
+  // table_tokens: what the size of the table is computed from.
+  SlowMixer(int depth, uint64_t n_tokens, uint64_t n_streams, uint64_t table_tokens);
   ~SlowMixer();
 
   // The probability to code with, for the model's `p` at `level` and `node` (heap number).
   uint64_t Probability(uint64_t stream, int level, uint64_t node, uint64_t p);
   void Learn(int bit);
   void EndToken(uint64_t stream, uint32_t token, const std::string& bytes);
+  // Section 7: the tokens so far, of one stream, become the dictionary of another block.
+  void Continue(uint64_t n_tokens, uint64_t n_streams);
 
  private:
   struct State;
