@@ -94,6 +94,9 @@ struct CompressOptions {
   uint32_t streams = 0;        // lockstep streams a block; 0: chosen from size and memory
   uint32_t block_bytes = 0;    // content bytes a block at most; 0: the default
   uint32_t window = 0;         // tokens that a token sees; 0: the model's default
+  // 0: by the model. 1 (fast) or 2 (strong): by contexts over bytes (docs/byte_mixing.md), without any model; streams,
+  // window and adaptive then mean nothing.
+  uint32_t contexts = 0;
   bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more
   std::string file_name = {};  // kept in the archive when not empty; no directories
   std::optional<int64_t> mtime_ns = {};    // kept in the archive
@@ -104,11 +107,15 @@ struct CompressResult {
   uint64_t original_bytes = 0;
   uint64_t archive_bytes = 0;
   uint64_t blocks = 0;
-  uint64_t model_blocks = 0;  // the rest are stored by zstd or raw
+  uint64_t model_blocks = 0;    // by the model
+  uint64_t context_blocks = 0;  // by contexts; the rest are stored by zstd or raw
 };
 
 // Reads all of `source`, writes one archive. On failure what was written is of no use.
 Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
+                                const ProgressCallback& progress);
+// Without a model: options.contexts says how. kInvalidArgument where it is 0 or unknown.
+Result<CompressResult> Compress(ByteSource& source, ByteSink& sink, const CompressOptions& options,
                                 const ProgressCallback& progress);
 
 struct DecompressOptions {
@@ -133,12 +140,13 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
                                     const DecompressOptions& options, const ProgressCallback& progress);
 
 struct ArchiveBlock {
-  std::string kind;  // "model", "zstd" or "raw"
+  std::string kind;  // "model", "contexts", "zstd" or "raw"
   uint64_t original_bytes = 0;
   uint64_t stored_bytes = 0;
   uint32_t streams = 0;  // "model" only
   uint64_t tokens = 0;   // "model" only
   bool adaptive = false;  // "model" only: mixed with what the block teaches
+  uint32_t strength = 0;  // "contexts" only: as in CompressOptions
 };
 
 struct ArchiveInfo {

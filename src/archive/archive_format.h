@@ -14,13 +14,21 @@ namespace pith {
 
 // Section 2: the first 8 bytes, which keep their meaning in every version.
 inline constexpr std::array<uint8_t, 4> kArchiveMagic = {0x89, 'p', 't', 'h'};
-inline constexpr uint8_t kArchiveFormatVersion = 2;        // written; 1 had no adaptive model blocks
+inline constexpr uint8_t kArchiveFormatVersion = 3;        // written; 2 had no contexts blocks, 1 no adaptive model blocks
 inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read
 inline constexpr uint8_t kArchiveContractVersion = 1;  // of docs/numeric_contract.md
 inline constexpr size_t kArchiveHeaderBytes = 8;
 
 // Section 3: the low bits of a frame's tag.
-enum class FrameKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5, kAdaptiveModel = 6 };
+enum class FrameKind : uint8_t {
+  kRaw = 1,
+  kZstd = 2,
+  kModel = 3,
+  kModelInfo = 4,
+  kEnd = 5,
+  kAdaptiveModel = 6,
+  kContexts = 7,
+};
 inline constexpr int kFrameKindBits = 3;
 inline constexpr size_t kFrameCheckBytes = 4;
 
@@ -46,6 +54,9 @@ inline constexpr size_t kMaxBlockOverhead = 16;
 // Section 6: steps whose probabilities the probe covers.
 inline constexpr uint32_t kProbeSteps = 16;
 
+// Section 6a: how much is computed for a bit of a contexts block (docs/byte_mixing.md).
+inline constexpr uint8_t kMaxContextStrength = 2;  // 1 .. this
+
 // What an archive says of the model that its blocks need.
 struct ModelIdentity {
   std::string name;         // for people; may be empty
@@ -55,8 +66,8 @@ struct ModelIdentity {
   bool operator==(const ModelIdentity&) const = default;
 };
 
-enum class BlockKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3 };
-const char* BlockKindName(BlockKind kind);  // "raw", "zstd", "model"
+enum class BlockKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kContexts = 7 };
+const char* BlockKindName(BlockKind kind);  // "raw", "zstd", "model", "contexts"
 
 // What precedes a block's payload.
 struct BlockHeader {
@@ -69,6 +80,8 @@ struct BlockHeader {
   uint32_t probe = 0;          // Hash32 of the first probabilities (section 6)
   uint32_t content_check = 0;  // Hash32 of the content
   bool adaptive = false;       // mixed with what the block itself teaches (docs/mixing.md)
+  // kContexts only:
+  uint8_t strength = 0;  // 1 .. kMaxContextStrength
   bool operator==(const BlockHeader&) const = default;
 };
 

@@ -203,7 +203,9 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
       case FrameKind::kZstd:
       case FrameKind::kModel:
       case FrameKind::kAdaptiveModel:
+      case FrameKind::kContexts:
         if (kind == FrameKind::kAdaptiveModel && format_version < 2) break;
+        if (kind == FrameKind::kContexts && format_version < 3) break;
         PITH_RETURN_IF_ERROR(ReadBlock(size, header, payload));
         return true;
       case FrameKind::kModelInfo:
@@ -243,6 +245,11 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
     PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
     PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
   }
+  const bool by_contexts = kind == FrameKind::kContexts;
+  if (by_contexts) {
+    PITH_RETURN_IF_ERROR(ExtendHead(1));
+    header.strength = head.back();
+  }
   payload.resize(payload_size);
   PITH_RETURN_IF_ERROR(ReadExact(payload));
   PITH_RETURN_IF_ERROR(CompareCheck(payload));
@@ -251,6 +258,10 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   header.content_size = static_cast<uint32_t>(content_size);
   header.payload_size = static_cast<uint32_t>(payload_size);
   // The data is as it was written; what is wrong from here on is a writer's doing.
+  if (by_contexts && (header.strength == 0 || header.strength > kMaxContextStrength)) {
+    return Unsupported(Place() + ": contexts of strength " + std::to_string(header.strength) +
+                       ", of which this version knows 1 to " + std::to_string(kMaxContextStrength));
+  }
   if (by_model) {
     if (n_tokens == 0 || n_tokens > content_size) {
       return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(content_size) +
@@ -408,7 +419,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
       AppendBlockHeader(header, head);
       a.blocks.push_back({header.kind, header.content_size,
                           static_cast<uint32_t>(head.size() + header.payload_size + kFrameCheckBytes),
-                          header.n_streams, header.n_tokens, header.adaptive});
+                          header.n_streams, header.n_tokens, header.adaptive, header.strength});
     }
     a.model = reader.model();
     a.end = reader.end();

@@ -29,7 +29,8 @@ inline void FixChecks(Bytes& archive) {
       const FrameKind kind = static_cast<FrameKind>(tag & 7);
       uint64_t payload = size;
       const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
-      if (kind == FrameKind::kZstd || by_model) payload = r.Varint();
+      if (kind == FrameKind::kZstd || kind == FrameKind::kContexts || by_model) payload = r.Varint();
+      if (kind == FrameKind::kContexts) r.U8();
       if (by_model) {
         r.Varint();
         r.Varint();

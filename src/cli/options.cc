@@ -18,7 +18,6 @@ constexpr uint32_t kH = Bit(CommandId::kHelp);
 constexpr uint32_t kAll = (uint32_t{1} << kNCommands) - 1;
 
 constexpr Example kCompressExamples[] = {
-    {"pith report.txt", "makes report.txt.pith"},
     {"pith compress -r --verify --rm logs", "every file in the folder logs"},
 };
 constexpr Example kDecompressExamples[] = {
@@ -160,6 +159,9 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kPlain, 0, "plain", ValueKind::kNone, "", "", kC, "by the model alone: faster, larger",
      "Codes with the model alone, without what pith learns from the file itself: faster, larger, and about 50 "
      "MiB less memory in both directions."},
+    {OptionId::kLevel, 0, "level", ValueKind::kCount, "N", "", kC, "1 or 2, also -1, -2: fast, without any model",
+     "1 is fast, 2 is smaller and several times slower; both learn from the file alone, need no model to "
+     "decompress either, and are the same in both directions. Without this option the model does it."},
     {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers",
      ""},
     {OptionId::kLogits, 0, "logits", ValueKind::kFile, "OUT.npy", "", kE, "where the logits of --ids go", ""},

@@ -57,6 +57,7 @@ enum class OptionId : uint8_t {
   kBlock,
   kWindow,
   kPlain,
+  kLevel,
   kThreads,
   kJson,
   kIds,

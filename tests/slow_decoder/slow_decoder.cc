@@ -219,7 +219,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
   const uint64_t format = in.Little(1), contract = in.Little(1);
   const uint32_t header_check = H32(in.Since(header)) & 0xffff;
   Require(in.Little(2) == header_check, "check of the header");
-  Require((format == 1 || format == 2) && contract == 1, "a version that is not known");
+  Require((format >= 1 && format <= 3) && contract == 1, "a version that is not known");
 
   struct Entry {
     uint64_t kind, content_size, frame_size;
@@ -238,7 +238,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       const uint32_t expected = H32(in.Since(begin));
       Require(in.Little(4) == expected, "check of a frame");
     };
-    const bool adaptive = format == 2 && kind == 6;
+    const bool adaptive = format >= 2 && kind == 6;
     if ((kind >= 1 && kind <= 3) || adaptive) {
       Require(size >= 1 && size <= 16777216, "size of a block's content");
       Require(archive.n_blocks < 4194304, "number of blocks");
