@@ -126,6 +126,9 @@ struct CompressOptions {
   uint32_t block_bytes = 0;    // content bytes a block at most; 0: the default
   uint32_t window = 0;         // tokens that a token sees; 0: the model's default
   bool allow_short = true;     // small inputs give short archives: no name, no time, 90 bytes less
+  // 0: by the model. 1 (fast) or 2 (strong): by contexts over bytes (docs/byte_mixing.md), without any model; streams,
+  // window and adaptive then mean nothing.
+  uint32_t contexts = 0;
   bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more
   const Dictionary* dictionary = nullptr;  // used where adaptive; must outlive the call
   std::string file_name = {};  // kept in the archive when not empty; no directories
@@ -137,11 +140,15 @@ struct CompressResult {
   uint64_t original_bytes = 0;
   uint64_t archive_bytes = 0;
   uint64_t blocks = 0;
-  uint64_t model_blocks = 0;  // the rest are stored by zstd or raw
+  uint64_t model_blocks = 0;    // by the model
+  uint64_t context_blocks = 0;  // by contexts; the rest are stored by zstd or raw
 };
 
 // Reads all of `source`, writes one archive. On failure what was written is of no use.
 Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
+                                const ProgressCallback& progress);
+// Without a model: options.contexts says how. kInvalidArgument where it is 0 or unknown.
+Result<CompressResult> Compress(ByteSource& source, ByteSink& sink, const CompressOptions& options,
                                 const ProgressCallback& progress);
 
 struct DecompressOptions {
@@ -168,12 +175,13 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
                                     const DecompressOptions& options, const ProgressCallback& progress);
 
 struct ArchiveBlock {
-  std::string kind;  // "model", "zstd" or "raw"
+  std::string kind;  // "model", "contexts", "zstd" or "raw"
   uint64_t original_bytes = 0;
   uint64_t stored_bytes = 0;
   uint32_t streams = 0;  // "model" only
   uint64_t tokens = 0;   // "model" only
   bool adaptive = false;  // "model" only: mixed with what the block teaches
+  uint32_t strength = 0;  // "contexts" only: as in CompressOptions
 };
 
 struct ArchiveInfo {

@@ -24,7 +24,8 @@ ArchiveBlock Describe(const BlockSummary& block) {
           .stored_bytes = block.stored_size,
           .streams = block.n_streams,
           .tokens = block.n_tokens,
-          .adaptive = block.adaptive};
+          .adaptive = block.adaptive,
+          .strength = block.strength};
 }
 
 ArchiveInfo Describe(const ArchiveSummary& archive) {
@@ -50,28 +51,45 @@ ArchiveInfo Describe(const ArchiveSummary& archive) {
   return info;
 }
 
+Result<CompressResult> Encode(TokenModel* model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
+                              const ProgressCallback& progress) {
+  EncodeOptions encode{.memory_bytes = options.memory_bytes,
+                       .streams = options.streams,
+                       .block_bytes = options.block_bytes,
+                       .adaptive = options.adaptive,
+                       .allow_short = options.allow_short,
+                       .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text : nullptr,
+                       .file_name = options.file_name,
+                       .mtime_ns = options.mtime_ns};
+  if (options.contexts != 0) encode.contexts = static_cast<ContextStrength>(options.contexts);
+  PITH_ASSIGN_OR_RETURN(const EncodeResult result,
+                        EncodeArchive(model, source, sink, encode, ForCodec(progress)));
+  return CompressResult{.original_bytes = result.original_bytes,
+                        .archive_bytes = result.archive_bytes,
+                        .blocks = result.blocks,
+                        .model_blocks = result.model_blocks,
+                        .context_blocks = result.context_blocks};
+}
+
 }  // namespace
 
 Result<CompressResult> Compress(Model& model, ByteSource& source, ByteSink& sink,
                                 const CompressOptions& options, const ProgressCallback& progress) {
+  if (options.contexts != 0) return Compress(source, sink, options, progress);
   return AtBoundary([&]() -> Result<CompressResult> {
     PITH_ASSIGN_OR_RETURN(TokenModel * token_model,
                           model.impl().ForContext(model.impl().ContextFor(options.window)));
-    const EncodeOptions encode{.memory_bytes = options.memory_bytes,
-                               .streams = options.streams,
-                               .block_bytes = options.block_bytes,
-                               .adaptive = options.adaptive,
-                               .allow_short = options.allow_short,
-                               .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text : nullptr,
-                               .file_name = options.file_name,
-                               .mtime_ns = options.mtime_ns};
-    PITH_ASSIGN_OR_RETURN(const EncodeResult result,
-                          EncodeArchive(token_model, source, sink, encode, ForCodec(progress)));
-    return CompressResult{.original_bytes = result.original_bytes,
-                          .archive_bytes = result.archive_bytes,
-                          .blocks = result.blocks,
-                          .model_blocks = result.model_blocks};
+    return Encode(token_model, source, sink, options, progress);
   });
+}
+
+Result<CompressResult> Compress(ByteSource& source, ByteSink& sink, const CompressOptions& options,
+                                const ProgressCallback& progress) {
+  if (options.contexts == 0 || options.contexts > kMaxContextStrength) {
+    return InvalidArgument("contexts: " + std::to_string(options.contexts) + ", expected 1 to " +
+                           std::to_string(kMaxContextStrength));
+  }
+  return AtBoundary([&] { return Encode(nullptr, source, sink, options, progress); });
 }
 
 Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& source, ByteSink& sink,

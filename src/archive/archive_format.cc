@@ -22,6 +22,8 @@ const char* BlockKindName(BlockKind kind) {
       return "zstd";
     case BlockKind::kModel:
       return "model";
+    case BlockKind::kContexts:
+      return "contexts";
   }
   return "?";
 }

@@ -16,7 +16,7 @@ namespace pith {
 
 // Section 2: the first 8 bytes, which keep their meaning in every version.
 inline constexpr std::array<uint8_t, 4> kArchiveMagic = {0x89, 'p', 't', 'h'};
-inline constexpr uint8_t kArchiveFormatVersion = 3;  // written
+inline constexpr uint8_t kArchiveFormatVersion = 3;        // written
 inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read; 2 but for its adaptive blocks
 inline constexpr uint8_t kArchiveContractVersion = 1;  // of docs/numeric_contract.md
 inline constexpr size_t kArchiveHeaderBytes = 8;
@@ -32,7 +32,16 @@ inline constexpr uint32_t kUsualSinks = 4;
 inline constexpr size_t kMaxShortPayload = 1u << 16;  // of a writer: beyond it, what the long form can do is worth its bytes
 
 // Section 3: the low bits of a frame's tag.
-enum class FrameKind : uint8_t { kDictionary = 0, kRaw = 1, kZstd = 2, kModel = 3, kModelInfo = 4, kEnd = 5, kAdaptiveModel = 6 };
+enum class FrameKind : uint8_t {
+  kDictionary = 0,
+  kRaw = 1,
+  kZstd = 2,
+  kModel = 3,
+  kModelInfo = 4,
+  kEnd = 5,
+  kAdaptiveModel = 6,
+  kContexts = 7,
+};
 inline constexpr int kFrameKindBits = 3;
 inline constexpr size_t kFrameCheckBytes = 4;
 
@@ -57,6 +66,9 @@ inline constexpr size_t kMaxBlockOverhead = 16;
 
 // Section 6: steps whose probabilities the probe covers.
 inline constexpr uint32_t kProbeSteps = 16;
+
+// Section 6a: how much is computed for a bit of a contexts block (docs/byte_mixing.md).
+inline constexpr uint8_t kMaxContextStrength = 2;  // 1 .. this
 
 // What an archive says of the model that its blocks need.
 struct ModelIdentity {
@@ -86,8 +98,8 @@ struct DictionaryIdentity {
   bool Means(uint64_t other) const { return bits == 64 ? other == id : static_cast<uint32_t>(other) == id; }
 };
 
-enum class BlockKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3 };
-const char* BlockKindName(BlockKind kind);  // "raw", "zstd", "model"
+enum class BlockKind : uint8_t { kRaw = 1, kZstd = 2, kModel = 3, kContexts = 7 };
+const char* BlockKindName(BlockKind kind);  // "raw", "zstd", "model", "contexts"
 
 // What precedes a block's payload.
 struct BlockHeader {
@@ -98,9 +110,11 @@ struct BlockHeader {
   uint32_t n_tokens = 0;       // 1 .. content_size
   uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
   uint32_t probe = 0;          // Hash32 of the first probabilities (section 6); 0 and unused in short archives
-  uint32_t content_check = 0;  // Hash32 of the content
+  uint32_t content_check = 0;  // Hash32 of the content; of kContexts in short archives, too
   bool adaptive = false;       // mixed with what the block itself teaches (docs/mixing.md)
   bool has_probe = true;       // false in short archives
+  // kContexts only:
+  uint8_t strength = 0;  // 1 .. kMaxContextStrength
   bool operator==(const BlockHeader&) const = default;
 };
 

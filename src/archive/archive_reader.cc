@@ -155,6 +155,7 @@ struct ArchiveReader::Impl {
   Status ReadShort(BlockHeader& header, Bytes& payload);
   Status CheckContentSize(uint64_t content_size) const;
   Status CheckPayloadSize(uint64_t payload_size, uint64_t content_size) const;
+  Status CheckStrength(uint8_t strength) const;
   Status CheckModel(uint64_t window, uint64_t n_sinks) const;
   Status TakeTokens(uint64_t n_tokens, uint64_t n_streams, BlockHeader& header) const;
   Status ReadModelInfo(uint64_t payload_size);
@@ -237,7 +238,9 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
       case FrameKind::kZstd:
       case FrameKind::kModel:
       case FrameKind::kAdaptiveModel:
-        if (kind == FrameKind::kAdaptiveModel && format_version < kArchiveFormatVersion) {
+      case FrameKind::kContexts:
+        if (kind == FrameKind::kContexts && format_version < 3) break;
+        if (kind == FrameKind::kAdaptiveModel && format_version < 3) {
           if (format_version == 1) break;
           return Unsupported(Place() + ": an adaptive block of format 2, which pith 0.1.0 alone reads: decompress it with "
                              "that version and compress it again");
@@ -279,6 +282,11 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
     PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
     PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
   }
+  const bool by_contexts = kind == FrameKind::kContexts;
+  if (by_contexts) {
+    PITH_RETURN_IF_ERROR(ExtendHead(1));
+    header.strength = head.back();
+  }
   payload.resize(payload_size);
   PITH_RETURN_IF_ERROR(ReadExact(payload));
   PITH_RETURN_IF_ERROR(CompareCheck(payload));
@@ -287,6 +295,7 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   header.content_size = static_cast<uint32_t>(content_size);
   header.payload_size = static_cast<uint32_t>(payload_size);
   // The data is as it was written; what is wrong from here on is a writer's doing.
+  if (by_contexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
   if (by_model) {
     PITH_RETURN_IF_ERROR(TakeTokens(n_tokens, n_streams, header));
   } else if (model_is_new) {
@@ -357,9 +366,10 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   const uint8_t form = head.back();
   kind = static_cast<FrameKind>(form & ((1 << kFrameKindBits) - 1));
   const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
+  const bool by_contexts = kind == FrameKind::kContexts;
   const bool says_window = (form & kShortHasWindow) != 0;
   const bool has_dictionary = (form & kShortHasDictionary) != 0;
-  if ((has_dictionary && kind != FrameKind::kAdaptiveModel) || (form & kShortReserved) != 0 || !(by_model || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
+  if ((has_dictionary && kind != FrameKind::kAdaptiveModel) || (form & kShortReserved) != 0 || !(by_model || by_contexts || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
       (says_window && !by_model)) {
     kind = FrameKind::kRaw;
     return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
@@ -393,6 +403,12 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   if (by_model) {
     PITH_ASSIGN_OR_RETURN(n_tokens, HeadVarint());
     PITH_ASSIGN_OR_RETURN(n_streams, HeadVarint());
+  }
+  if (by_contexts) {
+    PITH_RETURN_IF_ERROR(ExtendHead(1));
+    header.strength = head.back();
+  }
+  if (by_model || by_contexts) {
     PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
   }
   payload.resize(payload_size);
@@ -402,6 +418,7 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   header.adaptive = kind == FrameKind::kAdaptiveModel;
   header.content_size = static_cast<uint32_t>(content_size);
   header.payload_size = static_cast<uint32_t>(payload_size);
+  if (by_contexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
   if (by_model) {
     PITH_RETURN_IF_ERROR(CheckModel(window, n_sinks));
     m.window = static_cast<uint32_t>(window);
@@ -413,8 +430,14 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   content_bytes = content_size;
   end.content_size = content_size;
   end.content_checksum = header.content_check;
-  end.content_checksum_bits = by_model ? 32 : 0;
+  end.content_checksum_bits = by_model || by_contexts ? 32 : 0;
   return OkStatus();
+}
+
+Status ArchiveReader::Impl::CheckStrength(uint8_t strength) const {
+  if (strength >= 1 && strength <= kMaxContextStrength) return OkStatus();
+  return Unsupported(Place() + ": contexts of strength " + std::to_string(strength) +
+                     ", of which this version knows 1 to " + std::to_string(kMaxContextStrength));
 }
 
 Status ArchiveReader::Impl::ReadModelInfo(uint64_t payload_size) {
@@ -561,7 +584,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
       const size_t frame_size = head.size() + header.payload_size + kFrameCheckBytes;
       a.blocks.push_back({header.kind, header.content_size,
                           static_cast<uint32_t>(a.is_short ? reader.archive_bytes() : frame_size),
-                          header.n_streams, header.n_tokens, header.adaptive});
+                          header.n_streams, header.n_tokens, header.adaptive, header.strength});
     }
     a.model = reader.model();
     a.dictionary = reader.dictionary();

@@ -71,6 +71,7 @@ struct BlockSummary {
   uint32_t n_streams = 0;    // kModel only
   uint32_t n_tokens = 0;     // kModel only
   bool adaptive = false;     // kModel only
+  uint8_t strength = 0;      // kContexts only
 };
 
 struct ArchiveSummary {

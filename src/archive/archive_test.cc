@@ -42,6 +42,7 @@ TestBlock Coded(BlockKind kind, size_t content_size, size_t payload_size, uint32
   b.header = {
       kind, static_cast<uint32_t>(content_size), static_cast<uint32_t>(payload_size), n_tokens, n_streams, 0,
       0};
+  if (kind == BlockKind::kContexts) b.header.strength = 2;
   if (kind == BlockKind::kModel) {
     b.header.probe = 0x01020304;
     b.header.content_check = Hash32(b.content);
@@ -128,7 +129,8 @@ Status ReadStatus(ByteSpan data, const std::vector<TestBlock>* contents = nullpt
 
 std::vector<TestBlock> OneOfEach() {
   return {Raw(RandomBytes(100, 1)), Coded(BlockKind::kModel, 300, 40, 77, 3),
-          Coded(BlockKind::kZstd, 200, 150), Coded(BlockKind::kModel, 1, 0, 1, 1), Raw({7})};
+          Coded(BlockKind::kZstd, 200, 150), Coded(BlockKind::kModel, 1, 0, 1, 1), Raw({7}),
+          Coded(BlockKind::kContexts, 500, 20)};
 }
 
 void ExpectReadsBack(const std::vector<TestBlock>& blocks, const Bytes& archive) {
@@ -342,6 +344,7 @@ class Forger {
     Bytes p;
     ByteWriter w(p);
     if (kind != BlockKind::kRaw) w.Varint(payload);
+    if (kind == BlockKind::kContexts) w.U8(static_cast<uint8_t>(tokens));
     if (kind == BlockKind::kModel) {
       w.Varint(tokens);
       w.Varint(streams);
@@ -459,11 +462,25 @@ TEST(HostileArchive, EndsThatLieAreRefused) {
   }
 }
 
+TEST(HostileArchive, ContextsBlocksKeepTheirLimits) {
+  const auto read = [](uint64_t content, uint64_t payload, uint64_t strength) {
+    return Forger().Block(BlockKind::kContexts, content, payload, strength).Read();
+  };
+  for (const uint64_t strength : {0u, 3u, 255u}) {
+    ExpectError(read(100, 10, strength), StatusCode::kUnsupported, "strength");
+  }
+  ExpectError(read(100, 100, 1), StatusCode::kCorrupt, "expected less");
+  ExpectError(read(0, 0, 1), StatusCode::kCorrupt, "expected 1 to");
+  ExpectError(Forger().Model().Block(BlockKind::kContexts, 10, 1, 1).Read(), StatusCode::kCorrupt, "not used");
+}
+
 TEST(HostileArchive, UnknownFrameKindsAndNumbersNotInShortestFormAreRefused) {
-  ExpectError(Forger().Frame(5 << kFrameKindBits | 7, {}).Read(), StatusCode::kUnsupported, "kind");
   ExpectError(Forger(2).Frame(8 << kFrameKindBits, Bytes(8, 1)).Read(), StatusCode::kUnsupported, "kind");
   ExpectError(Forger(2).Frame(FrameTag(FrameKind::kAdaptiveModel, 5), {}).Read(), StatusCode::kUnsupported, "format 2");
   ExpectError(Forger(1).Frame(FrameTag(FrameKind::kAdaptiveModel, 5), {}).Read(), StatusCode::kUnsupported, "kind");
+  for (const uint8_t version : {uint8_t{1}, uint8_t{2}}) {
+    ExpectError(Forger(version).Frame(FrameTag(FrameKind::kContexts, 5), {}).Read(), StatusCode::kUnsupported, "kind");
+  }
   ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), {0x85, 0x00}).Read(), StatusCode::kCorrupt,
               "shortest");
   ExpectError(Forger().Frame(FrameTag(FrameKind::kZstd, 100), Bytes(11, 0xff)).Read(), StatusCode::kCorrupt,
@@ -523,12 +540,15 @@ TEST(DescribeArchives, SaysWhatIsInside) {
   EXPECT_EQ(a.model, SomeModel());
   EXPECT_EQ(a.end.file_name, "name");
   EXPECT_EQ(a.end.mtime_ns, 42);
-  EXPECT_EQ(a.end.content_size, 602u);
+  EXPECT_EQ(a.end.content_size, 1102u);
   ASSERT_EQ(a.blocks.size(), blocks.size());
   EXPECT_EQ(a.blocks[1].kind, BlockKind::kModel);
   EXPECT_EQ(a.blocks[1].n_tokens, 77u);
   EXPECT_EQ(a.blocks[1].n_streams, 3u);
   EXPECT_EQ(a.blocks[1].stored_size, 2u + 1 + 1 + 1 + 8 + 40 + 4);
+  EXPECT_EQ(a.blocks[5].kind, BlockKind::kContexts);
+  EXPECT_EQ(a.blocks[5].strength, 2u);
+  EXPECT_EQ(a.blocks[5].stored_size, 2u + 1 + 1 + 20 + 4);
 }
 
 TEST(ArchiveIndex, LeadsFromTheEndToEveryBlock) {

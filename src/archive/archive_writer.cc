@@ -57,6 +57,9 @@ Status ArchiveWriter::WriteBlock(const BlockHeader& header, ByteSpan payload, By
   PITH_CHECK(header.kind == BlockKind::kRaw ? header.payload_size == header.content_size
                                             : header.payload_size < header.content_size);
   PITH_CHECK(header.kind == BlockKind::kModel ? has_model_ : !header.adaptive);
+  PITH_CHECK(header.kind == BlockKind::kContexts
+                 ? header.strength >= 1 && header.strength <= kMaxContextStrength
+                 : header.strength == 0);
   if (archive_bytes_ == 0) PITH_RETURN_IF_ERROR(WriteHeader());
   Bytes head;
   AppendBlockHeader(header, head);

@@ -35,8 +35,9 @@ inline void FixChecks(Bytes& archive) {
       if (by_model) {
         s.Varint();
         s.Varint();
-        s.U32();
       }
+      if (kind == FrameKind::kContexts) s.U8();
+      if (by_model || kind == FrameKind::kContexts) s.U32();
       s.Raw(payload);
       if (!s.ok() || s.remaining() < kFrameCheckBytes) return;
       put(at + s.position(), Hash32(ByteSpan(archive).subspan(at, s.position())), kFrameCheckBytes);
@@ -53,7 +54,8 @@ inline void FixChecks(Bytes& archive) {
       const FrameKind kind = static_cast<FrameKind>(tag & 7);
       uint64_t payload = size;
       const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
-      if (kind == FrameKind::kZstd || by_model) payload = r.Varint();
+      if (kind == FrameKind::kZstd || kind == FrameKind::kContexts || by_model) payload = r.Varint();
+      if (kind == FrameKind::kContexts) r.U8();
       if (by_model) {
         r.Varint();
         r.Varint();

@@ -26,6 +26,10 @@ inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   if (header.kind == BlockKind::kRaw) return;
   w.Varint(header.payload_size);
   if (header.kind == BlockKind::kZstd) return;
+  if (header.kind == BlockKind::kContexts) {
+    w.U8(header.strength);
+    return;
+  }
   w.Varint(header.n_tokens);
   w.Varint(header.n_streams);
   w.U32(header.probe);
@@ -50,10 +54,12 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   }
   w.Varint(header.content_size);
   if (header.kind != BlockKind::kRaw) w.Varint(header.payload_size);
-  if (!by_model) return;
-  w.Varint(header.n_tokens);
-  w.Varint(header.n_streams);
-  w.U32(header.content_check);
+  if (by_model) {
+    w.Varint(header.n_tokens);
+    w.Varint(header.n_streams);
+  }
+  if (header.kind == BlockKind::kContexts) w.U8(header.strength);
+  if (by_model || header.kind == BlockKind::kContexts) w.U32(header.content_check);
 }
 
 // The check of a frame over all of it but the check.
@@ -66,7 +72,8 @@ inline uint32_t FrameCheck(ByteSpan header, ByteSpan payload) {
 
 inline void AppendBlockIndexEntry(BlockKind kind, uint64_t content_size, uint64_t frame_size, Bytes& out) {
   ByteWriter w(out);
-  w.Varint(content_size << kIndexKindBits | static_cast<uint64_t>(kind));
+  const BlockKind listed = kind == BlockKind::kContexts ? BlockKind::kModel : kind;  // two bits: predicted, by whatever
+  w.Varint(content_size << kIndexKindBits | static_cast<uint64_t>(listed));
   w.Varint(frame_size);
 }
 

@@ -8,6 +8,8 @@
 namespace pith::cli {
 namespace {
 
+constexpr uint32_t kMaxLevel = 2;
+
 const OptionSpec* FindShort(char c) {
   for (const OptionSpec& option : Options()) {
     if (option.short_name == c) return &option;
@@ -122,6 +124,10 @@ class Parser {
         PITH_RETURN_IF_ERROR(SetCommand(*command, dashed));
         continue;
       }
+      if (group[i] >= '0' && group[i] <= '9') {
+        PITH_RETURN_IF_ERROR(Apply(*FindLong("level"), dashed, group.substr(i, 1)));
+        continue;
+      }
       const OptionSpec* option = FindShort(group[i]);
       if (option == nullptr) return Unknown(dashed);
       if (option->kind == ValueKind::kNone) {
@@ -141,9 +147,6 @@ class Parser {
   }
 
   Status Unknown(const std::string& dashed) const {
-    if (dashed.size() == 2 && dashed[1] >= '0' && dashed[1] <= '9') {
-      return InvalidArgument(dashed + ": pith has no levels; the model decides (--model)");
-    }
     std::vector<std::string_view> names;
     for (const OptionSpec& option : Options()) names.push_back(option.long_name);
     for (const CommandSpec& command : Commands()) {
@@ -180,6 +183,7 @@ class Parser {
       case OptionId::kWindow: return ParseCount(dashed, value, r.window);
       case OptionId::kPlain: r.adaptive = false; break;
       case OptionId::kNames: r.names = true; break;
+      case OptionId::kLevel: return SetLevel(dashed, value, r.level);
       case OptionId::kThreads: {
         uint16_t n = 0;
         PITH_RETURN_IF_ERROR(ParseCount(dashed, value, n));
@@ -214,6 +218,17 @@ class Parser {
     return OkStatus();
   }
 
+  static Status SetLevel(const std::string& dashed, std::string_view value, uint32_t& level) {
+    uint32_t n = 0;
+    PITH_RETURN_IF_ERROR(ParseCount(dashed, value, n));
+    if (n < 1 || n > kMaxLevel) {
+      return InvalidArgument(dashed + ": there are levels 1 and 2, without a model; else the model decides (--model)");
+    }
+    if (level != 0 && level != n) return InvalidArgument(dashed + ": two levels; one at a time");
+    level = n;
+    return OkStatus();
+  }
+
   static Status SetChoice(const OptionSpec& option, const std::string& dashed, std::string_view value,
                           std::string& out) {
     std::string_view rest = option.choices;
@@ -242,6 +257,15 @@ class Parser {
     switch (r.command) {
       case CommandId::kCompress:
       case CommandId::kDecompress: {
+        if (r.level != 0) {
+          for (const auto& [option, dashed] : used_) {
+            if (option->id == OptionId::kModel || option->id == OptionId::kStreams ||
+                option->id == OptionId::kWindow || option->id == OptionId::kPlain) {
+              return InvalidArgument(dashed + " does not go with level " + std::to_string(r.level) +
+                                     ", which uses no model");
+            }
+          }
+        }
         const bool stream = r.to_stdout || (r.output && *r.output == "-");
         if (r.output && r.operands.size() > 1) {
           return InvalidArgument("-o takes one input, found " + std::to_string(r.operands.size()));

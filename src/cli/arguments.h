@@ -34,6 +34,7 @@ struct Arguments {
   uint32_t window = 0;
   bool adaptive = true;
   bool names = false;
+  uint32_t level = 0;  // 1, 2: by contexts, without a model; 0: by the model
   size_t threads = 0;
   bool json = false;
   std::string ids;

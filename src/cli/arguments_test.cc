@@ -84,10 +84,24 @@ TEST(Arguments, TheLastOfKeepAndRemoveAndOfQuietAndVerboseWins) {
   EXPECT_EQ(Good({"-q", "-v", "x"}).verbosity, 2);
 }
 
+TEST(Arguments, LevelsAreDigitsAmongTheShortOptions) {
+  EXPECT_EQ(Good({"x"}).level, 0u);
+  EXPECT_EQ(Good({"-1", "x"}).level, 1u);
+  EXPECT_EQ(Good({"-c2f", "x"}).level, 2u);
+  EXPECT_EQ(Good({"--level=2", "-2", "x"}).level, 2u);
+}
+
 TEST(Arguments, MistakesAreNamed) {
   EXPECT_EQ(ErrorOf({"--forse", "x"}), "unknown option --forse; did you mean --force?");
   EXPECT_EQ(ErrorOf({"--qwertz", "x"}), "unknown option --qwertz; see pith --help");
-  EXPECT_EQ(ErrorOf({"-9", "x"}), "-9: pith has no levels; the model decides (--model)");
+  EXPECT_EQ(ErrorOf({"-9", "x"}), "-9: there are levels 1 and 2, without a model; else the model decides (--model)");
+  EXPECT_EQ(ErrorOf({"-0", "x"}), "-0: there are levels 1 and 2, without a model; else the model decides (--model)");
+  EXPECT_EQ(ErrorOf({"--level", "12", "x"}),
+            "--level: there are levels 1 and 2, without a model; else the model decides (--model)");
+  EXPECT_EQ(ErrorOf({"-12", "x"}), "-2: two levels; one at a time");
+  EXPECT_EQ(ErrorOf({"-1", "--model", "m", "x"}), "--model does not go with level 1, which uses no model");
+  EXPECT_EQ(ErrorOf({"--plain", "-2", "x"}), "--plain does not go with level 2, which uses no model");
+  EXPECT_EQ(ErrorOf({"-d1", "x"}), "-1 does not go with decompress");
   EXPECT_EQ(ErrorOf({"-y", "x"}), "unknown option -y; see pith --help");
   EXPECT_EQ(ErrorOf({"x", "-o"}), "-o needs a value: FILE");
   EXPECT_EQ(ErrorOf({"x", "--output="}), "--output: the value is empty, expected FILE");

@@ -68,7 +68,10 @@ class CompressJob : public Job {
     if (LooksLikeArchive(head) && !arguments_.force) {
       return InvalidArgument("is a pith archive already; compress it once more with -f");
     }
-    PITH_ASSIGN_OR_RETURN(Model * model, models_.Default());
+    Model* model = nullptr;
+    if (arguments_.level == 0) {
+      PITH_ASSIGN_OR_RETURN(model, models_.Default());
+    }
 
     CompressOptions options;
     options.memory_bytes = arguments_.memory_bytes;
@@ -78,6 +81,7 @@ class CompressJob : public Job {
     options.adaptive = arguments_.adaptive;
     options.allow_short = !arguments_.names;
     PITH_ASSIGN_OR_RETURN(options.dictionary, GivenDictionary());
+    options.contexts = arguments_.level;
     if (!input.is_stdin() && input.is_regular()) {  // a pipe's name says nothing
       options.file_name = BaseName(input.path());
       options.mtime_ns = input.mtime_ns();
@@ -99,7 +103,8 @@ class CompressJob : public Job {
       return true;
     };
     HashingSource source(input);
-    const Result<CompressResult> compressed = Compress(*model, source, *target, options, progress);
+    const Result<CompressResult> compressed = model != nullptr ? Compress(*model, source, *target, options, progress)
+                                                               : Compress(source, *target, options, progress);
     if (!compressed.ok()) {
       // The range of block size, streams, window and memory is the library's to know.
       if (compressed.status().code() == StatusCode::kInvalidArgument) outcome_.FailedForOptions();
@@ -107,14 +112,14 @@ class CompressJob : public Job {
     }
     const CompressResult& result = *compressed;
     const double seconds = watch.seconds();
-    if (arguments_.verify) PITH_RETURN_IF_ERROR(Verify(*model, *target, source, label));
+    if (arguments_.verify) PITH_RETURN_IF_ERROR(Verify(model, *target, source, label));
     FileAttributes attributes;
     if (!input.is_stdin()) attributes = {.mtime_ns = input.mtime_ns(), .mode = input.mode()};
     PITH_RETURN_IF_ERROR(target->Commit(attributes));
 
     Count(result.original_bytes, result.archive_bytes);
     Report(target, Line(input.name(), result.archive_bytes, result.original_bytes, seconds, target->name()));
-    if (console_.verbose()) Report(target, Details(result, *model));
+    if (console_.verbose()) Report(target, Details(result, model));
     return OkStatus();
   }
 
@@ -130,19 +135,22 @@ class CompressJob : public Job {
            FormatRate(original_bytes, seconds) + (target.empty() ? "" : ", " + target) + ")";
   }
 
-  static std::string Details(const CompressResult& result, const Model& model) {
+  static std::string Details(const CompressResult& result, const Model* model) {
     char bits[48] = "";
     if (result.original_bytes > 0) {
       std::snprintf(
           bits, sizeof bits, ", %.3f bits a byte",
           8.0 * static_cast<double>(result.archive_bytes) / static_cast<double>(result.original_bytes));
     }
-    return "  " + Plural(result.blocks, "block") + ", " + std::to_string(result.model_blocks) +
-           " by the model " + model.info().name + bits;
+    return "  " + Plural(result.blocks, "block") + ", " +
+           (model != nullptr ? std::to_string(result.model_blocks) + " by the model " + model->info().name
+                             : std::to_string(result.context_blocks) + " by contexts") +
+           bits;
   }
 
   // Decodes what lies in the temporary file and compares it with what was read.
-  Status Verify(Model& model, const Target& target, const HashingSource& source, const std::string& label) {
+  // `model` is null where it was made without one.
+  Status Verify(Model* model, const Target& target, const HashingSource& source, const std::string& label) {
     if (!target.is_new_file()) return InvalidArgument("--verify: " + target.name() + " cannot be read back");
     PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> archive, Input::Open(target.temporary_path(), {}));
     const Stopwatch watch;
@@ -152,7 +160,8 @@ class CompressJob : public Job {
       return true;
     };
     const ModelProvider models = [&](const std::string&, const std::string&) -> Result<Model*> {
-      return &model;
+      if (model == nullptr) return NotFound("asks for a model, though made without one");
+      return model;
     };
     PITH_ASSIGN_OR_RETURN(const Dictionary* const dictionary, GivenDictionary());
     HashingSink sink;

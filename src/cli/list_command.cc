@@ -62,6 +62,7 @@ struct KindTotals {
   uint64_t tokens = 0;
   uint32_t streams = 0;  // the most
   bool adaptive = false;  // one of them at least
+  uint32_t strength = 0;  // the most; 0 where it is not by contexts
 };
 
 std::map<std::string, KindTotals> TotalsByKind(const ArchiveInfo& archive) {
@@ -74,6 +75,7 @@ std::map<std::string, KindTotals> TotalsByKind(const ArchiveInfo& archive) {
     totals.tokens += block.tokens;
     totals.streams = std::max(totals.streams, block.streams);
     totals.adaptive |= block.adaptive;
+    totals.strength = std::max(totals.strength, block.strength);
   }
   return kinds;
 }
@@ -121,6 +123,7 @@ std::string DetailText(const ArchiveInfo& archive) {
       line += ", " + Plural(totals.tokens, "token") + ", " + Plural(totals.streams, "stream");
       if (totals.adaptive) line += ", adaptive";
     }
+    if (totals.strength != 0) line += totals.strength == 1 ? ", fast" : ", strong";
     text += Field("by " + kind, line);
   }
   if (!archive.model_fingerprint.empty()) {
@@ -160,6 +163,7 @@ Json ToJson(const ArchiveInfo& archive) {
       entry["tokens"] = block.tokens;
       entry["adaptive"] = block.adaptive;
     }
+    if (block.strength != 0) entry["strength"] = block.strength;
     blocks.push_back(std::move(entry));
   }
   Json json = {{"format_version", archive.format_version},

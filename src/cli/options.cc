@@ -19,7 +19,6 @@ constexpr uint32_t kH = Bit(CommandId::kHelp);
 constexpr uint32_t kAll = (uint32_t{1} << kNCommands) - 1;
 
 constexpr Example kCompressExamples[] = {
-    {"pith report.txt", "makes report.txt.pith"},
     {"pith compress -r --verify --rm logs", "every file in the folder logs"},
 };
 constexpr Example kDecompressExamples[] = {
@@ -184,6 +183,9 @@ constexpr OptionSpec kOptions[] = {
      "them, and is some 90 bytes smaller."},
     {OptionId::kSize, 0, "size", ValueKind::kSize, "SIZE", "", kR, "bytes of the dictionary; 48K is the default",
      "At most 1M. Larger ones take longer to start with: 48K takes half a second."},
+    {OptionId::kLevel, 0, "level", ValueKind::kCount, "N", "", kC, "1 or 2, also -1, -2: fast, without any model",
+     "1 is fast, 2 is smaller and several times slower; both learn from the file alone, need no model to "
+     "decompress either, and are the same in both directions. Without this option the model does it."},
     {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers",
      ""},
     {OptionId::kLogits, 0, "logits", ValueKind::kFile, "OUT.npy", "", kE, "where the logits of --ids go", ""},

@@ -60,6 +60,7 @@ enum class OptionId : uint8_t {
   kWindow,
   kPlain,
   kNames,
+  kLevel,
   kThreads,
   kJson,
   kSize,

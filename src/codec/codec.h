@@ -15,6 +15,7 @@
 #include "codec/text_dictionary.h"
 #include "codec/token_model.h"
 #include "pith/status.h"
+#include "predict/byte_mixer.h"
 
 namespace pith {
 
@@ -29,10 +30,13 @@ using CodecProgressCallback = std::function<bool(const CodecProgress&)>;
 struct EncodeOptions {
   uint64_t memory_bytes = 0;  // bound on model + streams + buffers; 0: none but the format's own
   uint32_t streams = 0;       // a block; 0: chosen from its size and the memory
-  uint32_t block_bytes = 0;   // content bytes a block at most; 0: kDefaultBlockBytes
+  uint32_t block_bytes = 0;   // content bytes a block at most; 0: kDefaultBlockBytes, or by `contexts` the most that
+                              // memory_bytes and the format allow
   bool adaptive = true;       // mix the model with what the block teaches, where memory_bytes allows it
   bool allow_short = false;   // let small inputs become short archives, which hold no name and no time
   const TextDictionary* dictionary = nullptr;  // of adaptive blocks; must outlive the call
+  // Contexts over bytes instead of a model, which is then not asked for anything.
+  std::optional<ContextStrength> contexts;
   std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };
@@ -42,6 +46,7 @@ struct EncodeResult {
   uint64_t archive_bytes = 0;
   uint64_t blocks = 0;
   uint64_t model_blocks = 0;
+  uint64_t context_blocks = 0;
 };
 
 // Reads all of `source`, writes one archive. `model` may be null: then zstd and raw blocks only.

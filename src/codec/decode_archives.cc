@@ -3,8 +3,10 @@
 
 #include "archive/archive_reader.h"
 #include "base/check.h"
+#include "base/hash.h"
 #include "codec/codec.h"
 #include "codec/codec_limits.h"
+#include "codec/context_block.h"
 #include "codec/model_block.h"
 #include "codec/progress_meter.h"
 #include "codec/zstd_block.h"
@@ -60,12 +62,36 @@ class ArchiveDecoder {
           PITH_RETURN_IF_ERROR(DecodeByModel(header, payload, content));
           decoded = content;
           break;
+        case BlockKind::kContexts:
+          PITH_RETURN_IF_ERROR(DecodeContexts(header, payload, content));
+          decoded = content;
+          break;
       }
       reader_.AddContent(decoded);
       PITH_RETURN_IF_ERROR(sink_.Write(decoded));
       result_.original_bytes += decoded.size();
       PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(0)));
     }
+  }
+
+  Status DecodeContexts(const BlockHeader& header, ByteSpan code, Bytes& content) {
+    const ContextStrength strength = static_cast<ContextStrength>(header.strength);
+    const uint64_t needed = ByteMixer::MemoryBytes(strength, header.content_size) + header.content_size + code.size();
+    if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
+      return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory for its contexts, allowed are " +
+                         MebibytesText(options_.memory_bytes));
+    }
+    const auto go_on = [&](uint64_t bytes_done, uint64_t) -> Result<bool> {
+      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(bytes_done)));
+      return true;
+    };
+    PITH_RETURN_IF_ERROR(DecodeByContexts(strength, code, header.content_size, reader_.where(), content, go_on));
+    // Long archives have a hash of the whole content.
+    if (const uint32_t check = Hash32(content); reader_.is_short() && check != header.content_check) {
+      return Corrupt(reader_.where() + ": the checksum of its content is " + Hex(check) + ", expected " +
+                     Hex(header.content_check));
+    }
+    return OkStatus();
   }
 
   Status DecodeByModel(const BlockHeader& header, ByteSpan code, Bytes& content) {
