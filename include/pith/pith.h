@@ -129,6 +129,7 @@ struct CompressOptions {
   // 0: by the model. 1 (fast) or 2 (strong): by contexts over bytes (docs/byte_mixing.md), without any model; streams,
   // window and adaptive then mean nothing.
   uint32_t contexts = 0;
+  bool best_of = false;        // try contexts beside the model on every block; else where the text looks like data
   bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more
   const Dictionary* dictionary = nullptr;  // used where adaptive; must outlive the call
   std::string file_name = {};  // kept in the archive when not empty; no directories

@@ -9,17 +9,11 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <limits>
-#include <span>
-#include <string>
 #include <vector>
 
-#include "api/builtin_model.h"
-#include "api/model_impl.h"
 #include "base/float_environment.h"
-#include "codec/stream_layout.h"
+#include "bench/mixing_sample.h"
 #include "predict/adaptive_mixer.h"
 
 namespace {
@@ -28,18 +22,7 @@ using namespace pith;
 
 // So many times as far as the average goes: one file moves a rarely used set by little.
 constexpr double kStep = 4;
-
-struct Sample {
-  std::vector<TokenId> tokens;
-  std::vector<uint32_t> paths;  // [tokens, depth]
-};
-
-template <typename T>
-T OrExit(Result<T> result, const char* what) {
-  if (result.ok()) return *std::move(result);
-  std::fprintf(stderr, "%s: %s\n", what, result.status().message().c_str());
-  std::exit(1);
-}
+constexpr size_t kMaxBytes = 1 << 22;  // of a file
 
 // Contexts and matches trusted a little, the model most; maps that change nothing.
 MixingPriors FirstPriors() {
@@ -55,41 +38,6 @@ MixingPriors FirstPriors() {
     }
   }
   return first;
-}
-
-// As one stream.
-Sample Predict(TokenModel& model, ByteSpan text, size_t depth) {
-  Sample s;
-  if (!model.Tokenize(text, s.tokens).ok() || s.tokens.empty() || !model.Start(1).ok()) std::exit(1);
-  s.paths.resize(s.tokens.size() * depth);
-  std::vector<TokenId> inputs = {model.start_token()};
-  inputs.insert(inputs.end(), s.tokens.begin(), s.tokens.end() - 1);
-  for (size_t at = 0; at < s.tokens.size(); at += model.PreferredTokens()) {
-    const size_t n = std::min(model.PreferredTokens(), s.tokens.size() - at);
-    const PathRequest request{0, std::span<const TokenId>(inputs).subspan(at, n),
-                              std::span<const TokenId>(s.tokens).subspan(at, n),
-                              std::span<uint32_t>(s.paths).subspan(at * depth, n * depth), {}};
-    if (!model.Paths({&request, 1}).ok()) std::exit(1);
-  }
-  return s;
-}
-
-double Code(const Sample& s, TokenModel& model, size_t depth, AdaptiveMixer& mixer) {
-  double bits = 0;
-  for (size_t i = 0; i < s.tokens.size(); ++i) {
-    uint32_t node = 1;
-    for (size_t level = 0; level < depth; ++level) {
-      const int bit = static_cast<int>(s.tokens[i] >> (depth - 1 - level) & 1);
-      if (const uint32_t p1 = s.paths[i * depth + level]; p1 != kCertain) {
-        const double p = mixer.Probability(0, static_cast<int>(level), node, p1) * 0x1p-32;
-        bits -= std::log2(bit != 0 ? p : 1 - p);
-        mixer.Learn(bit);
-      }
-      node = 2 * node + static_cast<uint32_t>(bit);
-    }
-    mixer.EndToken(0, s.tokens[i], model.TokenBytes(s.tokens[i]));
-  }
-  return bits;
 }
 
 template <typename Row, size_t kRows>
@@ -110,19 +58,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: learn_mixing_priors ROUNDS FILE...\n");
     return 2;
   }
-  const auto impl = OrExit(Model::Impl::Create(OrExit(Package::FromMemory(BuiltinModelFile(), "built-in model"), "built-in model"), 0), "built-in model");
-  TokenModel& model = *OrExit(impl->ForContext(impl->ContextFor(0)), "built-in model");
-  const size_t depth = static_cast<size_t>(DecisionTree(model.vocab()).depth());
-  std::vector<Sample> samples;
-  for (int a = 2; a < argc; ++a) {
-    std::ifstream in(argv[a], std::ios::binary);
-    if (!in) {
-      std::fprintf(stderr, "%s: cannot be read\n", argv[a]);
-      return 1;
-    }
-    const Bytes text{std::istreambuf_iterator<char>(in), {}};
-    if (!text.empty()) samples.push_back(Predict(model, text, depth));
-  }
+  MixingLab lab;
+  std::vector<MixingSample> samples;
+  for (int a = 2; a < argc; ++a) samples.push_back(lab.Load(argv[a], kMaxBytes, 1));
   const ScopedFloatEnvironment float_environment;
   MixingPriors priors = FirstPriors();
   MixingPriors best = priors;
@@ -137,9 +75,9 @@ int main(int argc, char** argv) {
         for (size_t j = 0; j < std::size(from[i]); ++j) to[i][j] += static_cast<double>(from[i][j]);
       }
     };
-    for (const Sample& s : samples) {
-      AdaptiveMixer mixer(model.kernels(), static_cast<int>(depth), s.tokens.size(), 1, 0, priors);
-      bits += Code(s, model, depth, mixer);
+    for (const MixingSample& s : samples) {
+      AdaptiveMixer mixer(lab.model().kernels(), static_cast<int>(lab.depth()), s.tokens.size(), 1, 0, priors);
+      bits += lab.MixedBits(s, mixer);
       const MixingPriors learned = mixer.Learned();
       add(learned.weights, weights);
       add(learned.maps, maps);

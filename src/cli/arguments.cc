@@ -8,7 +8,6 @@
 namespace pith::cli {
 namespace {
 
-constexpr uint32_t kMaxLevel = 2;
 
 const OptionSpec* FindShort(char c) {
   for (const OptionSpec& option : Options()) {
@@ -183,6 +182,7 @@ class Parser {
       case OptionId::kWindow: return ParseCount(dashed, value, r.window);
       case OptionId::kPlain: r.adaptive = false; break;
       case OptionId::kNames: r.names = true; break;
+      case OptionId::kBestOf: r.best_of = true; break;
       case OptionId::kLevel: return SetLevel(dashed, value, r.level);
       case OptionId::kThreads: {
         uint16_t n = 0;
@@ -222,7 +222,7 @@ class Parser {
     uint32_t n = 0;
     PITH_RETURN_IF_ERROR(ParseCount(dashed, value, n));
     if (n < 1 || n > kMaxLevel) {
-      return InvalidArgument(dashed + ": there are levels 1 and 2, without a model; else the model decides (--model)");
+      return InvalidArgument(dashed + ": expected 1 (fast) to 9 (small); " + std::to_string(kDefaultLevel) + " is the default");
     }
     if (level != 0 && level != n) return InvalidArgument(dashed + ": two levels; one at a time");
     level = n;
@@ -257,15 +257,17 @@ class Parser {
     switch (r.command) {
       case CommandId::kCompress:
       case CommandId::kDecompress: {
-        if (r.level != 0) {
+        if (!r.uses_model()) {
           for (const auto& [option, dashed] : used_) {
             if (option->id == OptionId::kModel || option->id == OptionId::kStreams ||
-                option->id == OptionId::kWindow || option->id == OptionId::kPlain) {
+                option->id == OptionId::kWindow || option->id == OptionId::kPlain ||
+                option->id == OptionId::kDictionary || option->id == OptionId::kBestOf) {
               return InvalidArgument(dashed + " does not go with level " + std::to_string(r.level) +
                                      ", which uses no model");
             }
           }
         }
+        if (r.dictionary && !r.adaptive) return InvalidArgument("--plain leaves out what a dictionary teaches; not both");
         const bool stream = r.to_stdout || (r.output && *r.output == "-");
         if (r.output && r.operands.size() > 1) {
           return InvalidArgument("-o takes one input, found " + std::to_string(r.operands.size()));

@@ -13,6 +13,14 @@
 
 namespace pith::cli {
 
+// Levels of compress: the first by contexts alone, fast or strong; then with the model; then the best of both for every
+// block; at last with the largest model that is installed.
+inline constexpr uint32_t kStrongContextsLevel = 2;
+inline constexpr uint32_t kFirstModelLevel = 4;
+inline constexpr uint32_t kDefaultLevel = 6;
+inline constexpr uint32_t kBestOfLevel = 7;
+inline constexpr uint32_t kMaxLevel = 9;
+
 struct Arguments {
   CommandId command = CommandId::kCompress;
   bool named = false;  // the command was given by word or flag, not implied
@@ -34,7 +42,9 @@ struct Arguments {
   uint32_t window = 0;
   bool adaptive = true;
   bool names = false;
-  uint32_t level = 0;  // 1, 2: by contexts, without a model; 0: by the model
+  uint32_t level = 0;  // 1 to 9; 0: not given, kDefaultLevel
+  bool best_of = false;
+  bool uses_model() const { return level == 0 || level >= kFirstModelLevel; }
   size_t threads = 0;
   bool json = false;
   std::string ids;

@@ -89,15 +89,19 @@ TEST(Arguments, LevelsAreDigitsAmongTheShortOptions) {
   EXPECT_EQ(Good({"-1", "x"}).level, 1u);
   EXPECT_EQ(Good({"-c2f", "x"}).level, 2u);
   EXPECT_EQ(Good({"--level=2", "-2", "x"}).level, 2u);
+  EXPECT_EQ(Good({"-9", "--model", "m", "x"}).level, 9u);
+  EXPECT_FALSE(Good({"-3", "x"}).uses_model());
+  EXPECT_TRUE(Good({"-4", "x"}).uses_model());
+  EXPECT_TRUE(Good({"x"}).uses_model());
+  EXPECT_TRUE(Good({"--best-of", "x"}).best_of);
 }
 
 TEST(Arguments, MistakesAreNamed) {
   EXPECT_EQ(ErrorOf({"--forse", "x"}), "unknown option --forse; did you mean --force?");
   EXPECT_EQ(ErrorOf({"--qwertz", "x"}), "unknown option --qwertz; see pith --help");
-  EXPECT_EQ(ErrorOf({"-9", "x"}), "-9: there are levels 1 and 2, without a model; else the model decides (--model)");
-  EXPECT_EQ(ErrorOf({"-0", "x"}), "-0: there are levels 1 and 2, without a model; else the model decides (--model)");
+  EXPECT_EQ(ErrorOf({"-0", "x"}), "-0: expected 1 (fast) to 9 (small); 6 is the default");
   EXPECT_EQ(ErrorOf({"--level", "12", "x"}),
-            "--level: there are levels 1 and 2, without a model; else the model decides (--model)");
+            "--level: expected 1 (fast) to 9 (small); 6 is the default");
   EXPECT_EQ(ErrorOf({"-12", "x"}), "-2: two levels; one at a time");
   EXPECT_EQ(ErrorOf({"-1", "--model", "m", "x"}), "--model does not go with level 1, which uses no model");
   EXPECT_EQ(ErrorOf({"--plain", "-2", "x"}), "--plain does not go with level 2, which uses no model");

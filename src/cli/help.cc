@@ -29,7 +29,8 @@ bool IsEverywhere(const OptionSpec& option) {
 // Those of compress that hardly anyone needs: named in one line, explained in the manual.
 bool IsFinePoint(const OptionSpec& option, CommandId id) {
   return id == CommandId::kCompress && (option.id == OptionId::kStreams || option.id == OptionId::kBlock ||
-                                        option.id == OptionId::kWindow || option.id == OptionId::kPlain);
+                                        option.id == OptionId::kWindow || option.id == OptionId::kPlain ||
+                                        option.id == OptionId::kBestOf);
 }
 
 std::string Examples(std::span<const Example> examples) {
@@ -63,8 +64,8 @@ std::string MainHelp() {
   }
   text +=
       "\n"
-      "Common options: -o FILE  -c (to stdout)  -f (force)  -r (folders)  --rm  -T N\n"
-      "  --model FILE  --memory SIZE  --verify  -q  -v;  more: pith help COMMAND\n"
+      "Common options: -1 (fast) .. -9 (small)  -o FILE  -c (to stdout)  -f (force)\n"
+      "  -r  --rm  -T N  --model FILE  --memory SIZE  --verify;  more: pith help COMMAND\n"
       "\n"
       "  pith report.txt                  makes report.txt.pith and keeps report.txt\n"
       "  pith -d report.txt.pith          gets report.txt back\n"

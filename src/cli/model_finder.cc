@@ -69,6 +69,28 @@ Result<Model*> ModelFinder::Open(const std::string& what) {
   return model;
 }
 
+Result<Model*> ModelFinder::Largest() {
+  if (choice_) return Open(*choice_);
+  std::string largest = "builtin";
+  uint64_t most = 0;
+  if (const Result<ModelInfo> builtin = BuiltinModelInfo(); builtin.ok()) most = builtin->file_bytes;
+  for (const std::string& folder : ModelFolders()) {
+    std::error_code error;
+    fs::directory_iterator it(folder, error);
+    for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+      const std::string path = it->path().string();
+      struct stat info;
+      if (!path.ends_with(kModelSuffix) || stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+      const auto size = static_cast<uint64_t>(info.st_size);
+      if (size > most || (size == most && path < largest)) {
+        most = size;
+        largest = path;
+      }
+    }
+  }
+  return Open(largest);
+}
+
 Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::string& fingerprint) {
   // The first that begins so: a short archive gives only eight digits.
   if (const auto it = by_fingerprint_.lower_bound(fingerprint);

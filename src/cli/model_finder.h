@@ -30,6 +30,9 @@ class ModelFinder {
   Result<Model*> Open(const std::string& what);
   Result<Model*> Default() { return Open(choice_.value_or("builtin")); }
 
+  // The one with the largest file in the model folders, or the built-in one where none is larger; --model goes first.
+  Result<Model*> Largest();
+
   // For decoding: the built-in model if its fingerprint fits, else --model, else the model folders.
   // kWrongModel when --model does not fit, kNotFound with the way out when there is none.
   Result<Model*> ForArchive(const std::string& name, const std::string& fingerprint);

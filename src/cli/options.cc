@@ -183,9 +183,11 @@ constexpr OptionSpec kOptions[] = {
      "them, and is some 90 bytes smaller."},
     {OptionId::kSize, 0, "size", ValueKind::kSize, "SIZE", "", kR, "bytes of the dictionary; 48K is the default",
      "At most 1M. Larger ones take longer to start with: 48K takes half a second."},
-    {OptionId::kLevel, 0, "level", ValueKind::kCount, "N", "", kC, "1 or 2, also -1, -2: fast, without any model",
-     "1 is fast, 2 is smaller and several times slower; both learn from the file alone, need no model to "
-     "decompress either, and are the same in both directions. Without this option the model does it."},
+    {OptionId::kLevel, 0, "level", ValueKind::kCount, "N", "", kC, "-1 (fast) to -9 (small); 6 is the default",
+     "1 to 3 use no model, neither to compress nor to decompress: 1 is fast, 2 and 3 are smaller. From 4 on the model does "
+     "it, with contexts for text that looks like data. 7 and 8 try both for every block. 9 does so with the largest model in the model "
+     "folders, if one is larger than the built-in one. The README shows what each gives."},
+    {OptionId::kBestOf, 0, "best-of", ValueKind::kNone, "", "", kC, "try model and contexts for every block (as -7 does)", ""},
     {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers",
      ""},
     {OptionId::kLogits, 0, "logits", ValueKind::kFile, "OUT.npy", "", kE, "where the logits of --ids go", ""},

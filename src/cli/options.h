@@ -61,6 +61,7 @@ enum class OptionId : uint8_t {
   kPlain,
   kNames,
   kLevel,
+  kBestOf,
   kThreads,
   kJson,
   kSize,

@@ -37,6 +37,7 @@ struct EncodeOptions {
   const TextDictionary* dictionary = nullptr;  // of adaptive blocks; must outlive the call
   // Contexts over bytes instead of a model, which is then not asked for anything.
   std::optional<ContextStrength> contexts;
+  bool best_of = false;       // try contexts on every block beside the model, not only on text that looks like data
   std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };

@@ -30,6 +30,13 @@ constexpr double kFirstAdaptiveMargin = 2.5;
 constexpr double kSecondAdaptiveGlance = 0.5;
 constexpr double kSecondAdaptiveMargin = 1.3;
 
+// Contexts are left at this part of the block when they are that much behind what they would replace.
+constexpr double kContextsGlance = 0.3;
+constexpr double kContextsMargin = 1.15;
+
+// Text of fewer bytes a token is tried by contexts over bytes, too. Prose has 2.8 to 3, code 2.1, tables and logs 1.1 to 2.
+constexpr double kDataBytesPerToken = 2.3;
+
 // Where zstd finds nothing beyond the frequencies of the bytes, there is no text for the model to know: random letters,
 // dumps of random data. Measured on 4 KiB: random letters 1.013 and more, text of 40 files 0.933 and less.
 constexpr double kNoStructureShare = 0.98;
@@ -124,11 +131,16 @@ class ArchiveEncoder {
     if (model_ != nullptr &&
         (block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed)) {
       PITH_ASSIGN_OR_RETURN(by_model, TryModel(content, best, payload));
-      // Text that the model knows nothing of: numbers, dumps, codes.
-      if (!by_model && ContextsFit(content.size())) {
+      // Text that the model knows nothing of, or that looks like data: numbers, tables, code.
+      if (!options_.best_of && (!by_model || bytes_per_token_ < kDataBytesPerToken) && ContextsFit(content.size())) {
         PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload));
       }
     }
+    if (options_.best_of && !options_.contexts && block.content_class != ContentClass::kNoise &&
+        ContextsFit(content.size())) {
+      PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload));
+    }
+    by_model = best.kind == BlockKind::kModel;
     if (by_model) ++result_.model_blocks;
     const ByteSpan stored = best.kind == BlockKind::kRaw ? content : ByteSpan(payload);
     short_ = short_ && stored.size() <= kMaxShortPayload;
@@ -188,7 +200,13 @@ class ArchiveEncoder {
   Status TryContexts(ContextStrength strength, ByteSpan content, BlockHeader& best, Bytes& payload) {
     const uint64_t rival_cost = Cost(best);
     const auto go_on = [&](uint64_t bytes_done, uint64_t code_bytes) -> Result<bool> {
-      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(bytes_done)));
+      // After the model, whose work was the longer, the block counts as done.
+      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(model_ != nullptr ? content.size() : bytes_done)));
+      const double part = static_cast<double>(bytes_done) / static_cast<double>(content.size());
+      if (part >= kContextsGlance &&
+          static_cast<double>(code_bytes) > kContextsMargin * part * static_cast<double>(rival_cost)) {
+        return false;
+      }
       return code_bytes < rival_cost;
     };
     PITH_ASSIGN_OR_RETURN(std::optional<Bytes> code, EncodeByContexts(strength, content, go_on));
@@ -220,6 +238,7 @@ class ArchiveEncoder {
     std::vector<TokenId> tokens;
     PITH_RETURN_IF_ERROR(model_->Tokenize(content, tokens));
     const uint64_t n_tokens = tokens.size();
+    bytes_per_token_ = static_cast<double>(content.size()) / static_cast<double>(std::max<uint64_t>(1, n_tokens));
     if (n_tokens == 0 || n_tokens > content.size()) {
       return Status(StatusCode::kWrongModel, "tokenizer: " + std::to_string(n_tokens) + " tokens for " +
                                                  std::to_string(content.size()) + " bytes");
@@ -277,6 +296,7 @@ class ArchiveEncoder {
   BlockCutter cutter_;
   ArchiveWriter writer_;
   ProgressMeter meter_;
+  double bytes_per_token_ = 0;  // of the block at hand
   uint64_t dictionary_id_ = 0;
   bool dictionary_named_ = false;
   bool model_named_ = false;

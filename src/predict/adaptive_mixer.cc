@@ -101,9 +101,10 @@ uint64_t AdaptiveMixer::MemoryBytes(int depth, uint64_t table_tokens, uint64_t c
 }
 
 AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams,
-                             uint64_t table_tokens, const MixingPriors& priors)
+                             uint64_t table_tokens, const MixingPriors& priors, const MixingParts& parts)
     : kernels_(kernels),
       priors_(priors),
+      parts_(parts),
       depth_(depth),
       tokens_(n_tokens, n_streams),
       history_(n_streams),
@@ -155,6 +156,7 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
 AdaptiveMixer::AdaptiveMixer(const AdaptiveMixer& other)
     : kernels_(other.kernels_),
       priors_(other.priors_),
+      parts_(other.parts_),
       depth_(other.depth_),
       tokens_(other.tokens_),
       matchers_(other.matchers_),
@@ -217,7 +219,7 @@ void AdaptiveMixer::StartToken(size_t stream) {
   const StreamHistory& h = history_[stream];
   last_token_ = static_cast<uint32_t>(h.Back(1));
   contexts_ = h.Contexts(followers_[MixHash(h.Back(1) * 70001 + h.Back(2)) >> (64 - kFollowersBits)]);
-  for (size_t m = 0; m < kMatchers; ++m) has_expected_[m] = matchers_[m].Expected(tokens_, stream, &expected_[m]);
+  for (size_t m = 0; m < kMatchers; ++m) has_expected_[m] = parts_.matches && matchers_[m].Expected(tokens_, stream, &expected_[m]);
   group_ = ~0u;
   rate_ = std::max(kLastRate, kFirstRate / (1.0f + static_cast<float>(n_decisions_) * kRateDecay));
 }
@@ -270,7 +272,7 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
     counters_[c] = counter;
     const uint32_t count = *counter & kMaxCount;
     const uint32_t p = *counter >> 4;
-    if (count == 0) {
+    if (count == 0 || !parts_.contexts) {
       inputs_[kMapped + c] = inputs_[kConfident + c] = 0.0f;
       context_places_[c].knots = nullptr;
       continue;
@@ -342,6 +344,7 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
     corrected = corrected + At(map_places_[m].knots, map_places_[m].upper);
   }
   float p = squashed_[kMixers] * (1.0f - 3.0f * kMapShare) + corrected * kMapShare;
+  if (!parts_.corrections) p = squashed_[kMixers];
   p = std::min(1.0f - kLeast, std::max(kLeast, p));
   return static_cast<uint32_t>(static_cast<int64_t>(p * 0x1p32f));
 }

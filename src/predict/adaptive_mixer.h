@@ -21,12 +21,19 @@
 
 namespace pith {
 
+// What a mixer mixes beside the model: all, but for measurements of what each part is worth (src/bench/mixing_ablation.cc).
+struct MixingParts {
+  bool contexts = true;
+  bool matches = true;
+  bool corrections = true;
+};
+
 class AdaptiveMixer {
  public:
   // For a block of n_tokens tokens in n_streams streams over a tree of `depth` levels. `kernels` must outlive the mixer.
   // table_tokens: as how many tokens' the table is made; 0: n_tokens.
   AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams, uint64_t table_tokens = 0,
-                const MixingPriors& priors = kMixingPriors);
+                const MixingPriors& priors = kMixingPriors, const MixingParts& parts = {});
 
   AdaptiveMixer& operator=(const AdaptiveMixer&) = delete;
 
@@ -89,6 +96,7 @@ class AdaptiveMixer {
 
   const Kernels& kernels_;
   const MixingPriors& priors_;
+  const MixingParts parts_;
   const int depth_;
   BlockTokens tokens_;
   std::vector<StreamHistory> history_;              // [streams]

@@ -91,7 +91,7 @@ TEST_F(Manners, LinksAndSpecialFilesNeedForce) {
 TEST_F(Manners, MistakesOnTheCommandLineDoNothing) {
   WriteFile(folder_ / "a", "text");
   for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{{"--nonsense", "a"},
-                                                                                    {"-9", "a"},
+                                                                                    {"-0", "a"},
                                                                                     {"-o"},
                                                                                     {"-o", "x", "a", "a"},
                                                                                     {"list"},
