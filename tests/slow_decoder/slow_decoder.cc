@@ -8,6 +8,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "slow_decoder/slow_bytes.h"
 #include "slow_decoder/slow_mixer.h"
 
 namespace slow_decoder {
@@ -198,6 +199,26 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model) {
   return content;
 }
 
+// ---- Contexts blocks
+
+Bytes DecodeContexts(const Bytes& payload, int strength, uint64_t content_size) {
+  Bytes content;
+  Code code(payload);
+  SlowBytes mixer(strength, content_size);
+  while (content.size() < content_size) {
+    int byte = 0;
+    for (int i = 0; i < 8; ++i) {
+      const int bit = code.Decide(mixer.Probability());
+      mixer.Learn(bit);
+      byte = 2 * byte + bit;
+    }
+    content.push_back(static_cast<uint8_t>(byte));
+    Require(!code.Overrun(), "the code of a contexts block is at its end");
+  }
+  Require(code.AllRead(), "the code of a contexts block is longer than its content");
+  return content;
+}
+
 // ---- The archive
 // ----------------------------------------------------------------------------------------------------
 
@@ -239,7 +260,8 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       Require(in.Little(4) == expected, "check of a frame");
     };
     const bool adaptive = format >= 2 && kind == 6;
-    if ((kind >= 1 && kind <= 3) || adaptive) {
+    const bool contexts = format >= 3 && kind == 7;
+    if ((kind >= 1 && kind <= 3) || adaptive || contexts) {
       Require(size >= 1 && size <= 16777216, "size of a block's content");
       Require(archive.n_blocks < 4194304, "number of blocks");
       Bytes content;
@@ -252,6 +274,15 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
         const Bytes payload = in.Take(payload_size);
         compare_check();
         content = DecodeZstd(payload, size);
+      } else if (contexts) {
+        const uint64_t payload_size = in.Varint();
+        Require(payload_size < size, "size of a payload");
+        const uint64_t strength = in.Little(1);
+        const Bytes payload = in.Take(payload_size);
+        compare_check();
+        Require(strength == 1 || strength == 2, "strength of a contexts block");
+        Require(description_used, "a model description that no model block follows");
+        content = DecodeContexts(payload, static_cast<int>(strength), size);
       } else {
         ModelBlock b;
         b.adaptive = adaptive;
@@ -276,7 +307,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, Archive& archive) {
       Require(description_used, "a model description that no model block follows");
       ++archive.n_blocks;
       archive.content.insert(archive.content.end(), content.begin(), content.end());
-      index.push_back({adaptive ? 3 : kind, size, in.at() - begin});
+      index.push_back({adaptive || contexts ? 3 : kind, size, in.at() - begin});
     } else if (kind == 4) {
       Require(size <= 16 + 10 + 10 + 255, "size of a model description");
       const size_t payload = in.at();
