@@ -67,7 +67,7 @@ inline constexpr size_t kMaxBlockOverhead = 16;
 // Section 6: steps whose probabilities the probe covers.
 inline constexpr uint32_t kProbeSteps = 16;
 
-// Section 6a: how much is computed for a bit of a contexts block (docs/byte_mixing.md).
+// Section 5: how much is computed for a bit of a contexts block (docs/byte_mixing.md).
 inline constexpr uint8_t kMaxContextStrength = 2;  // 1 .. this
 
 // What an archive says of the model that its blocks need.

@@ -65,7 +65,7 @@ std::string MainHelp() {
   text +=
       "\n"
       "Common options: -1 (fast) .. -9 (small)  -o FILE  -c (to stdout)  -f (force)\n"
-      "  -r  --rm  -T N  --model FILE  --memory SIZE  --verify;  more: pith help COMMAND\n"
+      "  -r  --rm  -T N  -D FILE  --model FILE  --verify;  more: pith help COMMAND\n"
       "\n"
       "  pith report.txt                  makes report.txt.pith and keeps report.txt\n"
       "  pith -d report.txt.pith          gets report.txt back\n"

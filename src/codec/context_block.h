@@ -1,4 +1,4 @@
-// A block by contexts over bytes: no model, one arithmetic code. docs/format.md section 6, docs/byte_mixing.md.
+// A block by contexts over bytes: no model, one arithmetic code. docs/format.md section 5, docs/byte_mixing.md.
 #pragma once
 
 #include <cstdint>

@@ -4,178 +4,184 @@
 #include <array>
 #include <bit>
 #include <cstddef>
-#include <cstring>
 #include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "predict/mixer_lanes.h"
 
-#ifndef TUNE
-#define TUNE(name, value) constexpr int name = value
-#endif
-
 namespace pith {
 namespace {
 
-TUNE(kInitShift, 0);
-TUNE(kMapLimit, 255);
-TUNE(kMapLimitFast, 255);
-TUNE(kRateEnd, 2);   // in units of 256
-TUNE(kRateStart, 20);
-TUNE(kRateHalf, 11);
-TUNE(kW0, 300);   // of 1024
-TUNE(kW1, 0);
-TUNE(kDiscount, 0);
-TUNE(kPriorWeight, 6);
-TUNE(kL0, 41);
-TUNE(kL1, 24);
-TUNE(kL2, 12);
-TUNE(kL3, 8);
-TUNE(kL4, 6);
-TUNE(kAlpha, 4);
-TUNE(kMask, 0);  // ablation: bit i removes context i
-TUNE(kFinalRate, 2);
-TUNE(kSseRate, 6);
-TUNE(kLinShift, 2);
+// ---- Section 1: functions -----------------------------------------------------------------------------------------
 
-// ---- Section 1: functions ----
+constexpr int kInputEnd = 2047;  // of stretched probabilities: 8 bits after the point
+constexpr int kSumEnd = 3071;    // of what mixers make of them
+constexpr uint32_t kMaxMapCount = 1023;
 
-constexpr int kStretchEnd = 2047;   // of inputs
-constexpr int kSquashEnd = 3071;  // of sums
+constexpr int kSquashKnots[49] = {
+    1,     1,     1,     2,     3,     5,     8,     13,    22,    36,    60,    98,    162,   267,   439,   720,  1179,
+    1921,  3108,  4971,  7812,  11955, 17625, 24743, 32768, 40793, 47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816,
+    65097, 65269, 65374, 65438, 65476, 65500, 65514, 65523, 65528, 65531, 65533, 65534, 65535, 65535, 65535};
 
-constexpr uint16_t kSquashKnots[49] = {
-    1,     1,     1,     2,     3,     5,     8,     13,    22,    36,    60,    98,    162,
-    267,   439,   720,   1179,  1921,  3108,  4971,  7812,  11955, 17625, 24743, 32768, 40793,
-    47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816, 65097, 65269, 65374, 65438, 65476,
-    65500, 65514, 65523, 65528, 65531, 65533, 65534, 65535, 65535, 65535};
+// Bit histories, section 2. A state is how many zeros and ones a context has seen, the rarer ones forgotten, and the
+// last bit.
+struct State {
+  uint8_t zeros;
+  uint8_t ones;
+};
 
 struct Tables {
-  std::array<uint16_t, 2 * (kSquashEnd + 1)> squash;  // 16 bits
+  std::array<uint16_t, 2 * (kSumEnd + 1)> squash;
   std::array<int16_t, 4096> stretch;
-  std::array<uint32_t, 1024> reciprocal;
-  std::array<std::array<uint8_t, 2>, 256> next;
-  std::array<uint32_t, 256> initial;  // of a map, for a state
-  std::array<uint8_t, 256> n0, n1;
-  int n_states;
+  std::array<uint32_t, kMaxMapCount + 1> reciprocal;
+  std::array<std::array<uint8_t, 2>, 256> next{};
+  std::array<uint8_t, 256> one_sided{};  // only zeros or only ones
+  std::array<uint32_t, 256> initial{};   // entry of a map
 
   Tables() {
-    for (int i = 0; i < static_cast<int>(squash.size()); ++i) {
-      const int knot = i / 128, part = i % 128;
-      squash[i] = static_cast<uint16_t>((kSquashKnots[knot] * (128 - part) + kSquashKnots[knot + 1] * part) / 128);
+    for (size_t i = 0; i < squash.size(); ++i) {
+      const int part = static_cast<int>(i % 128);
+      squash[i] = static_cast<uint16_t>((kSquashKnots[i / 128] * (128 - part) + kSquashKnots[i / 128 + 1] * part) / 128);
     }
-    int x = -kStretchEnd;
+    int x = -kInputEnd;
     for (int p = 0; p < 4096; ++p) {
-      while (x < kStretchEnd && squash[x + kSquashEnd + 1] < p * 16 + 8) ++x;
-      stretch[p] = static_cast<int16_t>(x);
+      while (x < kInputEnd && Squash(x) < p * 16 + 8) ++x;
+      stretch[static_cast<size_t>(p)] = static_cast<int16_t>(x);
     }
-    for (int n = 0; n < 1024; ++n) reciprocal[n] = static_cast<uint32_t>(131072 / (2 * n + 3));
+    for (uint32_t n = 0; n <= kMaxMapCount; ++n) reciprocal[n] = 131072 / (2 * n + 3);
     MakeStates();
   }
 
-  static int Limit(int n) {
-    const int limits[] = {kL0, kL1, kL2, kL3, kL4, 5};
-    return n < 6 ? limits[n] : 0;
-  }
-  static bool Allowed(int a, int b) { return std::max(a, b) <= Limit(std::min(a, b)); }
+  int Squash(int x) const { return squash[static_cast<size_t>(std::clamp(x, -kSumEnd, kSumEnd) + kSumEnd + 1)]; }
 
-  static int Discount(int n) {
-    if (n <= 2) return n;
-    switch (kDiscount) {
-      case 0: return std::bit_width(static_cast<unsigned>(n));
-      case 1: return std::min(2 + (n - 2) / 4, 6);
-      case 2: return std::min(1 + n / 3, 5);
-      default: return (n + 3) / 2;
-    }
+ private:
+  // The most of the commoner bit beside n of the rarer one.
+  static bool Allowed(int a, int b) {
+    constexpr int kLimits[] = {41, 24, 12, 8, 6, 5};
+    const int rarer = std::min(a, b);
+    return rarer < static_cast<int>(std::size(kLimits)) && std::max(a, b) <= kLimits[rarer];
   }
 
   void MakeStates() {
-    int number[64][64][2];
-    std::memset(number, -1, sizeof number);
-    n_states = 0;
-    for (int total = 0; total <= 60; ++total) {
-      for (int a = 0; a <= total; ++a) {
-        const int b = total - a;
-        if (!Allowed(a, b)) continue;
+    constexpr int kMaxCount = 41;
+    uint8_t number[kMaxCount + 1][kMaxCount + 1][2] = {};
+    State states[256];
+    int n_states = 0;
+    for (int total = 0; total <= kMaxCount; ++total) {
+      for (int zeros = 0; zeros <= total; ++zeros) {
+        const int ones = total - zeros;
+        if (!Allowed(zeros, ones)) continue;
         for (int last = 0; last < 2; ++last) {
-          if ((last == 0 ? a : b) == 0 && total != 0) continue;
-          if (total == 0 && last == 1) continue;
-          if (n_states >= 256) { ++n_states; continue; }
-          n0[n_states] = static_cast<uint8_t>(a);
-          n1[n_states] = static_cast<uint8_t>(b);
-          number[a][b][last] = n_states++;
+          if (total == 0 ? last == 1 : (last == 0 ? zeros : ones) == 0) continue;
+          PITH_CHECK(n_states < 256);
+          states[n_states] = {static_cast<uint8_t>(zeros), static_cast<uint8_t>(ones)};
+          number[zeros][ones][last] = static_cast<uint8_t>(n_states++);
         }
       }
     }
-    PITH_CHECK(n_states <= 256);
     for (int s = 0; s < n_states; ++s) {
       for (int bit = 0; bit < 2; ++bit) {
-        int n[2] = {n0[s], n1[s]};
-        n[1 - bit] = Discount(n[1 - bit]);
-        if (Allowed(n[bit] + 1, n[1 - bit])) ++n[bit];
+        int n[2] = {states[s].zeros, states[s].ones};
+        int& other = n[1 - bit];
+        if (other > 2) other = std::bit_width(static_cast<unsigned>(other));
+        if (Allowed(n[bit] + 1, other)) ++n[bit];
         while (!Allowed(n[0], n[1])) --n[bit];
-        next[s][bit] = static_cast<uint8_t>(number[n[0]][n[1]][bit]);
+        next[s][bit] = number[n[0]][n[1]][bit];
       }
-      const uint32_t num = static_cast<uint32_t>(n1[s] * kAlpha + 1), den = static_cast<uint32_t>((n0[s] + n1[s]) * kAlpha + 2);
-      const uint32_t p = static_cast<uint32_t>((uint64_t{num} << 22) / den);
-      initial[s] = p << 10 | kPriorWeight;
+      one_sided[s] = states[s].zeros == 0 || states[s].ones == 0;
+      const uint32_t all = static_cast<uint32_t>(states[s].zeros + states[s].ones);
+      initial[s] = (uint32_t{4} * states[s].ones + 1) * (uint32_t{1} << 22) / (4 * all + 2) << 10 | 6;
     }
-    for (int s = n_states; s < 256; ++s) next[s] = {0, 0}, initial[s] = 1u << 31;
   }
 };
 
-const Tables& T() {
+const Tables& TheTables() {
   static const Tables tables;
   return tables;
 }
 
-inline int Squash(const Tables& t, int x) { return t.squash[std::clamp(x, -kSquashEnd, kSquashEnd) + kSquashEnd + 1]; }
-
-// 22 bits of probability, 10 of count.
-inline void UpdateMap(const Tables& t, uint32_t& entry, int bit, uint32_t limit) {
-  const uint32_t n = entry & 1023;
+// A map's entry: probability in 22 bits, and how often it has learned in 10.
+uint32_t Entry(uint32_t numerator, uint32_t denominator, uint32_t count) {
+  return static_cast<uint32_t>((uint64_t{numerator} << 22) / denominator) << 10 | count;
+}
+inline int Probability12(uint32_t entry) { return static_cast<int>(entry >> 20); }
+inline void LearnEntry(const Tables& t, uint32_t& entry, int bit, uint32_t limit) {
+  const uint32_t count = entry & kMaxMapCount;
   const int64_t p = entry >> 10;
   const int64_t target = bit != 0 ? (1 << 22) - 1 : 0;
-  const uint32_t moved = static_cast<uint32_t>(p + ((target - p) * t.reciprocal[n] >> 16));
-  entry = moved << 10 | (n < limit ? n + 1 : limit);
+  const uint32_t moved = static_cast<uint32_t>(p + ((target - p) * t.reciprocal[count] >> 16));
+  entry = moved << 10 | std::min(count + 1, limit);
 }
+
+inline void Prefetch(const void* p) { __builtin_prefetch(p, 1); }
 
 inline uint64_t Mix(uint64_t h) {
   h *= 0x9E3779B97F4A7C15;
   return h ^ h >> 29;
 }
-template <typename... Rest>
-inline uint64_t Hash(uint64_t a, Rest... rest) {
-  uint64_t h = Mix(a);
-  ((h = Mix(h + static_cast<uint64_t>(rest) + 1)), ...);
+template <typename... Values>
+inline uint64_t Hash(Values... values) {
+  uint64_t h = 0;
+  ((h = Mix(h + static_cast<uint64_t>(values) + 1)), ...);
   return h;
 }
 
-struct FastShape {
+// ---- The two strengths ---------------------------------------------------------------------------------------------
+
+// The numbers of both were found by trying, on prose, logs, tables, markup and code of 4 KB to 1 MB.
+struct Fast {
+  static constexpr bool kStrong = false;
   static constexpr size_t kContexts = 6;
   static constexpr size_t kMatches = 1;
-  static constexpr size_t kMatchLengths[] = {6};
+  static constexpr uint32_t kMatchLengths[] = {6};
+  static constexpr size_t kDirect = 1;
   static constexpr size_t kSets = 2;
-  static constexpr size_t kMaxLineBits = 19;  // 32 MiB
-  static constexpr bool kStrong = false;
+  static constexpr uint32_t kRows[] = {256, 128};
+  static constexpr size_t kCorrections = 2;
+  static constexpr int kMaxLineBits = 19;  // 32 MiB
+  static constexpr int kFirstWeight = 127;  // of 1024
+  static constexpr int kFirstRate = 79;
+  static constexpr int kLastRate = 3;
+  static constexpr int kRateShift = 9;
+  static constexpr int kMapLimit = 560;
+  static constexpr int kCorrectionShift = 4;
 };
-struct StrongShape {
+
+struct Strong {
+  static constexpr bool kStrong = true;
   static constexpr size_t kContexts = 24;
   static constexpr size_t kMatches = 2;
-  static constexpr size_t kMatchLengths[] = {5, 12};
+  static constexpr uint32_t kMatchLengths[] = {5, 12};
+  static constexpr size_t kDirect = 3;
   static constexpr size_t kSets = 6;
-  static constexpr size_t kMaxLineBits = 20;  // 64 MiB
-  static constexpr bool kStrong = true;
+  static constexpr uint32_t kRows[] = {256, 256, 256, 2048, 256, 768};
+  static constexpr size_t kCorrections = 3;
+  static constexpr int kMaxLineBits = 19;
+  static constexpr int kFirstWeight = 54;
+  static constexpr int kFirstRate = 50;
+  static constexpr int kLastRate = 5;
+  static constexpr int kRateShift = 10;
+  static constexpr int kMapLimit = 400;
+  static constexpr int kCorrectionShift = 5;
+  static constexpr int kFinalShift = 4;
 };
 
-constexpr uint32_t kSelectorSizes[2][6] = {{256, 2048, 0, 0, 0, 0}, {256, 2048, 256, 2048, 2048, 256*3}};
+constexpr size_t kKnots = 33;       // of a correction
+constexpr size_t kTrustClasses = 48;  // of a match
 
 template <typename Shape>
-class Mixer final : public ByteMixer {
+class ContextMixer final : public ByteMixer {
   static constexpr size_t kN = Shape::kContexts;
-  static constexpr size_t kInputs = (2 * kN + 2 * Shape::kMatches + 1 + 7) / 8 * 8;
-  static constexpr int kOffset = 2 * kN;
+  static constexpr size_t kM = Shape::kMatches;
+  static constexpr size_t kMatchInputs = 2 * kN;
+  static constexpr size_t kDirectInputs = kMatchInputs + 2 * kM;
+  static constexpr size_t kBiasInput = kDirectInputs + Shape::kDirect;
+  static constexpr size_t kInputs = kBiasInput + 1;
+  static_assert(kInputs % mixer_lanes::kLanes == 0);
+  static constexpr size_t kFinalStride = 8;
 
+  // The states of the 15 nodes of half a byte in one context.
   struct alignas(16) Slot {
     uint8_t check;
     uint8_t states[15];
@@ -183,155 +189,196 @@ class Mixer final : public ByteMixer {
   struct Line {
     Slot slots[4];
   };
+  static_assert(sizeof(Line) == kCacheLine);
+
   struct Match {
-    uint32_t position = 0;  // 0: none
+    uint32_t position = 0;  // of the expected byte; 0: none
     uint32_t length = 0;
     uint32_t misses = 0;
-    int expected = -1;   // byte | 256, or -1
-    uint32_t length_class = 0;
-    uint32_t* trust = nullptr;  // of this bit, or null
+    uint32_t expected = 0;     // byte + 256; 0: none
+    uint32_t trust_class = 0;
+    uint32_t* trust = nullptr;  // for this bit; null: not live
+    uint32_t* head = nullptr;   // of the last bytes; null: there are too few
     std::vector<uint32_t> heads;
   };
 
  public:
-  static int LineBits(uint32_t size) {
-    // two slots of each context for every byte
-    const uint64_t want = uint64_t{size} * kN * 2 / 4;
-    int bits = 10;
-    while (bits < static_cast<int>(Shape::kMaxLineBits) && (uint64_t{1} << bits) < want) ++bits;
-    return bits;
-  }
-
-  static uint64_t MemoryBytes(uint32_t size) {
-    return (sizeof(Line) << LineBits(size)) + size + Shape::kMatches * (sizeof(uint32_t) << match_bits(size)) + (20u << 20);
-  }
-
-  explicit Mixer(uint32_t size) : t_(T()), line_bits_(LineBits(size)), lines_(size_t{1} << line_bits_) {
-    history_.resize(size + 9);
-    maps_.resize(kN * 256);
-    for (size_t i = 0; i < kN; ++i) std::copy(t_.initial.begin(), t_.initial.end(), maps_.begin() + i * 256);
+  explicit ContextMixer(uint32_t content_size)
+      : t_(TheTables()),
+        size_bits_(SizeBits(content_size)),
+        lines_(size_t{1} << LineBits(content_size)),
+        history_(content_size),
+        maps_(kN * 256),
+        direct_(DirectSize(size_bits_)),
+        trust_(kM * kTrustClasses),
+        finals_(Shape::kStrong ? 256 * kFinalStride : 0) {
+    for (size_t i = 0; i < maps_.size(); ++i) maps_[i] = t_.initial[i % 256];
+    std::fill(direct_.begin(), direct_.end(), Entry(1, 2, 0));
+    for (size_t i = 0; i < trust_.size(); ++i) {
+      const uint32_t n = 2 * static_cast<uint32_t>(i % kTrustClasses) + 2;
+      trust_[i] = Entry(n, n + 2, 8);
+    }
     for (size_t k = 0; k < Shape::kSets; ++k) {
-      const size_t rows = kSelectorSizes[Shape::kStrong][k];
-      weights_[k] = AlignedBuffer<int32_t>(rows * kInputs);
-      for (size_t r = 0; r < rows; ++r) {
-        int32_t* w = &weights_[k][r * kInputs];
-        for (size_t i = 0; i < kN; ++i) w[2 * i] = (kW0 << 19), w[2 * i + 1] = (kW1 << 19);
-        for (size_t m = 0; m < Shape::kMatches; ++m) w[kOffset + 2 * m] = 1 << 28;
+      weights_[k] = AlignedBuffer<int32_t>(Shape::kRows[k] * kInputs);
+      for (size_t at = 0; at < weights_[k].size(); at += kInputs) {
+        for (size_t i = 0; i < kN; ++i) weights_[k][at + 2 * i] = Shape::kFirstWeight << 19;
+        for (size_t m = 0; m < kM; ++m) weights_[k][at + kMatchInputs + 2 * m] = 1 << 28;
       }
     }
-    final_.assign(2048 * 8, 0);
-    for (auto& w : final_) w = (1 << 29) / static_cast<int>(Shape::kSets);
-    for (size_t m = 0; m < Shape::kMatches; ++m) {
-      match_[m].heads.assign(size_t{1} << match_bits(size), 0);
+    std::fill(finals_.begin(), finals_.end(), (1 << 29) / static_cast<int>(Shape::kSets));
+    for (Match& match : matches_) match.heads.resize(size_t{1} << size_bits_);
+    for (size_t j = 0; j < Shape::kCorrections; ++j) {
+      corrections_[j].resize((j == 0 ? 768 : size_t{1} << CorrectionBits(size_bits_)) * kKnots);
+      for (size_t i = 0; i < corrections_[j].size(); ++i) {
+        corrections_[j][i] = static_cast<uint16_t>(t_.Squash((static_cast<int>(i % kKnots) - 16) * 128));
+      }
     }
-    trust_.resize(Shape::kMatches * 64);
-    for (size_t i = 0; i < trust_.size(); ++i) {
-      const uint32_t c = i % 64;
-      const uint32_t n = (c + 1) * 2;
-      trust_[i] = static_cast<uint32_t>((uint64_t{n} << 22) / (n + 2)) << 10 | 8;
+    if constexpr (Shape::kStrong) {
+      followers1_.resize(256);
+      followers2_.resize(1 << 16);
     }
-    match_shift_ = 64 - match_bits(size);
-    sse_[0].resize(1024 * 33);
-    sse_[1].resize(65536 * 33);
-    if (Shape::kStrong) sse_[2].resize(65536 * 33);
-    for (auto& s : sse_)
-      for (size_t i = 0; i < s.size(); ++i) s[i] = static_cast<uint16_t>(Squash(t_, (static_cast<int>(i % 33) - 16) * 128));
-    if (Shape::kStrong) ind1_.resize(256), ind2_.resize(65536);
     StartByte();
     Predict();
   }
-  static int match_bits(uint32_t size) {
-    return std::clamp(static_cast<int>(std::bit_width(size)), 10, Shape::kStrong ? 20 : 20);
+
+  static uint64_t MemoryBytes(uint32_t content_size) {
+    const int size_bits = SizeBits(content_size);
+    uint64_t rows = 0;
+    for (const uint32_t n : Shape::kRows) rows += n;
+    uint64_t corrections = 768 + ((Shape::kCorrections - 1) << CorrectionBits(size_bits));
+    return (sizeof(Line) << LineBits(content_size)) + content_size + 4 * DirectSize(size_bits) +
+           4 * rows * kInputs + (kM << (2 + size_bits)) + 2 * kKnots * corrections +
+           (Shape::kStrong ? 4 * (256 + (1 << 16)) : 0);
   }
 
   void Learn(int bit) override {
-    Update(bit);
-    c0_ = c0_ * 2 + static_cast<uint32_t>(bit);
-    ++bit_count_;
-    if (c0_ >= 256) {
-      EndByte();
+    LearnBit(bit);
+    partial_ = 2 * partial_ + static_cast<uint32_t>(bit);
+    if (partial_ >= 256) {
+      EndByte(static_cast<uint8_t>(partial_));
       StartByte();
-    } else if (c0_ >= 16 && c0_ < 32) {
-      FindSlots(c0_);
+    } else if (partial_ >= 16 && partial_ < 32) {
+      FindSlots();
+    } else if (partial_ >= 8 && partial_ < 16) {
+      // The next half's lines, whichever the bit that is still to come: memory takes as long as a bit.
+      for (size_t i = 0; i < kN; ++i) {
+        for (uint32_t b = 0; b < 2; ++b) Prefetch(&lines_[LineOf(Mix(contexts_[i] + 2 * partial_ + b))]);
+      }
     }
     Predict();
   }
 
  private:
-  uint32_t B(uint32_t k) const { return static_cast<uint32_t>(c8_ >> (8 * (k - 1)) & 0xff); }
+  // Sizes, section 2.
+  static int SizeBits(uint32_t content_size) { return std::clamp(static_cast<int>(std::bit_width(content_size)), 10, 20); }
+  static int LineBits(uint32_t content_size) {
+    const uint64_t wanted = uint64_t{content_size} * kN / 2;  // a slot for each half of a byte in each context
+    return std::clamp(static_cast<int>(std::bit_width(wanted)), 10, Shape::kMaxLineBits);
+  }
+  static int CorrectionBits(int size_bits) { return std::min(size_bits, 16); }
+  static size_t DirectSize(int size_bits) { return Shape::kStrong ? 256 + 65536 + (size_t{1} << size_bits) : 65536; }
 
-  void EndByte() {
-    const uint32_t c = c0_ & 0xff;
+  uint64_t LineOf(uint64_t hash) const { return hash >> 32 & (lines_.size() - 1); }
+
+  uint32_t Byte(int back) const { return static_cast<uint32_t>(last_ >> (8 * (back - 1)) & 0xff); }
+  int Level() const { return static_cast<int>(std::bit_width(partial_)) - 1; }
+
+  // Section 3: what is known of the stream.
+  void EndByte(uint8_t byte) {
+    const uint32_t c = byte;
     if constexpr (Shape::kStrong) {
-      ind1_[c8_ & 0xff] = ind1_[c8_ & 0xff] << 8 | c;
-      ind2_[c8_ & 0xffff] = ind2_[c8_ & 0xffff] << 8 | c;
+      uint32_t& followers1 = followers1_[last_ & 0xff];
+      followers1 = followers1 << 8 | c;
+      uint32_t& followers2 = followers2_[last_ & 0xffff];
+      followers2 = followers2 << 8 | c;
     }
-    history_[position_++] = static_cast<uint8_t>(c);
-    c8_ = c8_ << 8 | c;
-    c0_ = 1;
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128;
-    const uint32_t lower = c >= 'A' && c <= 'Z' ? c + 32 : c;
+    history_[position_++] = byte;
+    last_ = last_ << 8 | c;
+    partial_ = 1;
+    const bool capital = c >= 'A' && c <= 'Z';
+    const bool letter = capital || (c >= 'a' && c <= 'z') || c >= 128;
     if (letter) {
-      word_ = Mix(word_ + lower + 1);
+      word_ = Mix(word_ + (capital ? c + 32 : c) + 1);
     } else if (word_ != 0) {
       word2_ = word1_;
       word1_ = word_;
       word_ = 0;
     }
-    if constexpr (Shape::kStrong) {
-      const uint32_t cls = letter ? (c >= 128 ? 7 : c < 96 ? 6u : 1u) : c >= '0' && c <= '9' ? 2 : c == ' ' ? 3 : c == '\n' ? 4 : c < 32 ? 5 : 8 + (c & 7);
-      classes_ = classes_ << 4 | cls;
-      shape_ = Mix(shape_ * 0 + 0);
-      if (c == '\n') {
-        above_begin_ = line_begin_;
-        line_begin_ = position_;
-        field_ = head_ = 0;
-        last_field_ = 0;
+    if constexpr (Shape::kStrong) EndByteOfLine(c, letter);
+    for (size_t m = 0; m < kM; ++m) FindHead(matches_[m], Shape::kMatchLengths[m]);
+  }
+
+  void EndByteOfLine(uint32_t c, bool letter) {
+    const uint32_t kind = letter                  ? (c >= 128 ? 7 : c >= 'a' ? 1 : 6)
+                          : c >= '0' && c <= '9' ? 2
+                          : c == ' '             ? 3
+                          : c == '\n'            ? 4
+                          : c < 32               ? 5
+                                                 : 8 + c % 8;
+    kinds_ = kinds_ << 4 | kind;
+    if (c == '\n') {
+      above_begin_ = line_begin_;
+      line_begin_ = position_;
+      field_ = head_ = 0;
+      in_field_ = first_word_ = 0;
+      return;
+    }
+    const bool separator =
+        c == ',' || c == '\t' || c == '|' || c == ';' || c == ':' || c == '"' || c == '<' || c == ' ';
+    if (separator) {
+      ++field_;
+      in_field_ = 0;
+    } else {
+      in_field_ = Mix(in_field_ + c + 1);
+    }
+    if (first_word_ == 0 && !letter) first_word_ = word1_;
+    if (position_ - line_begin_ <= 4) head_ = head_ * 271 + c + 1;
+  }
+
+  // Section 4. The head is looked up first and used later, when memory has answered.
+  void FindHead(Match& match, uint32_t min_length) {
+    match.head = nullptr;
+    if (position_ < min_length) return;
+    uint64_t h = 0;
+    for (uint32_t i = 1; i <= min_length; ++i) h = (h + history_[position_ - i] + 1) * 0x2F0B4C47;
+    match.head = &match.heads[h * 0x9E3779B97F4A7C15 >> (64 - size_bits_)];
+    Prefetch(match.head);
+  }
+
+  void UpdateMatch(Match& match, uint32_t min_length) {
+    const uint8_t c = history_[position_ - 1];
+    if (match.position != 0) {
+      if (history_[match.position] == c) {
+        ++match.length;
+        if (match.length > 15) match.misses = 0;
       } else {
-        if (c == ',' || c == '\t' || c == '|' || c == ';' || c == ':' || c == '"' || c == '<' || c == ' ') ++field_, last_field_ = 0;
-        else last_field_ = Mix(last_field_ + c + 1);
-        if (position_ - line_begin_ <= 4) head_ = head_ * 271 + c + 1;
+        match.length = 0;
+        ++match.misses;
       }
+      ++match.position;
+      if (match.misses == 8) match.position = match.length = match.misses = 0;
     }
-    // Matches
-    for (size_t m = 0; m < Shape::kMatches; ++m) {
-      Match& a = match_[m];
-      if (a.position != 0) {
-        if (history_[a.position] == c) {
-          ++a.length;
-          if (a.length > 15) a.misses = 0;
-        } else {
-          a.length = 0;
-          ++a.misses;
-        }
-        if (a.misses < 8) {
-          ++a.position;
-        } else {
-          a.position = 0, a.length = 0, a.misses = 0;
+    if (match.head != nullptr) {
+      uint32_t& head = *match.head;
+      if (head != 0 && (match.position == 0 || match.misses != 0)) {
+        uint32_t n = 0;
+        while (n < 32 && n < head && history_[head - 1 - n] == history_[position_ - 1 - n]) ++n;
+        if (n >= min_length) {
+          match.position = head;
+          match.length = n;
+          match.misses = 0;
         }
       }
-      const size_t L = Shape::kMatchLengths[m];
-      if (position_ >= L) {
-        uint64_t h = L <= 8 ? c8_ & (~uint64_t{0} >> (64 - 8 * L)) : c8_;
-        if (L > 8) {
-          uint32_t more;
-          std::memcpy(&more, &history_[position_ - 12], 4);
-          if constexpr (std::endian::native == std::endian::big) more = __builtin_bswap32(more);
-          h = Mix(h) + more;
-        }
-        h = h * 0x9E3779B97F4A7C15 >> match_shift_;
-        const uint32_t found = a.heads[h];
-        a.heads[h] = position_;
-        if (found != 0 && (a.position == 0 || a.misses != 0)) {
-          uint32_t n = 0;
-          while (n < 32 && n < found && history_[found - 1 - n] == history_[position_ - 1 - n]) ++n;
-          if (n >= L) a.position = found, a.length = n, a.misses = 0;
-        }
-      }
-      a.length_class = a.length < 16 ? a.length : std::min(31u, 16 + (a.length - 16) / 8);
-      if (a.misses != 0) a.length_class = 32 + std::min(a.length_class, 15u) ;
-      a.expected = a.position != 0 ? history_[a.position] | 256 : -1;
+      head = position_;
     }
+    match.expected = match.position != 0 ? history_[match.position] + 256u : 0;
+    const uint32_t length_class = match.length < 16 ? match.length : std::min(31u, 16 + (match.length - 16) / 8);
+    match.trust_class = match.misses != 0 ? 32 + std::min(length_class, 15u) : length_class;
+  }
+
+  void UpdateMatches() {
+    if (position_ == 0) return;
+    for (size_t m = 0; m < kM; ++m) UpdateMatch(matches_[m], Shape::kMatchLengths[m]);
   }
 
   uint32_t Above(uint32_t k) const {
@@ -339,233 +386,237 @@ class Mixer final : public ByteMixer {
     return at < line_begin_ ? history_[at] : 0;
   }
 
+  // Section 5: the contexts of a byte, and what follows from the bytes alone.
   void StartByte() {
-    uint64_t* h = hashes_;
-    const uint64_t c = c8_;
-    const auto order = [&](uint64_t n) { return n == 8 ? c : c & ((uint64_t{1} << (8 * n)) - 1); };
-    size_t i = 0;
-    const auto add = [&](uint64_t hash) { h[i] = Mix(hash + i * 0xD6E8FEB86659FD93); ++i; };
+    size_t n = 0;
+    const auto add = [&](uint64_t hash) {
+      contexts_[n] = Mix(hash + n * 0xD6E8FEB86659FD93);
+      Prefetch(&lines_[LineOf(contexts_[n])]);
+      ++n;
+    };
+    const auto last = [&](int n_bytes) { return n_bytes == 8 ? last_ : last_ & ((uint64_t{1} << (8 * n_bytes)) - 1); };
+    const uint32_t c1 = Byte(1);
     if constexpr (!Shape::kStrong) {
-      for (const int n : {1, 2, 3, 4, 6}) add(order(n));
-      add(Hash(word_, B(1)));
-    } else {
-      add(0);
-      for (const int n : {1, 2, 3, 4, 5, 6, 8}) add(order(n));
-      const uint32_t c1 = B(1), c2 = B(2), c3 = B(3);
+      for (const int order : {1, 2, 3, 4, 6}) add(last(order));
       add(Hash(word_, c1));
-      add(Hash(word_, word1_, 1));
-      add(Hash(word_, word1_, word2_, 2));
+      UpdateMatches();
+    } else {
+      const uint32_t c2 = Byte(2), c3 = Byte(3), above = Above(0);
+      add(0);
+      for (const int order : {1, 2, 3, 4, 6, 8}) add(last(order));
+      add(Hash(word_, c1));
+      add(Hash(word_, word1_));
+      add(Hash(word_, word1_, word2_));
       add(Hash(word_, word2_, c1));
       add(Hash(c2, c3));
       add(Hash(c1, c3));
-      add(Hash(c3, B(4)));
-      const uint32_t above = Above(0);
-      add(Hash(above, c1));
+      add(Hash(c3, Byte(4)));
       add(Hash(above, std::min(position_ - line_begin_, 255u)));
-      add(Hash(field_, last_field_, head_));
-      add(Hash(ind1_[c1] & 0xffffff, c1));
-      add(Hash(ind2_[c & 0xffff] & 0xffff, c & 0xffff));
-      add(Hash(classes_, c1));
+      add(Hash(field_, in_field_, head_));
+      add(Hash(followers1_[last(1)] & 0xffffff, last(1)));
+      add(Hash(followers2_[last(2)] & 0xffff, last(2)));
+      add(Hash(kinds_, c1));
       add(Hash(above, Above(1), c1));
-      add(Hash(field_, last_field_, above));
-      add(Hash(classes_ & 0xffff, word_));
-      PITH_CHECK(i == kN);
+      add(Hash(field_, in_field_, above));
+      add(Hash(kinds_ & 0xffff, word_));
+      UpdateMatches();
+      uint32_t expected = 0;
+      for (const Match& match : matches_) expected = match.expected != 0 ? match.expected : expected;
+      add(Hash(expected, last(2)));
+      add(Hash(first_word_, word_));
     }
-    FindSlots(0);
+    PITH_CHECK(n == kN);
+    const int64_t first = (int64_t{Shape::kFirstRate} << (8 + Shape::kRateShift)) / ((int64_t{1} << Shape::kRateShift) + position_);
+    rate_ = static_cast<int>(first + Shape::kLastRate * 256);
+    FindSlots();
   }
 
-  void FindSlots(uint32_t c0) {
-    const size_t mask = lines_.size() - 1;
-    uint64_t hs[kN];
+  // The slots of the half byte that begins.
+  void FindSlots() {
     for (size_t i = 0; i < kN; ++i) {
-      hs[i] = c0 == 0 ? hashes_[i] : Mix(hashes_[i] + c0);
-      __builtin_prefetch(&lines_[hs[i] >> 32 & mask]);
-    }
-    for (size_t i = 0; i < kN; ++i) {
-      Slot* slots = lines_[hs[i] >> 32 & mask].slots;
-      const uint8_t check = static_cast<uint8_t>(hs[i] >> 24);
-      Slot* s = nullptr;
-      for (int j = 0; j < 4; ++j) {
-        if (slots[j].check == check) { s = &slots[j]; break; }
+      const uint64_t hash = partial_ == 1 ? contexts_[i] : Mix(contexts_[i] + partial_);
+      Slot* const slots = lines_[LineOf(hash)].slots;
+      const uint8_t check = static_cast<uint8_t>(hash >> 24);
+      unsigned hits = 0;
+      for (int j = 0; j < 4; ++j) hits |= static_cast<unsigned>(slots[j].check == check) << j;
+      Slot* found = &slots[hits != 0 ? std::countr_zero(hits) : 0];
+      if (hits == 0) {
+        for (int j = 1; j < 4; ++j) {
+          if (slots[j].states[0] < found->states[0]) found = &slots[j];
+        }
+        *found = {check, {}};
       }
-      if (s == nullptr) {
-        s = &slots[0];
-        for (int j = 1; j < 4; ++j)
-          if (slots[j].states[0] < s->states[0]) s = &slots[j];
-        std::memset(static_cast<void*>(s), 0, 16);
-        s->check = check;
-      }
-      slots_[i] = s->states;
+      slots_[i] = found->states;
     }
   }
 
+  // Sections 6 and 7: inputs, mixers, corrections.
   void Predict() {
-    const uint32_t node = c0_ < 16 ? c0_ - 1 : NibbleNode();
+    const int level = Level();
+    const int shift = 64 - CorrectionBits(size_bits_);
+    const uint64_t correction1 = Hash(last_ & 0xff, partial_) >> shift;
+    const uint64_t correction2 = Shape::kStrong ? Hash(last_ & 0xffffff, partial_) >> shift : 0;
+    Prefetch(&corrections_[1][correction1 * kKnots + kKnots / 2]);
+    if constexpr (Shape::kStrong) Prefetch(&corrections_[2][correction2 * kKnots + kKnots / 2]);
+    const uint32_t node = level < 4 ? partial_ - 1 : (1u << (level - 4)) - 1 + (partial_ & ((1u << (level - 4)) - 1));
     uint32_t known = 0;
     for (size_t i = 0; i < kN; ++i) {
-      uint8_t* at = slots_[i] + node;
-      at_[i] = at;
-      const uint32_t s = *at;
-      uint32_t* entry = &maps_[i * 256 + s];
-      entries_[i] = entry;
-      if (s == 0 || (kMask >> i & 1)) {
-        x_[2 * i] = x_[2 * i + 1] = 0;
-      } else {
-        const uint32_t p = *entry >> 20;
-        x_[2 * i] = t_.stretch[p];
-        x_[2 * i + 1] = static_cast<int16_t>((static_cast<int>(p) - 2048) * (1 << kLinShift) / 4);
-        ++known;
-      }
+      states_[i] = slots_[i] + node;
+      const uint8_t state = *states_[i];
+      entries_[i] = &maps_[i * 256 + state];
+      const int p = Probability12(*entries_[i]);
+      const bool is_known = state != 0;
+      known += is_known;
+      inputs_[2 * i] = is_known ? t_.stretch[static_cast<size_t>(p)] : int16_t{0};
+      inputs_[2 * i + 1] = static_cast<int16_t>(is_known && t_.one_sided[state] ? (p - 2048) / 2 : 0);
     }
-    uint32_t expects = 0;
-    for (size_t m = 0; m < Shape::kMatches; ++m) {
-      Match& a = match_[m];
-      int16_t* x = x_ + kOffset + 2 * m;
-      const int depth = std::bit_width(c0_) - 1;
-      if (a.expected >= 0 && static_cast<uint32_t>(a.expected) >> (8 - depth) == c0_) {
-        const int b = a.expected >> (7 - depth) & 1;
-        a.trust = &trust_[m * 64 + a.length_class];
-        const int p = static_cast<int>(*a.trust >> 20);
-        const int st = t_.stretch[p], lin = (p - 2048) * (1 << kLinShift) / 4;
-        x[0] = static_cast<int16_t>(b ? st : -st);
-        x[1] = static_cast<int16_t>(b ? lin : -lin);
-        if (m == 0 || expects == 0) expects = 1 + static_cast<uint32_t>(b);
-      } else {
-        a.trust = nullptr;
-        x[0] = x[1] = 0;
-      }
+    uint32_t expects = 0, length = 0;
+    for (size_t m = 0; m < kM; ++m) {
+      Match& match = matches_[m];
+      int16_t* const x = &inputs_[kMatchInputs + 2 * m];
+      match.trust = nullptr;
+      x[0] = x[1] = 0;
+      if (match.expected >> (8 - level) != partial_) continue;
+      match.trust = &trust_[m * kTrustClasses + match.trust_class];
+      const int p = Probability12(*match.trust);
+      const int sign = (match.expected >> (7 - level) & 1) != 0 ? 1 : -1;
+      x[0] = static_cast<int16_t>(sign * t_.stretch[static_cast<size_t>(p)]);
+      x[1] = static_cast<int16_t>(sign * ((p - 2048) / 2));
+      expects = sign > 0 ? 2 : 1;
+      const uint32_t c = match.trust_class;
+      length = c >= 32 ? 1 : c >= 16 ? 11 + (c - 16) / 4 : 2 + c / 2;
     }
-    x_[kOffset + 2 * Shape::kMatches] = 256;
-    // Selectors
-    uint32_t lc = 0;
-    for (size_t m = Shape::kMatches; m-- > 0;) {
-      if (match_[m].trust != nullptr && lc == 0) lc = 1 + (match_[m].length_class >= 32 ? 0 : match_[m].length_class >= 16 ? 10 + (match_[m].length_class-16)/4 : 1 + match_[m].length_class / 2);
-    }
-    const int depth = std::bit_width(c0_) - 1;
-    uint32_t select[6];
-    select[0] = c0_;
-    select[1] = lc * 8 + depth;  // < 16 * 8
+    const uint32_t c1 = Byte(1);
     if constexpr (Shape::kStrong) {
-      select[2] = B(1);
-      select[3] = (classes_ & 0xff) * 8 + depth;
-      select[4] = known * 8 + depth;
-      select[5] = std::min(position_ - line_begin_, 255u) + 256 * expects;
-    }
-    int sum = 0;
-    for (size_t k = 0; k < Shape::kSets; ++k) {
-      rows_[k] = &weights_[k][select[k] * kInputs];
-      const int dot = mixer_lanes::Dot(x_, rows_[k], kInputs) >> 13;
-      dots_[k] = std::clamp(dot, -kSquashEnd, kSquashEnd);
-      sum += dots_[k];
-    }
-    int st;
-    if constexpr (!Shape::kStrong) {
-      st = sum >> 1;
+      direct_entries_[0] = &direct_[partial_];
+      direct_entries_[1] = &direct_[256 + (c1 << 8 | partial_)];
+      direct_entries_[2] = &direct_[256 + 65536 + (Hash(word_, partial_) >> (64 - size_bits_))];
     } else {
-      final_row_ = &final_[(lc * 8 + depth) * 8];
-      int64_t f = 0;
-      for (size_t k = 0; k < Shape::kSets; ++k) f += int64_t{dots_[k]} * (final_row_[k] >> 14);
-      st = static_cast<int>(std::clamp<int64_t>(f >> 15, -kSquashEnd, kSquashEnd));
+      direct_entries_[0] = &direct_[c1 << 8 | partial_];
     }
-    st_ = st;
-    int p = Squash(t_, st);
-    // SSE
-    const int y = std::clamp(st, -2047, 2047) + 2048;
-    const uint32_t hi = y >> 7, part = y & 127;
-    const uint32_t sc[3] = {c0_ + 256 * expects, (c0_ | static_cast<uint32_t>(c8_ & 0xff) << 8),
-       static_cast<uint32_t>(Hash(c8_ & 0xffffff, c0_) >> 48)};
-    constexpr int kStages = Shape::kStrong ? 3 : 2;
-    int v[3];
-    for (int j = 0; j < kStages; ++j) {
-      uint16_t* knots = &sse_[j][sc[j] * 33 + hi];
-      v[j] = static_cast<int>((knots[0] * (128 - part) + knots[1] * part) >> 7);
-      sse_at_[j] = knots + (part >> 6);
+    for (size_t d = 0; d < Shape::kDirect; ++d) {
+      inputs_[kDirectInputs + d] = t_.stretch[static_cast<size_t>(Probability12(*direct_entries_[d]))];
     }
-    if constexpr (Shape::kStrong) p = (p * 2 + v[0] * 2 + v[1] * 2 + v[2] * 2) / 8;
-    else p = (p * 2 + v[0] + v[1]) / 4;
-    p = std::clamp(p, 1, 65535);
-    probability_ = static_cast<uint32_t>(p) << 16;
-  }
+    inputs_[kBiasInput] = 256;
 
-  uint32_t NibbleNode() const {
-    // bits of the second nibble so far, with a leading one, minus one
-    const int depth = std::bit_width(c0_) - 1;  // 4 .. 7
-    return ((c0_ & ((1u << (depth - 4)) - 1)) | 1u << (depth - 4)) - 1;
-  }
-
-  void Update(int bit) {
-    const int target = bit != 0 ? 65535 : 0;
-    // rate
+    uint32_t rows[Shape::kSets];
+    rows[0] = partial_;
     if constexpr (Shape::kStrong) {
-      const int e = target - Squash(t_, st_);
-      for (size_t k = 0; k < Shape::kSets; ++k) final_row_[k] += (e * dots_[k]) >> 10 << kFinalRate;
+      rows[1] = length * 16 + known / 2;
+      rows[2] = c1;
+      rows[3] = (kinds_ & 0xff) << 3 | static_cast<uint32_t>(level);
+      rows[4] = known << 3 | static_cast<uint32_t>(level);
+      rows[5] = std::min(position_ - line_begin_, 255u) + 256 * expects;
+    } else {
+      rows[1] = length * 8 + known;
     }
-    const int64_t rate = kRateEnd * 256 + ((int64_t{kRateStart} * 256) << kRateHalf) / ((1 << kRateHalf) + static_cast<int64_t>(bit_count_));
     for (size_t k = 0; k < Shape::kSets; ++k) {
-      const int e = target - Squash(t_, dots_[k]);
-      const int16_t error = static_cast<int16_t>((e * rate + 32768) >> 16);
-      mixer_lanes::Train(x_, rows_[k], kInputs, error);
+      rows_[k] = &weights_[k][rows[k] * kInputs];
+      dots_[k] = std::clamp(mixer_lanes::Dot(inputs_, rows_[k], kInputs) >> 13, -kSumEnd, kSumEnd);
+    }
+    if constexpr (Shape::kStrong) {
+      final_row_ = &finals_[partial_ * kFinalStride];
+      int64_t sum = 0;
+      for (size_t k = 0; k < Shape::kSets; ++k) sum += int64_t{dots_[k]} * (final_row_[k] >> 14);
+      sum_ = static_cast<int>(std::clamp<int64_t>(sum >> 15, -kSumEnd, kSumEnd));
+    } else {
+      sum_ = (dots_[0] + dots_[1]) >> 1;
+    }
+    Correct({partial_ + 256 * expects, correction1, correction2});
+  }
+
+  void Correct(const std::array<uint64_t, 3>& maps) {
+    const int place = std::clamp(sum_, -kInputEnd, kInputEnd) + 2048;
+    const int upper = place & 127;
+    int corrected = 0;
+    for (size_t j = 0; j < Shape::kCorrections; ++j) {
+      uint16_t* const knots = &corrections_[j][maps[j] * kKnots + static_cast<size_t>(place >> 7)];
+      corrected += (knots[0] * (128 - upper) + knots[1] * upper) >> 7;
+      knots_[j] = knots + (upper >> 6);
+    }
+    const int p = t_.Squash(sum_);
+    const int mixed = Shape::kStrong ? (p + corrected) >> 2 : (2 * p + corrected) >> 2;
+    probability_ = static_cast<uint32_t>(std::clamp(mixed, 1, 65535)) << 16;
+  }
+
+  // Section 8.
+  void LearnBit(int bit) {
+    const int target = bit != 0 ? 65535 : 0;
+    if constexpr (Shape::kStrong) {
+      const int error = target - t_.Squash(sum_);
+      for (size_t k = 0; k < Shape::kSets; ++k) {
+        const uint32_t step = static_cast<uint32_t>(error * dots_[k] >> Shape::kFinalShift);
+        final_row_[k] = static_cast<int32_t>(static_cast<uint32_t>(final_row_[k]) + step);
+      }
+    }
+    for (size_t k = 0; k < Shape::kSets; ++k) {
+      const int64_t error = target - t_.Squash(dots_[k]);
+      mixer_lanes::Train(inputs_, rows_[k], kInputs, static_cast<int16_t>((error * rate_ + 32768) >> 16));
     }
     for (size_t i = 0; i < kN; ++i) {
-      UpdateMap(t_, *entries_[i], bit, Shape::kStrong ? kMapLimit : kMapLimitFast);
-      *at_[i] = t_.next[*at_[i]][bit];
+      LearnEntry(t_, *entries_[i], bit, Shape::kMapLimit);
+      *states_[i] = t_.next[*states_[i]][bit];
     }
-    for (size_t m = 0; m < Shape::kMatches; ++m) {
-      Match& a = match_[m];
-      if (a.trust == nullptr) continue;
-      const int depth = std::bit_width(c0_) - 1;
-      UpdateMap(t_, *a.trust, (a.expected >> (7 - depth) & 1) == bit, 1023);
+    for (Match& match : matches_) {
+      if (match.trust == nullptr) continue;
+      const int expected = match.expected >> (7 - Level()) & 1;
+      LearnEntry(t_, *match.trust, expected == bit, kMaxMapCount);
     }
-    for (int j = 0; j < (Shape::kStrong ? 3 : 2); ++j) {
-      const int knot = *sse_at_[j];
-      *sse_at_[j] = static_cast<uint16_t>(knot + ((target - knot) >> kSseRate));
+    for (size_t d = 0; d < Shape::kDirect; ++d) LearnEntry(t_, *direct_entries_[d], bit, 255);
+    for (size_t j = 0; j < Shape::kCorrections; ++j) {
+      const int knot = *knots_[j];
+      *knots_[j] = static_cast<uint16_t>(knot + ((target - knot) >> Shape::kCorrectionShift));
     }
   }
 
   const Tables& t_;
-  const int line_bits_;
+  const int size_bits_;
   AlignedBuffer<Line> lines_;
   std::vector<uint8_t> history_;
-  std::vector<uint32_t> maps_;
-  AlignedBuffer<int32_t> weights_[Shape::kSets];
-  std::vector<int32_t> final_;
-  std::vector<uint32_t> trust_;
-  std::array<std::vector<uint16_t>, 3> sse_;
-  std::vector<uint32_t> ind1_, ind2_;
-  Match match_[Shape::kMatches];
-  int match_shift_ = 0;
+  std::vector<uint32_t> maps_;    // [contexts, states]
+  std::vector<uint32_t> direct_;  // order 0, order 1, word; fast: order 1
+  std::vector<uint32_t> trust_;   // [matches, classes]
+  AlignedBuffer<int32_t> weights_[Shape::kSets];                         // [rows, inputs]
+  std::vector<int32_t> finals_;                                          // [256, sets padded]
+  std::array<std::vector<uint16_t>, Shape::kCorrections> corrections_;  // [contexts, knots]
+  std::vector<uint32_t> followers1_, followers2_;                        // the last four bytes after one, two bytes
+  Match matches_[kM];
 
+  // Of the stream.
   uint32_t position_ = 0;
-  uint64_t bit_count_ = 0;
-  uint32_t c0_ = 1;
-  uint64_t c8_ = 0;
+  uint64_t last_ = 0;      // eight bytes, the last one lowest
+  uint32_t partial_ = 1;   // the bits of the byte at hand after a one
   uint64_t word_ = 0, word1_ = 0, word2_ = 0;
-  uint32_t classes_ = 0;
-  uint64_t shape_ = 0, last_field_ = 0;
+  uint32_t kinds_ = 0;
   uint32_t line_begin_ = 0, above_begin_ = 0, field_ = 0, head_ = 0;
+  uint64_t in_field_ = 0, first_word_ = 0;
+  int rate_ = 0;
+  uint64_t contexts_[kN] = {};
+  uint8_t* slots_[kN] = {};
 
-  uint64_t hashes_[kN];
-  uint8_t* slots_[kN];
-  uint8_t* at_[kN];
-  uint32_t* entries_[kN];
-  alignas(64) int16_t x_[kInputs] = {};
-  int32_t* rows_[Shape::kSets];
-  int dots_[Shape::kSets];
+  // Of the bit at hand.
+  alignas(64) int16_t inputs_[kInputs] = {};
+  uint8_t* states_[kN] = {};
+  uint32_t* entries_[kN] = {};
+  uint32_t* direct_entries_[Shape::kDirect] = {};
+  int32_t* rows_[Shape::kSets] = {};
+  int dots_[Shape::kSets] = {};
   int32_t* final_row_ = nullptr;
-  int st_ = 0;
-  uint16_t* sse_at_[3];
+  int sum_ = 0;
+  uint16_t* knots_[Shape::kCorrections] = {};
 };
 
 }  // namespace
 
 std::unique_ptr<ByteMixer> ByteMixer::Make(ContextStrength strength, uint32_t content_size) {
-  if (strength == ContextStrength::kFast) return std::make_unique<Mixer<FastShape>>(content_size);
-  return std::make_unique<Mixer<StrongShape>>(content_size);
+  PITH_CHECK(content_size != 0);
+  if (strength == ContextStrength::kFast) return std::make_unique<ContextMixer<Fast>>(content_size);
+  return std::make_unique<ContextMixer<Strong>>(content_size);
 }
 
 uint64_t ByteMixer::MemoryBytes(ContextStrength strength, uint32_t content_size) {
-  return strength == ContextStrength::kFast ? Mixer<FastShape>::MemoryBytes(content_size)
-                                            : Mixer<StrongShape>::MemoryBytes(content_size);
+  return strength == ContextStrength::kFast ? ContextMixer<Fast>::MemoryBytes(content_size)
+                                            : ContextMixer<Strong>::MemoryBytes(content_size);
 }
 
 }  // namespace pith

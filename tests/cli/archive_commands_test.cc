@@ -37,6 +37,33 @@ class ArchiveCommands : public Test {
   Setting setting_;
 };
 
+TEST_F(ArchiveCommands, LevelsOneAndTwoNeedNoModel) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "line " + std::to_string(i * i) + " of a file that a level makes small\n";
+  setting_.environment.push_back("PITH_MODELS=" + (folder_ / "none"));
+  for (const std::string level : {"1", "2"}) {
+    WriteFile(folder_ / "a.txt", text);
+    Ended ended = Run({"-" + level, "-fv", "--verify", "--rm", "a.txt"});
+    ASSERT_EQ(ended.code, 0) << ended.err;
+    EXPECT_NE(ended.err.find("1 block, 1 by contexts"), std::string::npos) << ended.err;
+    ended = Run({"list", "a.txt.pith"});
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_NE(ended.out.find("by contexts   1 block, "), std::string::npos) << ended.out;
+    EXPECT_NE(ended.out.find(level == "1" ? ", fast\n" : ", strong\n"), std::string::npos) << ended.out;
+    EXPECT_EQ(ended.out.find("fingerprint"), std::string::npos) << ended.out;
+    ended = Run({"list", "--json", "a.txt.pith"});
+    const Json block = Json::parse(ended.out)[0]["archives"][0]["blocks"][0];
+    EXPECT_EQ(block["kind"], "contexts");
+    EXPECT_EQ(block["strength"], std::stoi(level));
+    ended = Run({"-d", "a.txt.pith"});
+    ASSERT_EQ(ended.code, 0) << ended.err;
+    EXPECT_EQ(ReadFile(folder_ / "a.txt"), text);
+  }
+  const Ended ended = Run({"-3", "a.txt"});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_NE(ended.err.find("there are levels 1 and 2"), std::string::npos) << ended.err;
+}
+
 TEST_F(ArchiveCommands, TheTranscriptOfTheReadmeIsTrue) {
   if (Run({"--version"}).out.find("built-in model   none") != std::string::npos)
     GTEST_SKIP() << "no built-in model";

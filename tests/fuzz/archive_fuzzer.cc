@@ -18,6 +18,8 @@ using namespace pith;
 constexpr size_t kMaxInput = 1 << 16;
 // Many tokens from a few bytes of code are no fault, but take long: the model then fails, as a user gives up.
 constexpr uint64_t kMaxTokens = 2000;
+// The same of bytes by contexts; there a block's content says how long it takes.
+constexpr uint64_t kMaxContextBytes = 64 << 10;
 
 void Require(bool condition) {
   if (!condition) std::abort();
@@ -33,6 +35,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   MemorySource list_source(file);
   const Result<std::vector<ArchiveSummary>> list = DescribeArchives(list_source);
 
+  uint64_t context_bytes = 0;
+  if (list.ok()) {
+    for (const ArchiveSummary& a : *list) {
+      for (const BlockSummary& b : a.blocks) context_bytes += b.kind == BlockKind::kContexts ? b.content_size : 0;
+    }
+  }
+  if (context_bytes > kMaxContextBytes) return 0;
+
   static ToyModel* const model = new ToyModel();  // making one takes longer than most inputs
   model->FailAfter(kMaxTokens);
   MemorySource source(file);
@@ -42,7 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     model->Impersonate(wanted);
     return model;
   };
-  const Result<DecodeResult> decoded = DecodeArchives(provide, source, sink, {}, {});
+  // An archive that cannot be listed may begin with a long block, too: it is cancelled.
+  const auto go_on = [](const CodecProgress& p) { return p.original_bytes <= kMaxContextBytes; };
+  const Result<DecodeResult> decoded = DecodeArchives(provide, source, sink, {}, list.ok() ? CodecProgressCallback() : go_on);
   if (!decoded.ok()) return 0;
   Require(list.ok());
   uint64_t content_size = 0;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "slow_decoder/slow_bytes.h"
 #include "slow_decoder/slow_mixer.h"
 
 namespace slow_decoder {
@@ -248,6 +249,26 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
   return content;
 }
 
+// ---- Contexts blocks
+
+Bytes DecodeContexts(const Bytes& payload, int strength, uint64_t content_size) {
+  Bytes content;
+  Code code(payload);
+  SlowBytes mixer(strength, content_size);
+  while (content.size() < content_size) {
+    int byte = 0;
+    for (int i = 0; i < 8; ++i) {
+      const int bit = code.Decide(mixer.Probability());
+      mixer.Learn(bit);
+      byte = 2 * byte + bit;
+    }
+    content.push_back(static_cast<uint8_t>(byte));
+    Require(!code.Overrun(), "the code of a contexts block is at its end");
+  }
+  Require(code.AllRead(), "the code of a contexts block is longer than its content");
+  return content;
+}
+
 // ---- The archive
 // ----------------------------------------------------------------------------------------------------
 
@@ -269,7 +290,8 @@ void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, const Di
   const uint64_t kind = form % 8;
   Require(form < 32, "a form that is not known");
   const bool by_model = kind == 3 || kind == 6;
-  Require(by_model || kind == 1 || kind == 2, "a kind that is not known");
+  const bool contexts = kind == 7;
+  Require(by_model || contexts || kind == 1 || kind == 2, "a kind that is not known");
   const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 == 1;
   Require(kind == 6 || !with_dictionary, "a dictionary for nothing");
   Require(by_model || !window_follows, "a window without a model");
@@ -294,8 +316,9 @@ void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, const Di
     b.content_size = size;
     b.n = in.Varint();
     b.s = in.Varint();
-    b.content_check = static_cast<uint32_t>(in.Little(4));
   }
+  const uint64_t strength = contexts ? in.Little(1) : 0;
+  if (by_model || contexts) b.content_check = static_cast<uint32_t>(in.Little(4));
   const Bytes payload = in.Take(payload_size);
   const uint32_t check = H32(in.Since(begin));
   Require(in.Little(4) == check, "check of a short archive");
@@ -311,6 +334,10 @@ void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, const Di
       throw ModelDiffers("no such dictionary");
     }
     archive.content = DecodeModelBlock(b, *model, with_dictionary ? dictionary.tokens : std::vector<uint32_t>());
+  } else if (contexts) {
+    Require(strength == 1 || strength == 2, "strength of a contexts block");
+    archive.content = DecodeContexts(payload, static_cast<int>(strength), size);
+    Require(H32(archive.content) == b.content_check, "the content's check");
   } else {
     archive.content = kind == 1 ? payload : DecodeZstd(payload, size);
   }
@@ -348,7 +375,8 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
       Require(in.Little(4) == expected, "check of a frame");
     };
     const bool adaptive = format == 3 && kind == 6;
-    if ((kind >= 1 && kind <= 3) || adaptive) {
+    const bool contexts = format == 3 && kind == 7;
+    if ((kind >= 1 && kind <= 3) || adaptive || contexts) {
       Require(size >= 1 && size <= 16777216, "size of a block's content");
       Require(archive.n_blocks < 4194304, "number of blocks");
       Bytes content;
@@ -361,6 +389,15 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
         const Bytes payload = in.Take(payload_size);
         compare_check();
         content = DecodeZstd(payload, size);
+      } else if (contexts) {
+        const uint64_t payload_size = in.Varint();
+        Require(payload_size < size, "size of a payload");
+        const uint64_t strength = in.Little(1);
+        const Bytes payload = in.Take(payload_size);
+        compare_check();
+        Require(strength == 1 || strength == 2, "strength of a contexts block");
+        Require(description_used, "a model description that no model block follows");
+        content = DecodeContexts(payload, static_cast<int>(strength), size);
       } else {
         ModelBlock b;
         b.adaptive = adaptive;
@@ -393,7 +430,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
       Require(description_used, "a model description that no model block follows");
       ++archive.n_blocks;
       archive.content.insert(archive.content.end(), content.begin(), content.end());
-      index.push_back({adaptive ? 3 : kind, size, in.at() - begin});
+      index.push_back({adaptive || contexts ? 3 : kind, size, in.at() - begin});
     } else if (kind == 4) {
       Require(size <= 16 + 10 + 10 + 255, "size of a model description");
       const size_t payload = in.at();

@@ -2,15 +2,18 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <sstream>
 #include <string>
 
 #include "archive/archive_writer.h"
 #include "archive/fix_checks.h"
+#include "codec/block_cutter.h"
 #include "codec/codec.h"
 #include "codec/model_block.h"
 #include "codec/toy_model.h"
+#include "slow_decoder/slow_bytes.h"
 #include "slow_decoder/slow_decoder.h"
 
 namespace pith {
@@ -142,6 +145,59 @@ TEST(SlowDecoder, DecodesWithDictionaries) {
   }
 }
 
+// Text, lines with fields, words that come again, and bytes of all values: everything that a context looks at.
+Bytes VariedBytes(size_t n, uint64_t seed) {
+  Bytes out;
+  std::mt19937_64 random(seed);
+  const char* const pieces[] = {"The quick", " brown Fox, ", "12,34;\"x\": 7\n", "name|value\t", "<p>",
+                                "the quick brown ", "\xc3\xa9\xe4\xb8\xad", "\n\n", "GET /index.html 200 1043\n"};
+  while (out.size() < n) {
+    const std::string piece = pieces[random() % std::size(pieces)];
+    out.insert(out.end(), piece.begin(), piece.end());
+    if (random() % 40 == 0) {
+      for (int i = 0; i < 30; ++i) out.push_back(static_cast<uint8_t>(random()));
+    }
+  }
+  out.resize(n);
+  return out;
+}
+
+TEST(SlowBytes, PredictsWhatTheFastOneDoes) {
+  for (const int strength : {1, 2}) {
+    for (const size_t n : {1u, 5u, 100u, 700u, 1500u, 30000u}) {
+      const Bytes content = VariedBytes(n, n);
+      const auto fast = ByteMixer::Make(static_cast<ContextStrength>(strength), static_cast<uint32_t>(n));
+      slow_decoder::SlowBytes slow(strength, n);
+      for (size_t i = 0; i < 8 * n; ++i) {
+        ASSERT_EQ(slow.Probability(), fast->Probability()) << "strength " << strength << ", " << n << " bytes, bit " << i;
+        const int bit = content[i / 8] >> (7 - i % 8) & 1;
+        fast->Learn(bit);
+        slow.Learn(bit);
+      }
+    }
+  }
+}
+
+TEST(SlowDecoder, ReadsContextsBlocks) {
+  ToyModel model;
+  for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong}) {
+    for (const size_t n : {300u, 20000u}) {
+      const Bytes content = VariedBytes(n, 3);
+      EncodeOptions options;
+      options.block_bytes = kMinBlockBytes;
+      options.contexts = strength;
+      const Bytes file = Encode(nullptr, content, options);
+      MemorySource source(file);
+      const auto list = DescribeArchives(source);
+      ASSERT_TRUE(list.ok());
+      ASSERT_EQ(list->at(0).blocks.at(0).kind, BlockKind::kContexts);
+      const slow_decoder::Outcome slow = SlowDecode(model, file);
+      ASSERT_TRUE(slow.ok) << slow.error;
+      EXPECT_EQ(slow.archives.at(0).content, content);
+    }
+  }
+}
+
 TEST(SlowDecoder, RefusesEveryPrefixAndEveryFlippedByte) {
   ToyModel model;
   Bytes file = Encode(&model, ToyText(model, 400, 1));
@@ -182,6 +238,10 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   files.push_back(Encode(&model, ToyText(model, 300, 1), options));
   files.push_back(Encode(nullptr, Bytes(300, 'x'), options));
   files.push_back(Encode(nullptr, RandomBytes(40, 1), options));
+  options.contexts = ContextStrength::kStrong;
+  files.push_back(Encode(nullptr, VariedBytes(150, 1), options));
+  options.allow_short = false;
+  files.push_back(Encode(nullptr, VariedBytes(150, 1), options));
   std::mt19937_64 random(5);
   size_t n_ok = 0, n_wrong_model = 0, n_rounds = 0;
   for (const Bytes& file : files) {

@@ -1,0 +1,481 @@
+#include "slow_decoder/slow_bytes.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+namespace slow_decoder {
+namespace {
+
+// ---- Section 1
+
+uint64_t Mix(uint64_t h) {
+  h = h * 0x9E3779B97F4A7C15;
+  return h ^ (h >> 29);
+}
+
+uint64_t Hash(const std::vector<uint64_t>& values) {
+  uint64_t h = 0;
+  for (const uint64_t v : values) h = Mix(h + v + 1);
+  return h;
+}
+
+int64_t Clamp(int64_t x, int64_t l) { return x < -l ? -l : x > l ? l : x; }
+
+uint64_t BitsOf(uint64_t n) {
+  uint64_t k = 0;
+  for (; n != 0; n /= 2) ++k;
+  return k;
+}
+
+int64_t Squash(int64_t x) {
+  static const int64_t kKnots[49] = {
+      1,     1,     1,     2,     3,     5,     8,     13,    22,    36,    60,    98,    162,   267,   439,   720,   1179,
+      1921,  3108,  4971,  7812,  11955, 17625, 24743, 32768, 40793, 47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816,
+      65097, 65269, 65374, 65438, 65476, 65500, 65514, 65523, 65528, 65531, 65533, 65534, 65535, 65535, 65535};
+  x = Clamp(x, 3071) + 3072;
+  const int64_t j = x / 128, u = x % 128;
+  return (kKnots[j] * (128 - u) + kKnots[j + 1] * u) / 128;
+}
+
+int64_t Stretch(int64_t p) {
+  static const std::vector<int64_t> all = [] {
+    std::vector<int64_t> t;
+    for (int64_t q = 0; q < 4096; ++q) {
+      int64_t x = -2047;
+      while (x < 2047 && Squash(x) < 16 * q + 8) ++x;
+      t.push_back(x);
+    }
+    return t;
+  }();
+  return all.at(static_cast<size_t>(p));
+}
+
+struct Cell {
+  int64_t p;
+  int64_t n;
+  int64_t P12() const { return p >> 10; }
+  void Learn(int64_t bit, int64_t limit) {
+    p = p + (((4194303 * bit - p) * (131072 / (2 * n + 3))) >> 16);
+    n = std::min(n + 1, limit);
+  }
+};
+Cell NewCell(int64_t a, int64_t b, int64_t n) { return {a * 4194304 / b, n}; }
+
+struct History {
+  int64_t zeros, ones, last;
+  bool operator==(const History&) const = default;
+};
+
+bool Allowed(int64_t a, int64_t b) {
+  static const int64_t kLarger[6] = {41, 24, 12, 8, 6, 5};
+  const int64_t smaller = std::min(a, b);
+  return smaller <= 5 && std::max(a, b) <= kLarger[smaller];
+}
+
+const std::vector<History>& Histories() {
+  static const std::vector<History> all = [] {
+    std::vector<History> h = {{0, 0, 0}};
+    for (int64_t total = 1; total <= 41; ++total) {
+      for (int64_t zeros = 0; zeros <= total; ++zeros) {
+        if (!Allowed(zeros, total - zeros)) continue;
+        if (zeros > 0) h.push_back({zeros, total - zeros, 0});
+        if (total - zeros > 0) h.push_back({zeros, total - zeros, 1});
+      }
+    }
+    return h;
+  }();
+  return all;
+}
+
+uint64_t Append(uint64_t number, int bit) {
+  const History h = Histories().at(number);
+  int64_t mine = bit == 1 ? h.ones : h.zeros, other = bit == 1 ? h.zeros : h.ones;
+  if (other > 2) other = static_cast<int64_t>(BitsOf(static_cast<uint64_t>(other)));
+  if (Allowed(mine + 1, other)) ++mine;
+  while (!Allowed(mine, other)) --mine;
+  const History next = bit == 1 ? History{other, mine, 1} : History{mine, other, 0};
+  const auto found = std::find(Histories().begin(), Histories().end(), next);
+  return static_cast<uint64_t>(found - Histories().begin());
+}
+
+int32_t Wrap(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(x))); }
+
+struct Slot {
+  uint64_t check = 0;
+  std::array<uint64_t, 15> histories{};
+};
+
+struct Match {
+  uint64_t minimal;
+  std::vector<uint64_t> heads;
+  uint64_t position = 0, length = 0, misses = 0;
+  std::vector<Cell> cells;
+};
+
+}  // namespace
+
+struct SlowBytes::State {
+  bool strong;
+  uint64_t S, L, C;
+  // Constants of the table in section 8, and how many contexts there are.
+  int64_t first, first_rate, last_rate, rs, limit, cs;
+  uint64_t n_contexts;
+
+  std::vector<uint8_t> block;
+  uint64_t word = 0, word1 = 0, word2 = 0;
+  std::vector<uint32_t> followers1, followers2;
+  uint32_t kinds = 0, head = 0;
+  uint64_t line = 0, line_above = 0, field = 0, inside = 0, first_word = 0;
+  uint64_t partial = 1, level = 0;
+  std::vector<Match> matches;
+
+  std::vector<Slot> slots;  // four of a line after one another
+  std::vector<uint64_t> h;
+  std::vector<uint64_t> slot_of;
+  std::vector<std::vector<Cell>> map;
+  std::vector<Cell> order0, order1, by_word;
+  std::vector<std::vector<int32_t>> weights;  // of each mixer, set after set
+  std::vector<int32_t> finals;
+  std::vector<std::vector<int64_t>> corrections;
+
+  // Of the bit at hand.
+  uint64_t node = 0;
+  std::vector<int64_t> x, dot;
+  std::vector<uint64_t> sets;
+  std::vector<Cell*> cells, last_cells;
+  std::vector<bool> live;
+  int64_t f = 0;
+  std::vector<uint64_t> arrays;
+
+  uint64_t B(uint64_t back) const { return back <= block.size() ? block[block.size() - back] : 0; }
+  uint64_t Last(uint64_t n) const {
+    uint64_t v = 0;
+    for (uint64_t i = n; i >= 1; --i) v = v * 256 + B(i);
+    return v;
+  }
+  uint64_t Column() const { return block.size() - line; }
+  uint64_t Above(uint64_t k) const {
+    const uint64_t at = line_above + Column() + k;
+    return at < line ? block[at] : 0;
+  }
+  uint64_t Class(const Match& m) const {
+    const uint64_t k = m.length < 16 ? m.length : std::min<uint64_t>(31, 16 + (m.length - 16) / 8);
+    return m.misses != 0 ? 32 + std::min<uint64_t>(k, 15) : k;
+  }
+
+  State(int strength, uint64_t n) : strong(strength == 2) {
+    n_contexts = strong ? 24 : 6;
+    // Section 2
+    S = std::clamp<uint64_t>(BitsOf(n), 10, 20);
+    L = std::clamp<uint64_t>(BitsOf(n * n_contexts / 2), 10, 19);
+    C = std::min<uint64_t>(S, 16);
+    if (strong) {
+      first = 54, first_rate = 50, last_rate = 5, rs = 10, limit = 400, cs = 5;
+    } else {
+      first = 127, first_rate = 79, last_rate = 3, rs = 9, limit = 560, cs = 4;
+    }
+    followers1.resize(256);
+    followers2.resize(65536);
+    for (const uint64_t minimal : strong ? std::vector<uint64_t>{5, 12} : std::vector<uint64_t>{6}) {
+      Match m{.minimal = minimal, .heads = std::vector<uint64_t>(uint64_t{1} << S), .cells = {}};
+      for (int64_t k = 0; k < 48; ++k) m.cells.push_back(NewCell(2 * k + 2, 2 * k + 4, 8));
+      matches.push_back(m);
+    }
+    slots.resize(4 * (uint64_t{1} << L));
+    std::vector<Cell> cells_of_histories;
+    for (const History& s : Histories()) {
+      cells_of_histories.push_back(NewCell(4 * s.ones + 1, 4 * (s.zeros + s.ones) + 2, 6));
+    }
+    map.assign(n_contexts, cells_of_histories);
+    order0.assign(256, NewCell(1, 2, 0));
+    order1.assign(65536, NewCell(1, 2, 0));
+    by_word.assign(uint64_t{1} << S, NewCell(1, 2, 0));
+    std::vector<int32_t> set;
+    for (uint64_t i = 0; i < n_contexts; ++i) {
+      set.push_back(static_cast<int32_t>(first * 524288));
+      set.push_back(0);
+    }
+    for (size_t m = 0; m < matches.size(); ++m) {
+      set.push_back(268435456);
+      set.push_back(0);
+    }
+    set.resize(strong ? 56 : 16);
+    for (const int n_sets : strong ? std::vector<int>{256, 256, 256, 2048, 256, 768} : std::vector<int>{256, 256}) {
+      std::vector<int32_t> all;
+      for (int i = 0; i < n_sets; ++i) all.insert(all.end(), set.begin(), set.end());
+      weights.push_back(all);
+    }
+    finals.assign(256 * 6, 536870912 / 6);
+    for (uint64_t n_arrays : {uint64_t{768}, uint64_t{1} << C, uint64_t{1} << C}) {
+      std::vector<int64_t> all;
+      for (uint64_t i = 0; i < n_arrays * 33; ++i) all.push_back(Squash((static_cast<int64_t>(i % 33) - 16) * 128));
+      corrections.push_back(all);
+    }
+    if (!strong) corrections.pop_back();
+    Contexts();
+    FindSlots();
+  }
+
+  // Section 5
+  void Contexts() {
+    std::vector<uint64_t> v;
+    if (!strong) {
+      v = {Last(1), Last(2), Last(3), Last(4), Last(6), Hash({word, B(1)})};
+    } else {
+      uint64_t e = 0;
+      if (matches[0].position != 0) e = 256 + block[matches[0].position];
+      if (matches[1].position != 0) e = 256 + block[matches[1].position];
+      v = {0,
+           Last(1),
+           Last(2),
+           Last(3),
+           Last(4),
+           Last(6),
+           Last(8),
+           Hash({word, B(1)}),
+           Hash({word, word1}),
+           Hash({word, word1, word2}),
+           Hash({word, word2, B(1)}),
+           Hash({B(2), B(3)}),
+           Hash({B(1), B(3)}),
+           Hash({B(3), B(4)}),
+           Hash({Above(0), std::min<uint64_t>(Column(), 255)}),
+           Hash({field, inside, head}),
+           Hash({followers1[B(1)] % (1u << 24), B(1)}),
+           Hash({followers2[Last(2)] % (1u << 16), Last(2)}),
+           Hash({kinds, B(1)}),
+           Hash({Above(0), Above(1), B(1)}),
+           Hash({field, inside, Above(0)}),
+           Hash({kinds % (1u << 16), word}),
+           Hash({e, Last(2)}),
+           Hash({first_word, word})};
+    }
+    h.clear();
+    for (uint64_t i = 0; i < v.size(); ++i) h.push_back(Mix(v[i] + i * 0xD6E8FEB86659FD93));
+  }
+
+  void FindSlots() {
+    slot_of.clear();
+    for (uint64_t i = 0; i < n_contexts; ++i) {
+      const uint64_t hash = level == 0 ? h[i] : Mix(h[i] + partial);
+      const uint64_t begin = (hash >> 32) % (uint64_t{1} << L) * 4;
+      const uint64_t check = (hash >> 24) % 256;
+      uint64_t found = begin;
+      while (found < begin + 4 && slots[found].check != check) ++found;
+      if (found == begin + 4) {
+        found = begin;
+        for (uint64_t j = begin; j < begin + 4; ++j) {
+          if (slots[j].histories[0] < slots[found].histories[0]) found = j;
+        }
+        slots[found] = Slot{.check = check};
+      }
+      slot_of.push_back(found);
+    }
+  }
+
+  // Sections 6 and 7
+  uint64_t Predict() {
+    const auto lin = [](int64_t p) { return (p - 2048) / 2; };
+    const uint64_t t = level % 4;
+    node = (uint64_t{1} << t) - 1 + partial % (uint64_t{1} << t);
+    x.clear();
+    cells.clear();
+    int64_t known = 0;
+    for (uint64_t i = 0; i < n_contexts; ++i) {
+      const uint64_t number = slots[slot_of[i]].histories[node];
+      const History s = Histories()[number];
+      cells.push_back(&map[i][number]);
+      const int64_t p = cells.back()->P12();
+      x.push_back(number == 0 ? 0 : Stretch(p));
+      x.push_back(number != 0 && (s.zeros == 0 || s.ones == 0) ? lin(p) : 0);
+      if (number != 0) ++known;
+    }
+    uint64_t expects = 0, length = 0;
+    live.clear();
+    for (Match& m : matches) {
+      const uint64_t expected = m.position != 0 ? 256u + block[m.position] : 0;
+      live.push_back(m.position != 0 && expected >> (8 - level) == partial);
+      if (!live.back()) {
+        x.push_back(0);
+        x.push_back(0);
+        continue;
+      }
+      const uint64_t b = expected >> (7 - level) & 1, k = Class(m);
+      const int64_t p = m.cells[k].P12();
+      x.push_back(b == 1 ? Stretch(p) : -Stretch(p));
+      x.push_back(b == 1 ? lin(p) : -lin(p));
+      expects = 1 + b;
+      length = k >= 32 ? 1 : k >= 16 ? 11 + (k - 16) / 4 : 2 + k / 2;
+    }
+    last_cells.clear();
+    if (strong) last_cells.push_back(&order0[partial]);
+    last_cells.push_back(&order1[B(1) * 256 + partial]);
+    if (strong) last_cells.push_back(&by_word[Hash({word, partial}) >> (64 - S)]);
+    for (const Cell* c : last_cells) x.push_back(Stretch(c->P12()));
+    x.push_back(256);
+
+    const uint64_t n_known = static_cast<uint64_t>(known);
+    if (strong) {
+      sets = {partial,
+              length * 16 + n_known / 2,
+              B(1),
+              kinds % 256 * 8 + level,
+              n_known * 8 + level,
+              std::min<uint64_t>(Column(), 255) + 256 * expects};
+    } else {
+      sets = {partial, length * 8 + n_known};
+    }
+    dot.clear();
+    for (size_t k = 0; k < sets.size(); ++k) {
+      int64_t sum = 0;
+      for (size_t i = 0; i < x.size(); ++i) sum += x[i] * (weights[k][sets[k] * x.size() + i] >> 16);
+      dot.push_back(Clamp(Wrap(sum) >> 13, 3071));
+    }
+    if (strong) {
+      int64_t sum = 0;
+      for (size_t k = 0; k < 6; ++k) sum += dot[k] * (finals[partial * 6 + k] >> 14);
+      f = Clamp(sum >> 15, 3071);
+    } else {
+      f = (dot[0] + dot[1]) >> 1;
+    }
+    arrays = {partial + 256 * expects, Hash({B(1), partial}) >> (64 - C)};
+    if (strong) arrays.push_back(Hash({Last(3), partial}) >> (64 - C));
+    const int64_t a = Clamp(f, 2047) + 2048, j = a / 128, u = a % 128;
+    int64_t q = strong ? Squash(f) : 2 * Squash(f);
+    for (size_t k = 0; k < arrays.size(); ++k) {
+      const int64_t* knot = &corrections[k][arrays[k] * 33];
+      q += (knot[j] * (128 - u) + knot[j + 1] * u) >> 7;
+    }
+    q = std::clamp<int64_t>(q >> 2, 1, 65535);
+    return static_cast<uint64_t>(q) * 65536;
+  }
+
+  // Section 8
+  void Learn(int bit) {
+    const int64_t t = 65535 * bit;
+    if (strong) {
+      const int64_t e = t - Squash(f);
+      for (size_t k = 0; k < 6; ++k) {
+        int32_t& v = finals[partial * 6 + k];
+        v = Wrap(v + (e * dot[k] >> 4));
+      }
+    }
+    const int64_t rs_power = int64_t{1} << rs;
+    const int64_t r =
+        256 * last_rate + first_rate * 256 * rs_power / (rs_power + static_cast<int64_t>(block.size()));
+    for (size_t k = 0; k < sets.size(); ++k) {
+      const int64_t e = ((t - Squash(dot[k])) * r + 32768) >> 16;
+      for (size_t i = 0; i < x.size(); ++i) {
+        int32_t& w = weights[k][sets[k] * x.size() + i];
+        w = Wrap(w + x[i] * e * 4);
+      }
+    }
+    for (uint64_t i = 0; i < n_contexts; ++i) {
+      cells[i]->Learn(bit, limit);
+      uint64_t& number = slots[slot_of[i]].histories[node];
+      number = Append(number, bit);
+    }
+    for (size_t m = 0; m < matches.size(); ++m) {
+      if (!live[m]) continue;
+      const int b = block[matches[m].position] >> (7 - level) & 1;
+      matches[m].cells[Class(matches[m])].Learn(b == bit ? 1 : 0, 1023);
+    }
+    for (Cell* c : last_cells) c->Learn(bit, 255);
+    const int64_t a = Clamp(f, 2047) + 2048, j = a / 128, u = a % 128;
+    for (size_t k = 0; k < arrays.size(); ++k) {
+      int64_t& knot = corrections[k][arrays[k] * 33 + static_cast<uint64_t>(u >= 64 ? j + 1 : j)];
+      knot = knot + ((t - knot) >> cs);
+    }
+    partial = 2 * partial + static_cast<uint64_t>(bit);
+    ++level;
+    if (level == 4) FindSlots();
+    if (level < 8) return;
+    EndByte(static_cast<uint8_t>(partial));
+    partial = 1;
+    level = 0;
+    Contexts();
+    FindSlots();
+  }
+
+  // Section 3
+  void EndByte(uint8_t c) {
+    uint32_t& f1 = followers1[B(1)];
+    f1 = f1 * 256 + c;
+    uint32_t& f2 = followers2[Last(2)];
+    f2 = f2 * 256 + c;
+    block.push_back(c);
+    const bool small = c >= 'a' && c <= 'z', capital = c >= 'A' && c <= 'Z', high = c >= 128;
+    const bool letter = small || capital || high;
+    if (letter) {
+      word = Mix(word + (capital ? c + 32u : c) + 1);
+    } else if (word != 0) {
+      word2 = word1;
+      word1 = word;
+      word = 0;
+    }
+    uint32_t kind = 8 + c % 8u;
+    if (small) kind = 1;
+    if (capital) kind = 6;
+    if (high) kind = 7;
+    if (c >= '0' && c <= '9') kind = 2;
+    if (c == ' ') kind = 3;
+    if (c < 0x20) kind = 5;
+    if (c == 0x0a) kind = 4;
+    kinds = kinds * 16 + kind;
+    if (c == 0x0a) {
+      line_above = line;
+      line = block.size();
+      field = inside = first_word = 0;
+      head = 0;
+    } else {
+      if (std::string(",\t|;:\"< ").find(static_cast<char>(c)) != std::string::npos) {
+        ++field;
+        inside = 0;
+      } else {
+        inside = Mix(inside + c + 1);
+      }
+      if (first_word == 0 && !letter) first_word = word1;
+      if (Column() <= 4) head = head * 271 + c + 1;
+    }
+    for (Match& m : matches) UpdateMatch(m, c);
+  }
+
+  // Section 4
+  void UpdateMatch(Match& m, uint8_t c) const {
+    if (m.position != 0) {
+      if (block[m.position] == c) {
+        ++m.length;
+        if (m.length > 15) m.misses = 0;
+      } else {
+        m.length = 0;
+        ++m.misses;
+      }
+      ++m.position;
+      if (m.misses == 8) m.position = m.length = m.misses = 0;
+    }
+    const uint64_t P = block.size();
+    if (P < m.minimal) return;
+    uint64_t hash = 0;
+    for (uint64_t i = 1; i <= m.minimal; ++i) hash = (hash + B(i) + 1) * 0x2F0B4C47;
+    uint64_t& found = m.heads[(hash * 0x9E3779B97F4A7C15) >> (64 - S)];
+    if (found != 0 && (m.position == 0 || m.misses != 0)) {
+      uint64_t n = 0;
+      while (n < 32 && n < found && block[found - 1 - n] == block[P - 1 - n]) ++n;
+      if (n >= m.minimal) {
+        m.position = found;
+        m.length = n;
+        m.misses = 0;
+      }
+    }
+    found = P;
+  }
+};
+
+SlowBytes::SlowBytes(int strength, uint64_t n_bytes) : s_(std::make_unique<State>(strength, n_bytes)) {}
+SlowBytes::~SlowBytes() = default;
+uint64_t SlowBytes::Probability() { return s_->Predict(); }
+void SlowBytes::Learn(int bit) { s_->Learn(bit); }
+
+}  // namespace slow_decoder
