@@ -59,9 +59,58 @@ TEST_F(ArchiveCommands, LevelsOneAndTwoNeedNoModel) {
     ASSERT_EQ(ended.code, 0) << ended.err;
     EXPECT_EQ(ReadFile(folder_ / "a.txt"), text);
   }
-  const Ended ended = Run({"-3", "a.txt"});
+  ASSERT_EQ(Run({"-3", "-f", "a.txt"}).code, 0);
+  EXPECT_NE(Run({"list", "a.txt.pith"}).out.find(", strong\n"), std::string::npos);
+  const Ended ended = Run({"-0", "a.txt"});
   EXPECT_EQ(ended.code, 2);
-  EXPECT_NE(ended.err.find("there are levels 1 and 2"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("expected 1 (fast) to 9 (small)"), std::string::npos) << ended.err;
+}
+
+TEST_F(ArchiveCommands, LevelNineTakesTheLargestModel) {
+  ASSERT_EQ(RunScript("mkdir models; head -c 9000000 /dev/zero >models/large.pmodel; cp " + TinyModel() +
+                      " models/small.pmodel")
+                .code,
+            0);
+  setting_.environment.push_back("PITH_MODELS=" + (folder_ / "models"));
+  WriteFile(folder_ / "a", WalkText(2000));
+  const Ended ended = Run({"-9", "a"});
+  EXPECT_EQ(ended.code, 3) << "the largest file is no model";
+  EXPECT_NE(ended.err.find("large.pmodel"), std::string::npos) << ended.err;
+  ASSERT_EQ(RunTiny({"-9", "a"}).code, 0) << "--model goes first";
+  ASSERT_EQ(RunTiny({"-t", "a.pith"}).code, 0);
+}
+
+TEST_F(ArchiveCommands, DictionariesMakeSmallFilesOfOneKindSmaller) {
+  const auto record = [](int i) {
+    return "<entry id=\"" + std::to_string(i * 7919 % 1000) + "\"><state>waiting for the operator</state><line>" +
+           std::to_string(i * 31 % 97) + "</line></entry>\n";
+  };
+  ASSERT_EQ(RunScript("mkdir samples").code, 0);
+  for (int i = 0; i < 30; ++i) WriteFile(folder_ / ("samples/" + std::to_string(i)), record(i) + record(i + 100));
+  Ended ended = Run({"train", "-r", "samples", "-o", "d.dict"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_NE(ended.err.find("of 30 samples"), std::string::npos) << ended.err;
+  EXPECT_EQ(Run({"train", "-r", "samples", "-o", "d.dict"}).code, 1) << "not overwritten";
+  EXPECT_EQ(Run({"train", "-r", "samples"}).code, 2);
+
+  WriteFile(folder_ / "a", record(500));
+  ASSERT_EQ(RunTiny({"a"}).code, 0);
+  const size_t without = ReadFile(folder_ / "a.pith").size();
+  ended = RunTiny({"-D", "d.dict", "--verify", "-f", "a"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  EXPECT_LT(ReadFile(folder_ / "a.pith").size() * 2, without);
+  EXPECT_NE(Run({"list", "a.pith"}).out.find("dictionary    id .."), std::string::npos);
+  ended = RunTiny({"-d", "-f", "a.pith"});
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_NE(ended.err.find("made with dictionary 0x"), std::string::npos) << ended.err;
+  ASSERT_EQ(RunTiny({"-d", "-f", "-D", "d.dict", "a.pith"}).code, 0);
+  EXPECT_EQ(ReadFile(folder_ / "a"), record(500));
+
+  WriteFile(folder_ / "no.dict", "this is no dictionary");
+  EXPECT_EQ(RunTiny({"-D", "no.dict", "-f", "a"}).code, 1);
+  EXPECT_EQ(RunTiny({"-D", "missing.dict", "-f", "a"}).code, 1);
+  EXPECT_EQ(RunTiny({"-D", "d.dict", "--plain", "-f", "a"}).code, 2);
+  EXPECT_EQ(Run({"-1", "-D", "d.dict", "-f", "a"}).code, 2);
 }
 
 TEST_F(ArchiveCommands, TheTranscriptOfTheReadmeIsTrue) {
