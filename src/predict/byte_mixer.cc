@@ -272,7 +272,7 @@ class ContextMixer final : public ByteMixer {
   // Sizes, section 2.
   static int SizeBits(uint32_t content_size) { return std::clamp(static_cast<int>(std::bit_width(content_size)), 10, 20); }
   static int LineBits(uint32_t content_size) {
-    const uint64_t wanted = uint64_t{content_size} * kN / 2;  // a slot for each half of a byte in each context
+    const uint64_t wanted = uint64_t{content_size} * kN / 4;  // room for half of what could be different
     return std::clamp(static_cast<int>(std::bit_width(wanted)), 10, Shape::kMaxLineBits);
   }
   static int CorrectionBits(int size_bits) { return std::min(size_bits, 16); }

@@ -169,7 +169,7 @@ struct SlowBytes::State {
     n_contexts = strong ? 24 : 6;
     // Section 2
     S = std::clamp<uint64_t>(BitsOf(n), 10, 20);
-    L = std::clamp<uint64_t>(BitsOf(n * n_contexts / 2), 10, 19);
+    L = std::clamp<uint64_t>(BitsOf(n * n_contexts / 4), 10, 19);
     C = std::min<uint64_t>(S, 16);
     if (strong) {
       first = 54, first_rate = 50, last_rate = 5, rs = 10, limit = 400, cs = 5;
