@@ -16,12 +16,18 @@ failures=0
 cp "$here/mixed_text.bin" "$work/small"
 for _ in 1 2 3 4 5 6; do cat "$here/mixed_text.bin" "$0"; done >"$work/large"
 head -c 3000 /bin/ls >"$work/binary"
+cp "$work/small" "$work/fast"  # by contexts, without the model
+cp "$work/small" "$work/strong"
 
 # Several streams where there is text enough for them.
 compress() {
   local command=$1 text=$2
   shift 2
-  [ "$text" != large ] || set -- "$@" --streams 5
+  case $text in
+    large) set -- "$@" --streams 5 ;;
+    fast) set -- "$@" -1 ;;
+    strong) set -- "$@" -2 ;;
+  esac
   $command compress -q -c "$@" <"$work/$text"
 }
 
@@ -37,8 +43,8 @@ check() {
 
 # try_program NAME COMMAND: every instruction set and number of threads of one program.
 try_program() {
-  local name=$1 command=$2 texts="small binary large" isa threads text what isas
-  [ "$command" = "${command% *}" ] || texts="small binary"
+  local name=$1 command=$2 texts="small binary fast strong large" isa threads text what isas
+  [ "$command" = "${command% *}" ] || texts="small binary fast strong"
   isas=$("$here/isas_of.sh" "$command") || { echo "failed: $name: $isas"; failures=1; return; }
   for text in $texts; do
     for isa in $isas; do
@@ -55,7 +61,7 @@ try_program() {
 }
 
 reference=${1#*=}
-for text in small binary large; do
+for text in small binary fast strong large; do
   compress "$reference" $text >"$work/$text.pith" || exit 1
 done
 for program in "$@"; do try_program "${program%%=*}" "${program#*=}"; done
