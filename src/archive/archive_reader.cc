@@ -157,7 +157,13 @@ struct ArchiveReader::Impl {
   Status CheckPayloadSize(uint64_t payload_size, uint64_t content_size) const;
   Status CheckStrength(uint8_t strength) const;
   Status CheckModel(uint64_t window, uint64_t n_sinks) const;
-  Status TakeTokens(uint64_t n_tokens, uint64_t n_streams, BlockHeader& header) const;
+  // As stored, not yet checked.
+  struct TokenCounts {
+    uint64_t tokens = 0;
+    uint64_t streams = 0;
+  };
+  Status ReadBody(uint64_t content_size, BlockHeader& header, Bytes& payload, TokenCounts& counts);
+  Status TakeTokens(const TokenCounts& counts, BlockHeader& header) const;
   Status ReadModelInfo(uint64_t payload_size);
   Status ReadDictionary(uint64_t payload_size);
   Status ReadEnd(uint64_t payload_size);
@@ -267,37 +273,13 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
 Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header, Bytes& payload) {
   if (n_blocks == kMaxBlocks) return Bad("more than " + std::to_string(kMaxBlocks) + " blocks");
   PITH_RETURN_IF_ERROR(CheckContentSize(content_size));
-  uint64_t payload_size = content_size;
-  uint64_t n_tokens = 0;
-  uint64_t n_streams = 0;
   header = {};
-  if (kind != FrameKind::kRaw) {
-    PITH_ASSIGN_OR_RETURN(payload_size, HeadVarint());
-    PITH_RETURN_IF_ERROR(CheckPayloadSize(payload_size, content_size));
-  }
-  const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
-  if (by_model) {
-    PITH_ASSIGN_OR_RETURN(n_tokens, HeadVarint());
-    PITH_ASSIGN_OR_RETURN(n_streams, HeadVarint());
-    PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
-    PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
-  }
-  const bool by_contexts = kind == FrameKind::kContexts;
-  if (by_contexts) {
-    PITH_RETURN_IF_ERROR(ExtendHead(1));
-    header.strength = head.back();
-  }
-  payload.resize(payload_size);
-  PITH_RETURN_IF_ERROR(ReadExact(payload));
-  PITH_RETURN_IF_ERROR(CompareCheck(payload));
-  header.kind = by_model ? BlockKind::kModel : static_cast<BlockKind>(kind);
-  header.adaptive = kind == FrameKind::kAdaptiveModel;
-  header.content_size = static_cast<uint32_t>(content_size);
-  header.payload_size = static_cast<uint32_t>(payload_size);
+  TokenCounts counts;
+  PITH_RETURN_IF_ERROR(ReadBody(content_size, header, payload, counts));
   // The data is as it was written; what is wrong from here on is a writer's doing.
-  if (by_contexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
-  if (by_model) {
-    PITH_RETURN_IF_ERROR(TakeTokens(n_tokens, n_streams, header));
+  if (header.kind == BlockKind::kContexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
+  if (header.kind == BlockKind::kModel) {
+    PITH_RETURN_IF_ERROR(TakeTokens(counts, header));
   } else if (model_is_new) {
     return Bad("a model is named and not used by the block that follows");
   }
@@ -306,7 +288,7 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
     adaptive_seen = true;
     dictionary_is_new = false;
   }
-  AppendBlockIndexEntry(header.kind, content_size, head.size() + payload_size + kFrameCheckBytes, index);
+  AppendBlockIndexEntry(header.kind, content_size, head.size() + payload.size() + kFrameCheckBytes, index);
   ++n_frames;
   ++n_blocks;
   content_bytes += content_size;
@@ -337,7 +319,42 @@ Status ArchiveReader::Impl::CheckModel(uint64_t window, uint64_t n_sinks) const 
   return OkStatus();
 }
 
-Status ArchiveReader::Impl::TakeTokens(uint64_t n_tokens, uint64_t n_streams, BlockHeader& header) const {
+// What follows the content's size, to the check, in a block's frame and in a short archive; sets header but for its counts.
+Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header, Bytes& payload, TokenCounts& counts) {
+  uint64_t payload_size = content_size;
+  if (kind != FrameKind::kRaw) {
+    PITH_ASSIGN_OR_RETURN(payload_size, HeadVarint());
+    PITH_RETURN_IF_ERROR(CheckPayloadSize(payload_size, content_size));
+  }
+  header.adaptive = kind == FrameKind::kAdaptiveModel;
+  header.kind = header.adaptive ? BlockKind::kModel : static_cast<BlockKind>(kind);
+  header.has_probe = !is_short;
+  const bool by_model = header.kind == BlockKind::kModel;
+  const bool by_contexts = header.kind == BlockKind::kContexts;
+  if (by_model) {
+    PITH_ASSIGN_OR_RETURN(counts.tokens, HeadVarint());
+    PITH_ASSIGN_OR_RETURN(counts.streams, HeadVarint());
+  }
+  if (by_contexts) {
+    PITH_RETURN_IF_ERROR(ExtendHead(1));
+    header.strength = head.back();
+  }
+  if (by_model && !is_short) {
+    PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
+  }
+  if (by_model || (by_contexts && is_short)) {
+    PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
+  }
+  payload.resize(payload_size);
+  PITH_RETURN_IF_ERROR(ReadExact(payload));
+  PITH_RETURN_IF_ERROR(CompareCheck(payload));
+  header.content_size = static_cast<uint32_t>(content_size);
+  header.payload_size = static_cast<uint32_t>(payload_size);
+  return OkStatus();
+}
+
+Status ArchiveReader::Impl::TakeTokens(const TokenCounts& counts, BlockHeader& header) const {
+  const auto [n_tokens, n_streams] = counts;
   if (n_tokens == 0 || n_tokens > header.content_size) {
     return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(header.content_size) +
                " bytes of content");
@@ -359,7 +376,6 @@ Status ArchiveReader::Impl::TakeTokens(uint64_t n_tokens, uint64_t n_streams, Bl
 Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   short_block_read = true;
   header = {};
-  header.has_probe = false;
   kind = FrameKind::kRaw;
   head.assign(kShortMagic.begin(), kShortMagic.end());
   PITH_RETURN_IF_ERROR(ExtendHead(1));
@@ -393,38 +409,15 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   }
   PITH_ASSIGN_OR_RETURN(const uint64_t content_size, HeadVarint());
   PITH_RETURN_IF_ERROR(CheckContentSize(content_size));
-  uint64_t payload_size = content_size;
-  if (kind != FrameKind::kRaw) {
-    PITH_ASSIGN_OR_RETURN(payload_size, HeadVarint());
-    PITH_RETURN_IF_ERROR(CheckPayloadSize(payload_size, content_size));
-  }
-  uint64_t n_tokens = 0;
-  uint64_t n_streams = 0;
-  if (by_model) {
-    PITH_ASSIGN_OR_RETURN(n_tokens, HeadVarint());
-    PITH_ASSIGN_OR_RETURN(n_streams, HeadVarint());
-  }
-  if (by_contexts) {
-    PITH_RETURN_IF_ERROR(ExtendHead(1));
-    header.strength = head.back();
-  }
-  if (by_model || by_contexts) {
-    PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
-  }
-  payload.resize(payload_size);
-  PITH_RETURN_IF_ERROR(ReadExact(payload));
-  PITH_RETURN_IF_ERROR(CompareCheck(payload));
-  header.kind = by_model ? BlockKind::kModel : static_cast<BlockKind>(kind);
-  header.adaptive = kind == FrameKind::kAdaptiveModel;
-  header.content_size = static_cast<uint32_t>(content_size);
-  header.payload_size = static_cast<uint32_t>(payload_size);
+  TokenCounts counts;
+  PITH_RETURN_IF_ERROR(ReadBody(content_size, header, payload, counts));
   if (by_contexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
   if (by_model) {
     PITH_RETURN_IF_ERROR(CheckModel(window, n_sinks));
     m.window = static_cast<uint32_t>(window);
     m.n_sinks = static_cast<uint32_t>(n_sinks);
     model = std::move(m);
-    PITH_RETURN_IF_ERROR(TakeTokens(n_tokens, n_streams, header));
+    PITH_RETURN_IF_ERROR(TakeTokens(counts, header));
   }
   n_blocks = 1;
   content_bytes = content_size;

@@ -265,11 +265,16 @@ TEST(Codec, StreamsFollowSizeWishAndMemory) {
   EXPECT_EQ(streams_of(1u << 24, 0, 0, ToyModel(wide)), 3u);
 }
 
-TEST(Codec, TheMemoryBoundHoldsOnBothSides) {
+// Takes as much memory as a large model.
+ToyModel BigToyModel() {
   ToyModel::Options big;
   big.fixed_bytes = 100u << 20;
   big.bytes_per_stream = 10u << 20;
-  ToyModel model(big);
+  return ToyModel(big);
+}
+
+TEST(Codec, TheMemoryBoundHoldsOnBothSides) {
+  ToyModel model = BigToyModel();
   const Bytes text = ToyText(model, 200000, 1);
   EncodeOptions options;
   options.memory_bytes = 155u << 20;
@@ -291,10 +296,7 @@ TEST(Codec, TheMemoryBoundHoldsOnBothSides) {
 }
 
 TEST(Codec, WhatAdaptsYieldsToStreamsWhereMemoryIsShort) {
-  ToyModel::Options big;
-  big.fixed_bytes = 100u << 20;
-  big.bytes_per_stream = 10u << 20;
-  ToyModel model(big);
+  ToyModel model = BigToyModel();
   const Bytes text = ToyText(model, 200000, 1);
   EncodeOptions options;
   options.streams = 5;
