@@ -59,7 +59,7 @@ Result<CompressResult> Encode(TokenModel* model, ByteSource& source, ByteSink& s
                        .adaptive = options.adaptive,
                        .allow_short = options.allow_short,
                        .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text : nullptr,
-                       .best_of = options.best_of,
+                       .beside = options.best_of ? ContextsBesideModel::kAlways : ContextsBesideModel::kForData,
                        .file_name = options.file_name,
                        .mtime_ns = options.mtime_ns};
   if (options.contexts != 0) encode.contexts = static_cast<ContextStrength>(options.contexts);

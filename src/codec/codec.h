@@ -27,6 +27,10 @@ struct CodecProgress {
 // Called at most every kProgressInterval, and once at the end. Returning false cancels: kCancelled.
 using CodecProgressCallback = std::function<bool(const CodecProgress&)>;
 
+// Where contexts over bytes are tried beside the model: on no block, on text that looks like data or that the model does
+// not make smaller, on every block.
+enum class ContextsBesideModel : uint8_t { kNever, kForData, kAlways };
+
 struct EncodeOptions {
   uint64_t memory_bytes = 0;  // bound on model + streams + buffers; 0: none but the format's own
   uint32_t streams = 0;       // a block; 0: chosen from its size and the memory
@@ -37,7 +41,7 @@ struct EncodeOptions {
   const TextDictionary* dictionary = nullptr;  // of adaptive blocks; must outlive the call
   // Contexts over bytes instead of a model, which is then not asked for anything.
   std::optional<ContextStrength> contexts;
-  bool best_of = false;       // try contexts on every block beside the model, not only on text that looks like data
+  ContextsBesideModel beside = ContextsBesideModel::kNever;
   std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };

@@ -488,6 +488,26 @@ TEST(Codec, EveryPrefixIsAnErrorAndWritesOnlyWholeBlocks) {
   }
 }
 
+TEST(Codec, ContextsStandBesideTheModelWhereAsked) {
+  ToyModel model;
+  std::string table;
+  for (int i = 0; i < 800; ++i) table += std::to_string(i * i % 977) + ";" + std::to_string(i % 13) + ";ok\n";
+  const auto kind_of = [&](ContextsBesideModel beside, const Bytes& content) {
+    EncodeOptions options;
+    options.beside = beside;
+    const Encoded e = Encode(&model, content, options);
+    const Decoded d = Decode(Provide(&model), e.archive);
+    EXPECT_TRUE(d.status.ok()) << d.status.message();
+    EXPECT_EQ(d.content, content);
+    return Describe(e.archive).blocks.at(0).kind;
+  };
+  const Bytes data(table.begin(), table.end());
+  EXPECT_NE(kind_of(ContextsBesideModel::kNever, data), BlockKind::kContexts);
+  EXPECT_EQ(kind_of(ContextsBesideModel::kForData, data), BlockKind::kContexts);
+  EXPECT_EQ(kind_of(ContextsBesideModel::kAlways, data), BlockKind::kContexts);
+  EXPECT_EQ(kind_of(ContextsBesideModel::kAlways, ToyText(model, 3000, 1)), BlockKind::kModel);
+}
+
 TEST(Codec, EveryFlippedByteIsFoundBeforeDecoding) {
   ToyModel model;
   const Bytes content = Concatenate({ToyText(model, 1500, 1)});

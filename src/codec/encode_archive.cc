@@ -132,11 +132,11 @@ class ArchiveEncoder {
         (block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed)) {
       PITH_ASSIGN_OR_RETURN(by_model, TryModel(content, best, payload));
       // Text that the model knows nothing of, or that looks like data: numbers, tables, code.
-      if (!options_.best_of && (!by_model || bytes_per_token_ < kDataBytesPerToken) && ContextsFit(content.size())) {
+      if (options_.beside == ContextsBesideModel::kForData && (!by_model || bytes_per_token_ < kDataBytesPerToken) && ContextsFit(content.size())) {
         PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload));
       }
     }
-    if (options_.best_of && !options_.contexts && block.content_class != ContentClass::kNoise &&
+    if (options_.beside == ContextsBesideModel::kAlways && !options_.contexts && block.content_class != ContentClass::kNoise &&
         ContextsFit(content.size())) {
       PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload));
     }
