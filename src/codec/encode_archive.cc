@@ -30,9 +30,10 @@ constexpr double kFirstAdaptiveMargin = 2.5;
 constexpr double kSecondAdaptiveGlance = 0.5;
 constexpr double kSecondAdaptiveMargin = 1.3;
 
-// Contexts are left at this part of the block when they are that much behind what they would replace.
-constexpr double kContextsGlance = 0.3;
-constexpr double kContextsMargin = 1.15;
+// Contexts are left at this part of the block when they are that much behind what they would replace: they have most to learn
+// in the beginning.
+constexpr double kContextsGlance = 0.5;
+constexpr double kContextsMargin = 1.3;
 
 // Text of fewer bytes a token is tried by contexts over bytes, too. Prose has 2.8 to 3, code 2.1, tables and logs 1.1 to 2.
 constexpr double kDataBytesPerToken = 2.3;
