@@ -28,7 +28,7 @@ struct CodecProgress {
 using CodecProgressCallback = std::function<bool(const CodecProgress&)>;
 
 // Where contexts over bytes are tried beside the model: on no block, on text that looks like data or that the model does
-// not make smaller, on every block.
+// not make smaller, on every block, which also gets few streams: smaller, but slower to decode.
 enum class ContextsBesideModel : uint8_t { kNever, kForData, kAlways };
 
 struct EncodeOptions {
