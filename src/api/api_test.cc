@@ -218,18 +218,18 @@ TEST_F(Builtin, RoundTripsWithEveryOption) {
 
 TEST_F(Builtin, AskedForTheModelByNameAndFingerprint) {
   for (const bool allow_short : {false, true}) {
-  const Bytes archive = Archive(SampleText(), {.allow_short = allow_short});
-  MemorySource source(archive);
-  NullSink sink;
-  std::string asked;
-  const ModelProvider none = [&](const std::string& name, const std::string& fingerprint) -> Result<Model*> {
-    asked = name + " " + fingerprint;
-    return NotFound("no models here");
-  };
-  const Result<DecompressResult> result = Decompress(none, source, sink, {}, nullptr);
-  EXPECT_EQ(result.status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(asked, allow_short ? " " + BuiltinFingerprint().substr(0, 8)
-                               : model_->info().name + " " + BuiltinFingerprint());
+    const Bytes archive = Archive(SampleText(), {.allow_short = allow_short});
+    MemorySource source(archive);
+    NullSink sink;
+    std::string asked;
+    const ModelProvider none = [&](const std::string& name, const std::string& fingerprint) -> Result<Model*> {
+      asked = name + " " + fingerprint;
+      return NotFound("no models here");
+    };
+    const Result<DecompressResult> result = Decompress(none, source, sink, {}, nullptr);
+    EXPECT_EQ(result.status().code(), StatusCode::kNotFound);
+    EXPECT_EQ(asked, allow_short ? " " + BuiltinFingerprint().substr(0, 8)
+                                 : model_->info().name + " " + BuiltinFingerprint());
   }
 }
 

@@ -131,20 +131,21 @@ class ArchiveEncoder {
     }
     frame = Bytes();
 
-    bool by_model = false;
-    if (model_ != nullptr &&
-        (block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed)) {
-      PITH_ASSIGN_OR_RETURN(by_model, TryModel(content, best, payload));
-      // Text that the model knows nothing of, or that looks like data: numbers, tables, code.
-      if (options_.beside == ContextsBesideModel::kForData && (!by_model || bytes_per_token_ < kDataBytesPerToken) && ContextsFit(content.size())) {
-        PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload));
-      }
+    const bool is_text =
+        block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed;
+    bool pays = false;
+    if (model_ != nullptr && is_text) {
+      PITH_ASSIGN_OR_RETURN(pays, TryModel(content, best, payload));
     }
-    if (options_.beside == ContextsBesideModel::kAlways && !options_.contexts && block.content_class != ContentClass::kNoise &&
-        ContextsFit(content.size())) {
+    bool beside = options_.beside == ContextsBesideModel::kAlways && block.content_class != ContentClass::kNoise;
+    if (options_.beside == ContextsBesideModel::kForData && model_ != nullptr && is_text) {
+      // Text that the model knows nothing of, or that looks like data: numbers, tables, code.
+      beside = !pays || bytes_per_token_ < kDataBytesPerToken;
+    }
+    if (beside && !options_.contexts && ContextsFit(content.size())) {
       PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload));
     }
-    by_model = best.kind == BlockKind::kModel;
+    const bool by_model = best.kind == BlockKind::kModel;
     if (by_model) ++result_.model_blocks;
     const ByteSpan stored = best.kind == BlockKind::kRaw ? content : ByteSpan(payload);
     short_ = short_ && stored.size() <= kMaxShortPayload;

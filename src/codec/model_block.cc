@@ -61,8 +61,8 @@ class PathFeeder {
       : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), prefix_(prefix), fed_(std::move(tokens)) {
     PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens_);
     depth_ = static_cast<size_t>(DecisionTree(model.vocab()).depth());
-    // The token before each stream, which is the start token or the prefix's last, so that inputs and targets are one array, a place apart. From the
-    // last stream on: each moves up by as many places as there are streams up to it.
+    // The token before each stream, the start token or the prefix's last, so that inputs and targets are one array, a
+    // place apart. From the last stream on: each moves up by as many places as there are streams up to it.
     fed_.resize(n_tokens_ + n_streams);
     for (size_t i = n_streams; i-- > 0;) {
       const auto begin = fed_.begin() + static_cast<ptrdiff_t>(StreamBegin(n_tokens_, n_streams, i));

@@ -108,22 +108,22 @@ TEST(BlockTokens, KnowsWhatIsDecodedAndNothingElse) {
   for (uint64_t n = 1; n < 40; ++n) {
     for (uint64_t s = 1; s <= n; ++s) {
       for (const uint64_t n_before : {0, 1, 5}) {
-      BlockTokens tokens(n, s);
-      if (n_before != 0) {
-        tokens = BlockTokens(n_before, 1);
-        for (uint64_t i = 0; i < n_before; ++i) tokens.Set(0, 3);
-        tokens.Append(n, s);
-      }
-      for (uint64_t step = 0; step < n; ++step) {
-        for (size_t i = 0; i < s; ++i) {
-          if (tokens.Begin(i) + step < tokens.Begin(i + 1)) tokens.Set(i, 7);
+        BlockTokens tokens(n, s);
+        if (n_before != 0) {
+          tokens = BlockTokens(n_before, 1);
+          for (uint64_t i = 0; i < n_before; ++i) tokens.Set(0, 3);
+          tokens.Append(n, s);
         }
-        for (uint32_t at = 0; at < n_before + n + 2; ++at) {
-          bool known = at < n_before;
-          for (size_t i = 0; i < s; ++i) known |= at >= tokens.Begin(i) && at < tokens.Next(i);
-          ASSERT_EQ(tokens.Knows(at), known) << n << " " << s << " " << n_before << " " << at;
+        for (uint64_t step = 0; step < n; ++step) {
+          for (size_t i = 0; i < s; ++i) {
+            if (tokens.Begin(i) + step < tokens.Begin(i + 1)) tokens.Set(i, 7);
+          }
+          for (uint32_t at = 0; at < n_before + n + 2; ++at) {
+            bool known = at < n_before;
+            for (size_t i = 0; i < s; ++i) known |= at >= tokens.Begin(i) && at < tokens.Next(i);
+            ASSERT_EQ(tokens.Knows(at), known) << n << " " << s << " " << n_before << " " << at;
+          }
         }
-      }
       }
     }
   }
