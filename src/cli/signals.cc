@@ -22,8 +22,10 @@ extern "C" void OnSignal(int signal_number) {
     (void)ignored;
   }
   // Die of the signal, not with an exit code: the shell then knows that it was interrupted and stops its
-  // loop, too. The default action is back (SA_RESETHAND); the signal is blocked in here and arrives on
-  // return.
+  // loop, too. The default action comes back only now, when the files are gone: signals often come in twos (one
+  // from the terminal, one from `timeout`), and another thread would die of the second while this one still
+  // removes. The signal is blocked in here and arrives on return.
+  std::signal(signal_number, SIG_DFL);
   raise(signal_number);
   errno = saved_errno;
 }
@@ -36,7 +38,6 @@ void InstallSignalHandlers() {
     if (sigaction(signal_number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
     struct sigaction action{};
     action.sa_handler = OnSignal;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
     sigemptyset(&action.sa_mask);
     (void)sigaction(signal_number, &action, nullptr);
   }

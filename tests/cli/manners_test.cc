@@ -179,6 +179,22 @@ TEST_P(Interrupted, LeavesNothing) {
   EXPECT_EQ(folder_.Names(), std::vector<std::string>{"big"});
 }
 
+// As `timeout` sends them: one to the process, one to its group. Two threads may take them at the same time.
+TEST_P(Interrupted, TwiceLeavesNothing) {
+  WriteFile(folder_ / "big", WalkText(10'000'000));
+  for (int round = 0; round < 8; ++round) {
+    Background pith(setting_, {"big", "-T2", "--model", TinyModel(), "--block", "16K"});
+    const auto begin = std::chrono::steady_clock::now();
+    while (folder_.Names().size() < 2 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(30)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    ASSERT_EQ(folder_.Names().size(), 2u) << "a temporary file is at work";
+    for (int i = 0; i < 3; ++i) pith.Signal(GetParam());
+    EXPECT_EQ(pith.Wait().signal, GetParam());
+    ASSERT_EQ(folder_.Names(), std::vector<std::string>{"big"}) << "round " << round;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(BySignal, Interrupted, ::testing::Values(SIGINT, SIGTERM, SIGHUP));
 
 TEST_F(Manners, ShellsSeeTheUsualCodeOfAnInterrupt) {
