@@ -109,6 +109,25 @@ class Model(nn.Module):
         return F.linear(self.norm(x), self.embed_tokens.weight)
 
 
+def deepened(model, layers):
+    """A model of so many layers that computes the same: evenly spread, some layers are followed by a copy of
+    themselves that begins as the identity (its two output matrices are zero)."""
+    old = model.s.layers
+    if layers < old:
+        raise SystemExit(f"{layers} layers, expected at least the {old} of the checkpoint")
+    deeper = Model(dataclasses.replace(model.s, layers=layers))
+    deeper.embed_tokens, deeper.norm = model.embed_tokens, model.norm
+    previous = -1
+    for i in range(layers):
+        source = i * old // layers
+        deeper.layers[i].load_state_dict(model.layers[source].state_dict())
+        if source == previous:
+            nn.init.zeros_(deeper.layers[i].self_attn.o_proj.weight)
+            nn.init.zeros_(deeper.layers[i].mlp.down_proj.weight)
+        previous = source
+    return deeper
+
+
 def save_checkpoint(model, out, tokenizer_file):
     s = model.s
     os.makedirs(out, exist_ok=True)

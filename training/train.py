@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from evaluate import bits_per_byte
-from model import Model, Shape, load_checkpoint, save_checkpoint
+from model import Model, Shape, deepened, load_checkpoint, save_checkpoint
 
 PRESETS = {
     "nano": dict(hidden=128, layers=4, heads=2, kv_heads=1, head_dim=64, ffn=384, vocab=4096),
@@ -75,6 +75,7 @@ def main():
     parser.add_argument("out")
     parser.add_argument("--preset", choices=PRESETS, default="mini")
     parser.add_argument("--from-checkpoint", help="begin with the weights of this checkpoint folder")
+    parser.add_argument("--layers", type=int, help="with --from-checkpoint: deepen it to so many layers")
     parser.add_argument("--minutes", type=float, default=60, help="length of this sitting")
     parser.add_argument("--decay-tokens", type=float, help="finish: let the rate fall to zero over so many tokens")
     parser.add_argument("--rows", type=int, default=16, help="sequences a step")
@@ -88,6 +89,8 @@ def main():
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(a.seed)
     model = load_checkpoint(a.from_checkpoint) if a.from_checkpoint else Model(Shape(**PRESETS[a.preset]))
+    if a.layers:
+        model = deepened(model, a.layers)
     model.to(device)
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.dim() != 2 or "embed" in n]
