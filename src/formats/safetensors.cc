@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/half.h"
 #include "formats/json.h"
 
 namespace pith {
@@ -123,19 +124,6 @@ std::string SafetensorsTensor::ShapeText() const {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
-}
-
-float HalfToFloat(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-  const uint32_t exponent = (bits >> 10) & 31;
-  const uint32_t mantissa = bits & 0x3ff;
-  // Subnormal (and 0): mantissa * 2^-24, exact. Else the exponent moves from bias 15 to 127; 31 (Inf, NaN) to
-  // 255.
-  const uint32_t subnormal =
-      std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(mantissa)) * 0x1p-24f);
-  const uint32_t rebased = exponent + (exponent == 31 ? 224u : 112u);
-  const uint32_t normal = rebased << 23 | mantissa << 13;
-  return std::bit_cast<float>(sign | (exponent == 0 ? subnormal : normal));
 }
 
 void ReadFloats(const SafetensorsTensor& tensor, uint64_t first, std::span<float> out) {

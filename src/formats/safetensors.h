@@ -66,9 +66,6 @@ struct SafetensorsTensor {
 // stays NaN. REQUIRES: tensor.is_float(); the range lies within n_elements.
 void ReadFloats(const SafetensorsTensor& tensor, uint64_t first, std::span<float> out);
 
-// The float of the same value as an IEEE binary16.
-float HalfToFloat(uint16_t bits);
-
 // One file.
 class SafetensorsFile {
  public:
