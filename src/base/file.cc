@@ -124,6 +124,15 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
+void DropPages(ByteSpan mapped) {
+  // Whole pages inside the span: what is shared with a neighbour may still be wanted.
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(mapped.data());
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = (begin + mapped.size()) / page * page;
+  if (first < last) (void)madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 Result<size_t> FdSource::Read(std::span<uint8_t> out) {
   while (true) {
     const ssize_t n = read(fd_, out.data(), std::min(out.size(), kMaxTransfer));

@@ -61,6 +61,10 @@ class MappedFile {
   ByteSpan bytes_;
 };
 
+// Tells the system that this part of a MappedFile is not needed soon, so that the memory it takes does not add up. It can
+// still be read, from the file again.
+void DropPages(ByteSpan mapped);
+
 // A file descriptor as Source or Sink; retries on EINTR, names `name` in errors. Does not close the descriptor.
 class FdSource : public Source {
  public:

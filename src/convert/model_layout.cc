@@ -183,19 +183,30 @@ Result<ModelDescription> DecodeDescription(ByteReader& r) {
   return d;
 }
 
-Fingerprint CanonicalFingerprint(const ModelWeights& weights, TokenId start_token, ByteSpan tokenizer) {
-  ModelWeights w = weights;  // views only; SlotOf wants something it may point into
-  Hasher hasher;
-  hasher.Update(EncodeDescription({w.config, w.terms, start_token}));
+CanonicalHasher::CanonicalHasher(const ModelDescription& description, ByteSpan tokenizer) {
+  hasher_.Update(EncodeDescription(description));
   Bytes size;
   ByteWriter(size).U64(tokenizer.size());
-  hasher.Update(size);
-  hasher.Update(tokenizer);
+  hasher_.Update(size);
+  hasher_.Update(tokenizer);
+}
+
+void CanonicalHasher::AddCodes(std::span<const int8_t> rows) {
+  hasher_.Update({reinterpret_cast<const uint8_t*>(rows.data()), rows.size()});
+}
+
+void CanonicalHasher::AddFloats(std::span<const float> values) {
+  hasher_.Update({reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
+}
+
+Fingerprint CanonicalFingerprint(const ModelWeights& weights, TokenId start_token, ByteSpan tokenizer) {
+  ModelWeights w = weights;  // views only; SlotOf wants something it may point into
+  CanonicalHasher hasher({w.config, w.terms, start_token}, tokenizer);
   std::vector<int8_t> rows;
   for (const TensorSpec& spec : CanonicalTensors(w.config)) {
     const TensorSlot slot = SlotOf(w, spec);
     if (slot.norm != nullptr) {
-      hasher.Update({reinterpret_cast<const uint8_t*>(*slot.norm), spec.cols * sizeof(float)});
+      hasher.AddFloats({*slot.norm, spec.cols});
       continue;
     }
     const PanelMatrixView& m = *slot.matrix;
@@ -203,11 +214,11 @@ Fingerprint CanonicalFingerprint(const ModelWeights& weights, TokenId start_toke
     for (size_t p = 0; p < m.n_panels(); ++p) {
       const size_t n_rows = std::min(kPanelRows, m.rows - p * kPanelRows);
       UnpackPanel(m.panel(p), n_rows, m.cols, rows.data());
-      hasher.Update({reinterpret_cast<const uint8_t*>(rows.data()), n_rows * m.cols});
+      hasher.AddCodes(std::span(rows).first(n_rows * m.cols));
     }
-    hasher.Update({reinterpret_cast<const uint8_t*>(m.scale), m.rows * sizeof(float)});
+    hasher.AddFloats({m.scale, m.rows});
   }
-  return hasher.Digest128();
+  return hasher.Digest();
 }
 
 }  // namespace pith

@@ -1,0 +1,377 @@
+#include "convert/litertlm_export.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/float_environment.h"
+#include "base/half.h"
+#include "convert/package_format.h"
+#include "convert/quantize.h"
+#include "convert/tensor_stream.h"
+#include "formats/litertlm.h"
+#include "formats/tflite.h"
+
+namespace pith {
+namespace {
+
+// Scale of a row of zeros, which LiteRT's quantiser gives too: 0 is no scale to XNNPACK.
+constexpr float kScaleOfZeros = 1e-9f / 127.0f;
+
+// Rows of one matrix in the encoding of the file.
+class RowEncoder {
+ public:
+  RowEncoder(const GraphOptions& graph, bool measure) : graph_(graph), measure_(measure) {}
+
+  size_t RowBytes(size_t cols) const {
+    switch (graph_.encoding) {
+      case WeightEncoding::kFloat32:
+        return cols * 4;
+      case WeightEncoding::kFloat16:
+        return cols * 2;
+      case WeightEncoding::kDynamicInt4:
+        return cols / 2;  // blocks are even
+      default:
+        return cols;
+    }
+  }
+  std::string Name() const {
+    switch (graph_.encoding) {
+      case WeightEncoding::kFloat32:
+        return "FLOAT32";
+      case WeightEncoding::kFloat16:
+        return "FLOAT16";
+      case WeightEncoding::kDynamicInt4:
+        return "INT4 blocks of " + std::to_string(graph_.block);
+      default:
+        return "INT8 rows";
+    }
+  }
+
+  // `scale` is that of the row (INT8), `scales` those of its blocks as halves (INT4).
+  void Encode(std::span<const float> row, uint8_t* out, float* scale, uint16_t* scales, RowError* error) const {
+    switch (graph_.encoding) {
+      case WeightEncoding::kFloat32:
+        std::memcpy(out, row.data(), row.size() * sizeof(float));
+        Measure(row, error, [&](size_t i) { return row[i]; });
+        return;
+      case WeightEncoding::kFloat16:
+        for (size_t i = 0; i < row.size(); ++i) {
+          const uint16_t half = FloatToHalf(row[i]);
+          std::memcpy(out + 2 * i, &half, 2);
+        }
+        Measure(row, error, [&](size_t i) { return HalfToFloat(FloatToHalf(row[i])); });
+        return;
+      case WeightEncoding::kDynamicInt4:
+        EncodeInt4(row, out, scales, error);
+        return;
+      default: {
+        auto* codes = reinterpret_cast<int8_t*>(out);
+        *scale = QuantizeRow(row, codes);
+        Measure(row, error, [&](size_t i) { return *scale * static_cast<float>(codes[i]); });
+      }
+    }
+  }
+
+ private:
+  template <typename Stored>
+  void Measure(std::span<const float> row, RowError* error, const Stored& stored) const {
+    if (!measure_) return;
+    *error = {};
+    for (size_t i = 0; i < row.size(); ++i) error->Add(row[i], stored(i));
+  }
+
+  // Codes -8 to 7, two in a byte, the first in the low half; the scale of a block is its largest magnitude over 7.
+  void EncodeInt4(std::span<const float> row, uint8_t* out, uint16_t* scales, RowError* error) const {
+    const auto block = static_cast<size_t>(graph_.block);
+    if (measure_) *error = {};
+    for (size_t b = 0; b * block < row.size(); ++b) {
+      const std::span<const float> values = row.subspan(b * block, block);
+      float largest = 0;
+      for (const float v : values) largest = std::max(largest, std::fabs(v));
+      uint16_t half = FloatToHalf(largest / 7.0f);
+      if (half == 0) half = 1;  // no scale is 0: then codes are
+      const float step = HalfToFloat(half);
+      scales[b] = half;
+      for (size_t i = 0; i < block; i += 2) {
+        const int low = Code4(values[i], step);
+        const int high = Code4(values[i + 1], step);
+        out[(b * block + i) / 2] = static_cast<uint8_t>((low & 15) | (high & 15) << 4);
+        if (measure_) {
+          error->Add(values[i], step * static_cast<float>(low));
+          error->Add(values[i + 1], step * static_cast<float>(high));
+        }
+      }
+    }
+  }
+  static int Code4(float value, float step) {
+    return static_cast<int>(std::clamp(std::nearbyint(value / step), -8.0f, 7.0f));
+  }
+
+  const GraphOptions& graph_;
+  bool measure_;
+};
+
+std::string TimeText(int64_t seconds) {
+  const auto t = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  char text[64];
+  if (gmtime_r(&t, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) return "";
+  return text;
+}
+
+// A UUID of the content: version 8 of RFC 9562, which leaves the other bits to the maker.
+std::string UuidText(Fingerprint f) {
+  f.bytes[6] = static_cast<uint8_t>((f.bytes[6] & 0x0f) | 0x80);
+  f.bytes[8] = static_cast<uint8_t>((f.bytes[8] & 0x3f) | 0x80);
+  const std::string hex = f.Text();
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+         hex.substr(20);
+}
+
+class Exporter {
+ public:
+  Exporter(const ModelFolder& folder, const LitertlmOptions& options, const ExportControl& control, ThreadPool& pool)
+      : folder_(folder), o_(options), control_(control), pool_(pool), stream_(folder.checkpoint(), pool, control),
+        encoder_(options.graph, options.measure_errors) {}
+
+  Result<ExportReport> Run(const std::string& out_path) {
+    const ScopedFloatEnvironment environment;
+    const auto start = std::chrono::steady_clock::now();
+    if (folder_.tokenizer_json().empty()) {
+      return Unsupported(folder_.directory() + ": no tokenizer.json, without which a .litertlm file is of no use");
+    }
+    PITH_RETURN_IF_ERROR(ValidateModelName(o_.name));
+    record_ = {{folder_.config(), o_.terms, o_.start_token}, o_.name, std::nullopt};
+    PITH_RETURN_IF_ERROR(ValidateDescription(record_.description));
+    PITH_ASSIGN_OR_RETURN(graph_, BuildQwen3Graph(folder_.config(), o_.graph));
+    has_int8_rows_ = o_.graph.encoding == WeightEncoding::kDynamicInt8 ||
+                     o_.graph.encoding == WeightEncoding::kWeightOnlyInt8;
+    if (has_int8_rows_) {
+      record_.fingerprint.emplace();
+      canonical_ = std::make_unique<CanonicalHasher>(record_.description, o_.tokenizer);
+    }
+    PITH_ASSIGN_OR_RETURN(file_, AtomicFile::Create(out_path, control_.replace));
+    PITH_RETURN_IF_ERROR(WriteFront());
+    PITH_RETURN_IF_ERROR(WriteWeights());
+    PITH_RETURN_IF_ERROR(stream_.CheckDuplicateHead());
+    PITH_RETURN_IF_ERROR(WriteRest());
+    PITH_RETURN_IF_ERROR(file_->Commit());
+    report_.source_bytes = folder_.checkpoint().data_bytes();
+    report_.output_bytes = position_;
+    report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return std::move(report_);
+  }
+
+ private:
+  Status Write(ByteSpan data) {
+    position_ += data.size();
+    return file_->Write(data);
+  }
+  Status PadTo(uint64_t position) {
+    PITH_CHECK(position >= position_ && position - position_ <= kLitertlmBlock);
+    return Write(Bytes(position - position_));
+  }
+
+  Status WriteSection(LitertlmSectionType type, const std::string& model_type, ByteSpan content) {
+    PITH_RETURN_IF_ERROR(BeginSection(type, model_type));
+    content_hash_.Update(content);
+    PITH_RETURN_IF_ERROR(Write(content));
+    header_.sections.back().end = position_;
+    return OkStatus();
+  }
+  Status BeginSection(LitertlmSectionType type, const std::string& model_type) {
+    LitertlmSection section;
+    section.type = type;
+    if (!model_type.empty()) section.items.push_back({"model_type", model_type});
+    PITH_RETURN_IF_ERROR(PadTo(RoundUp(position_, kLitertlmBlock)));
+    section.begin = position_;
+    header_.sections.push_back(std::move(section));
+    return OkStatus();
+  }
+
+  // All sections before the weights, and room for what is known last: header, record, flatbuffer.
+  Status WriteFront() {
+    PITH_RETURN_IF_ERROR(PadTo(kLitertlmBlock));
+    PITH_RETURN_IF_ERROR(WriteSection(LitertlmSectionType::kLlmMetadata, "", o_.llm_metadata));
+    PITH_RETURN_IF_ERROR(WriteSection(LitertlmSectionType::kTokenizerZlib, "",
+                                      EncodeTokenizerSection(folder_.tokenizer_json())));
+    PITH_RETURN_IF_ERROR(BeginSection(LitertlmSectionType::kGeneric, std::string(kPithRecordItem)));
+    record_at_ = position_;
+    PITH_RETURN_IF_ERROR(Write(Bytes(EncodePithRecord(record_).size())));
+    header_.sections.back().end = position_;
+    PITH_RETURN_IF_ERROR(BeginSection(LitertlmSectionType::kTflite, "tf_lite_prefill_decode"));
+    model_at_ = position_;
+    const uint64_t size = EncodeTflite(graph_.model).size();
+    if (size > kMaxFlatbufferBytes) return Unsupported("the graphs take more than 2 GiB");
+    flatbuffer_bytes_ = size;
+    // In parts: it may be larger than one block.
+    for (uint64_t left = size; left > 0;) {
+      const uint64_t n = std::min<uint64_t>(left, size_t{1} << 20);
+      PITH_RETURN_IF_ERROR(Write(Bytes(n)));
+      left -= n;
+    }
+    return OkStatus();
+  }
+
+  Status WriteWeights() {
+    for (const GraphWeight& weight : graph_.weights) {
+      PITH_RETURN_IF_ERROR(PadTo(RoundUp(position_, kTfliteDataAlignment)));
+      TfliteBuffer& buffer = graph_.model.buffers[weight.buffer];
+      buffer.offset = position_ - model_at_;
+      size_t first_row = 0;
+      if (weight.scales_buffer != 0) {
+        block_scales_.assign(uint64_t{weight.rows} * (weight.cols / static_cast<size_t>(o_.graph.block)), 0);
+      }
+      for (const TensorSpec& part : weight.parts) {
+        PITH_RETURN_IF_ERROR(part.is_matrix() ? WriteMatrix(weight, part, first_row) : WriteNorm(part));
+        first_row += part.rows;
+      }
+      PITH_CHECK(position_ - model_at_ - buffer.offset == buffer.size);
+      if (weight.scales_buffer != 0) {
+        PITH_RETURN_IF_ERROR(PadTo(RoundUp(position_, kTfliteDataAlignment)));
+        TfliteBuffer& scales = graph_.model.buffers[weight.scales_buffer];
+        scales.offset = position_ - model_at_;
+        const ByteSpan bytes{reinterpret_cast<const uint8_t*>(block_scales_.data()), block_scales_.size() * 2};
+        PITH_CHECK(bytes.size() == scales.size);
+        content_hash_.Update(bytes);
+        PITH_RETURN_IF_ERROR(Write(bytes));
+      }
+    }
+    return OkStatus();
+  }
+
+  Status WriteNorm(const TensorSpec& spec) {
+    std::vector<float> norm;
+    return stream_.ForEachRow(
+        spec, [&](size_t, std::span<const float> values, size_t) { norm.assign(values.begin(), values.end()); },
+        [&](size_t, size_t) {
+          const ByteSpan bytes{reinterpret_cast<const uint8_t*>(norm.data()), norm.size() * sizeof(float)};
+          content_hash_.Update(bytes);
+          if (canonical_ != nullptr) canonical_->AddFloats(norm);
+          report_.tensors.push_back({.name = CheckpointTensorName(spec), .encoding = "FLOAT32", .rows = 1,
+                                     .cols = spec.cols, .bytes = bytes.size()});
+          return Write(bytes);
+        });
+  }
+
+  Status WriteMatrix(const GraphWeight& weight, const TensorSpec& spec, size_t first_row) {
+    const size_t row_bytes = encoder_.RowBytes(spec.cols);
+    const size_t n_blocks = weight.scales_buffer != 0 ? spec.cols / static_cast<size_t>(o_.graph.block) : 0;
+    const size_t n_batch = std::min<size_t>(stream_.BatchRows(spec.cols), RoundUp(spec.rows, 16));
+    Bytes rows(n_batch * row_bytes);
+    std::vector<float> scales(spec.rows);
+    std::vector<RowError> errors(o_.measure_errors ? spec.rows : 0);
+    std::vector<uint8_t> overflow(o_.graph.encoding == WeightEncoding::kFloat16 ? spec.rows : 0);
+    PITH_RETURN_IF_ERROR(stream_.ForEachRow(
+        spec,
+        [&](size_t row, std::span<const float> values, size_t) {
+          encoder_.Encode(values, rows.data() + row % n_batch * row_bytes, &scales[row],
+                          block_scales_.data() + (first_row + row) * n_blocks, errors.empty() ? nullptr : &errors[row]);
+          if (!overflow.empty()) {
+            overflow[row] = std::any_of(values.begin(), values.end(), [](float v) { return std::fabs(v) >= 65520.0f; });
+          }
+        },
+        [&](size_t begin, size_t end) -> Status {
+          for (size_t row = begin; row < end && !overflow.empty(); ++row) {
+            if (overflow[row] == 0) continue;
+            return Unsupported(folder_.directory() + ": tensor " + CheckpointTensorName(spec) + ": row " +
+                               std::to_string(row) + ": a value beyond what fp16 holds, 65504");
+          }
+          const ByteSpan bytes{rows.data(), (end - begin) * row_bytes};
+          content_hash_.Update(bytes);
+          if (canonical_ != nullptr) {
+            canonical_->AddCodes({reinterpret_cast<const int8_t*>(bytes.data()), bytes.size()});
+          }
+          return Write(bytes);
+        }));
+    if (canonical_ != nullptr) canonical_->AddFloats(scales);
+    if (weight.quantization >= 0) {
+      std::vector<float>& out = graph_.model.quantizations[static_cast<size_t>(weight.quantization)].scale;
+      for (size_t r = 0; r < scales.size(); ++r) out[first_row + r] = scales[r] == 0 ? kScaleOfZeros : scales[r];
+    }
+    TensorReport report{.name = CheckpointTensorName(spec), .encoding = encoder_.Name(), .rows = spec.rows,
+                        .cols = spec.cols, .bytes = spec.rows * (row_bytes + n_blocks * 2 + (has_int8_rows_ ? 4 : 0))};
+    if (o_.measure_errors) SummariseErrors(errors, report);
+    report_.tensors.push_back(std::move(report));
+    return OkStatus();
+  }
+
+  // What is known last: the flatbuffer with scales and offsets, the record with the fingerprint, the header.
+  Status WriteRest() {
+    header_.sections.back().end = position_;
+    const Bytes flatbuffer = EncodeTflite(graph_.model);
+    PITH_CHECK(flatbuffer.size() == flatbuffer_bytes_);
+    PITH_RETURN_IF_ERROR(file_->WriteAt(model_at_, flatbuffer));
+    content_hash_.Update(flatbuffer);
+    if (canonical_ != nullptr) record_.fingerprint = canonical_->Digest();
+    const Bytes record = EncodePithRecord(record_);
+    PITH_RETURN_IF_ERROR(file_->WriteAt(record_at_, record));
+    content_hash_.Update(record);
+    header_.system = {{"Authors", std::string("pith")},
+                      {"uuid", UuidText(content_hash_.Digest128())},
+                      {"creation_timestamp", TimeText(o_.timestamp)}};
+    PITH_ASSIGN_OR_RETURN(const Bytes header, EncodeLitertlmHeader(header_));
+    return file_->WriteAt(0, header);
+  }
+
+  const ModelFolder& folder_;
+  const LitertlmOptions& o_;
+  const ExportControl& control_;
+  ThreadPool& pool_;
+  TensorStream stream_;
+  RowEncoder encoder_;
+  PithRecord record_;
+  Qwen3Graph graph_;
+  bool has_int8_rows_ = false;
+  std::unique_ptr<CanonicalHasher> canonical_;
+  std::unique_ptr<AtomicFile> file_;
+  LitertlmHeader header_;
+  Hasher content_hash_;
+  std::vector<uint16_t> block_scales_;  // of the matrix at hand
+  uint64_t position_ = 0;
+  uint64_t record_at_ = 0;
+  uint64_t model_at_ = 0;
+  uint64_t flatbuffer_bytes_ = 0;
+  ExportReport report_;
+};
+
+}  // namespace
+
+Result<ExportReport> ExportLitertlm(const ModelFolder& folder, const std::string& out_path, const LitertlmOptions& options,
+                                    const ExportControl& control, ThreadPool& pool) {
+  return Exporter(folder, options, control, pool).Run(out_path);
+}
+
+Bytes EncodePithRecord(const PithRecord& record) {
+  Bytes out;
+  ByteWriter w(out);
+  w.Raw((record.fingerprint ? *record.fingerprint : Fingerprint()).bytes);
+  w.U32(record.fingerprint ? 1 : 0);
+  w.Raw(EncodeConfigSection(record.description, record.name));
+  return out;
+}
+
+Result<PithRecord> DecodePithRecord(ByteSpan section) {
+  ByteReader r(section);
+  PithRecord record;
+  const ByteSpan fingerprint = r.Raw(16);
+  const uint32_t has_fingerprint = r.U32();
+  if (!r.ok() || has_fingerprint > 1) return Corrupt("the record of pith is damaged");
+  if (has_fingerprint == 1) {
+    record.fingerprint.emplace();
+    std::copy(fingerprint.begin(), fingerprint.end(), record.fingerprint->bytes.begin());
+  }
+  PITH_ASSIGN_OR_RETURN(ConfigSection config, DecodeConfigSection(section.subspan(r.position())));
+  record.description = std::move(config.description);
+  record.name = std::move(config.name);
+  return record;
+}
+
+}  // namespace pith
