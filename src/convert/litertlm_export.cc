@@ -350,9 +350,9 @@ Result<ExportReport> ExportLitertlm(const ModelFolder& folder, const std::string
 }
 
 Bytes EncodePithRecord(const PithRecord& record) {
-  Bytes out;
+  const Fingerprint fingerprint = record.fingerprint.value_or(Fingerprint());
+  Bytes out(fingerprint.bytes.begin(), fingerprint.bytes.end());
   ByteWriter w(out);
-  w.Raw((record.fingerprint ? *record.fingerprint : Fingerprint()).bytes);
   w.U32(record.fingerprint ? 1 : 0);
   w.Raw(EncodeConfigSection(record.description, record.name));
   return out;

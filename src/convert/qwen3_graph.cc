@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -103,14 +104,14 @@ class GraphWriter {
  private:
   int32_t Constant(const std::string& name, const Shape& shape, TfliteType type, const Bytes& data) {
     const uint32_t buffer = constants_.Buffer(data);
-    const auto [found, is_new] = known_.try_emplace({buffer, shape}, 0);
+    const auto [found, is_new] = known_.try_emplace({buffer, type, shape}, 0);
     if (is_new) found->second = Tensor(name, shape, type, buffer);
     return found->second;
   }
 
   TfliteGraph& graph_;
   Constants& constants_;
-  std::map<std::pair<uint32_t, Shape>, int32_t> known_;
+  std::map<std::tuple<uint32_t, TfliteType, Shape>, int32_t> known_;
 };
 
 class Builder {
