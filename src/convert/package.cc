@@ -170,6 +170,19 @@ Status Package::Read(ByteSpan data) {
   return OkStatus();
 }
 
+std::unique_ptr<Package> Package::FromWeights(ModelWeights weights, PackageMemory memory, const std::string& name,
+                                              TokenId start_token, const Fingerprint& fingerprint, uint64_t size_bytes) {
+  std::unique_ptr<Package> package(new Package);
+  package->memory_ = std::move(memory);
+  package->weights_ = std::move(weights);
+  package->tokenizer_ = package->memory_.tokenizer;
+  package->name_ = name;
+  package->start_token_ = start_token;
+  package->fingerprint_ = fingerprint;
+  package->size_bytes_ = size_bytes;
+  return package;
+}
+
 Status Package::VerifyFingerprint() const {
   const Fingerprint found = CanonicalFingerprint(weights_, start_token_, tokenizer_);
   if (found == fingerprint_) return OkStatus();

@@ -6,7 +6,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -14,6 +16,13 @@
 #include "pith/status.h"
 
 namespace pith {
+
+// What holds the weights of a model that no mapped file holds.
+struct PackageMemory {
+  std::vector<AlignedBuffer<int8_t>> planes;
+  std::vector<AlignedBuffer<float>> floats;
+  Bytes tokenizer;  // serialised
+};
 
 // A model ready to run: weights, and the memory that holds them. Thread-safe once opened.
 class Package {
@@ -24,6 +33,10 @@ class Package {
 
   // The same over memory that outlives the package and is 64-byte aligned (the embedded model).
   static Result<std::unique_ptr<Package>> FromMemory(ByteSpan data, const std::string& where);
+
+  // Weights that came from another container; the views point into `memory`.
+  static std::unique_ptr<Package> FromWeights(ModelWeights weights, PackageMemory memory, const std::string& name,
+                                              TokenId start_token, const Fingerprint& fingerprint, uint64_t size_bytes);
 
   const ModelWeights& weights() const { return weights_; }
   ByteSpan tokenizer() const { return tokenizer_; }     // Tokenizer::Deserialize reads it
@@ -41,6 +54,7 @@ class Package {
   Status Read(ByteSpan data);
 
   std::unique_ptr<MappedFile> file_;
+  PackageMemory memory_;  // empty where `file_` or the caller holds everything
   ModelWeights weights_;
   ByteSpan tokenizer_;
   std::string name_;

@@ -124,6 +124,7 @@ Status TensorStream::CheckDuplicateHead() {
       }
     }
     DropPages(head_bytes);
+    DropPages(embedding.data.subspan(first * width, n * width));
     PITH_RETURN_IF_ERROR(Advance(head, n));
   }
   return OkStatus();

@@ -1,0 +1,236 @@
+#include "convert/litertlm_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "base/aligned_buffer.h"
+#include "base/check.h"
+#include "base/float_environment.h"
+#include "base/half.h"
+#include "convert/quantize.h"
+#include "convert/qwen3_recognise.h"
+
+namespace pith {
+namespace {
+
+Status CheckEncoding(const StoredTensor& t, const std::string& name) {
+  switch (t.type) {
+    case TfliteType::kFloat32:
+    case TfliteType::kFloat16:
+      return OkStatus();
+    case TfliteType::kInt8:
+      if (t.scales.size() != t.spec.rows) {
+        return Unsupported(name + ": " + std::to_string(t.scales.size()) + " scales, expected one a row, " +
+                           std::to_string(t.spec.rows));
+      }
+      for (const float s : t.scales) {
+        if (!(s > 0) || !std::isfinite(s)) return Corrupt(name + ": a scale of " + std::to_string(s));
+      }
+      return OkStatus();
+    case TfliteType::kInt4:
+      return t.block != 0 ? OkStatus() : Unsupported(name + ": INT4 without blocks");
+    default:
+      return Unsupported(name + ": weights of type " + TfliteTypeName(t.type));
+  }
+}
+
+// The rows of a tensor found in the graph.
+Result<StoredTensor> Locate(const TfliteFile& file, const TfliteGraph& graph, const FoundTensor& found) {
+  const TfliteTensor& tensor = graph.tensors[static_cast<size_t>(found.tensor)];
+  const std::string name = tensor.name.empty() ? "tensor " + std::to_string(found.tensor) : tensor.name;
+  StoredTensor out;
+  out.spec = found.spec;
+  out.type = tensor.type;
+  const ByteSpan data = file.Data(tensor.buffer);
+  const uint64_t first = found.first_row;
+  const uint64_t rows = found.spec.rows;
+  const uint64_t cols = found.spec.cols;
+  const auto part = [&](ByteSpan all, uint64_t row_bytes) -> Result<ByteSpan> {
+    if (all.size() < (first + rows) * row_bytes) return Corrupt(name + ": less data than its shape needs");
+    return all.subspan(first * row_bytes, rows * row_bytes);
+  };
+  if (tensor.type == TfliteType::kInt4 && cols % 2 != 0) return Unsupported(name + ": INT4 rows of odd length");
+  const auto row_bytes = TfliteDataBytes(tensor.type, {static_cast<int32_t>(cols)});
+  if (!row_bytes) return Unsupported(name + ": weights of type " + TfliteTypeName(tensor.type));
+  PITH_ASSIGN_OR_RETURN(out.data, part(data, *row_bytes));
+  if (tensor.quantization >= 0 && (tensor.type == TfliteType::kInt8 || tensor.type == TfliteType::kInt4)) {
+    const TfliteQuantization& q = file.model().quantizations[static_cast<size_t>(tensor.quantization)];
+    if (!q.zero_points_are_zero) return Unsupported(name + ": zero points other than 0");
+    if (q.block_size != 0) {
+      const auto block = static_cast<uint64_t>(q.block_size);
+      if (cols % block != 0) return Corrupt(name + ": blocks that do not divide its columns");
+      const TfliteTensor& scales = graph.tensors[static_cast<size_t>(q.block_scales)];
+      if (scales.type != TfliteType::kFloat16) return Unsupported(name + ": block scales of type " + TfliteTypeName(scales.type));
+      PITH_ASSIGN_OR_RETURN(out.block_scales, part(file.Data(scales.buffer), cols / block * 2));
+      out.block = block;
+    } else if (q.scale.size() >= first + rows && q.dimension == 0) {
+      out.scales = std::span(q.scale).subspan(first, rows);
+    }
+  }
+  if (!found.spec.is_matrix() && tensor.type != TfliteType::kFloat32) return Unsupported(name + ": a norm that is no float");
+  PITH_RETURN_IF_ERROR(CheckEncoding(out, name));
+  return out;
+}
+
+// Values of one row. For INT8 see the caller.
+void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
+  const size_t n = out.size();
+  if (t.type == TfliteType::kFloat32) {
+    std::memcpy(out.data(), t.data.data() + row * n * 4, n * 4);
+  } else if (t.type == TfliteType::kFloat16) {
+    for (size_t i = 0; i < n; ++i) {
+      uint16_t half;
+      std::memcpy(&half, t.data.data() + (row * n + i) * 2, 2);
+      out[i] = HalfToFloat(half);
+    }
+  } else if (t.type == TfliteType::kInt4) {
+    const size_t n_blocks = n / t.block;
+    for (size_t i = 0; i < n; ++i) {
+      uint16_t half;
+      std::memcpy(&half, t.block_scales.data() + (row * n_blocks + i / t.block) * 2, 2);
+      const uint8_t byte = t.data[(row * n + i) / 2];
+      const int nibble = i % 2 == 0 ? byte & 15 : byte >> 4;
+      out[i] = HalfToFloat(half) * static_cast<float>(nibble < 8 ? nibble : nibble - 16);
+    }
+  } else {
+    for (size_t i = 0; i < n; ++i) out[i] = t.scales[row] * static_cast<float>(static_cast<int8_t>(t.data[row * n + i]));
+  }
+}
+
+// Canonical codes and scale of one row; the index of a value that is not finite, or nothing.
+std::optional<size_t> CanonicalRow(const StoredTensor& t, size_t row, std::span<float> values, int8_t* codes, float* scale) {
+  const size_t n = values.size();
+  if (t.type == TfliteType::kInt8) {
+    // Codes are canonical as they are, unless one is -128, which pith's kernels do not take.
+    std::memcpy(codes, t.data.data() + row * n, n);
+    int lowest = 0;
+    int any = 0;
+    for (size_t i = 0; i < n; ++i) {
+      lowest = std::min<int>(lowest, codes[i]);
+      any |= codes[i];
+    }
+    *scale = any == 0 ? 0 : t.scales[row];
+    if (lowest > -128) return std::nullopt;
+  }
+  ReadRow(t, row, values);
+  if (const auto bad = FindNonFinite(values)) return bad;
+  *scale = QuantizeRow(values, codes);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LitertlmModel>> LitertlmModel::Open(const std::string& path) {
+  PITH_ASSIGN_OR_RETURN(std::unique_ptr<MappedFile> file, MappedFile::Open(path));
+  std::unique_ptr<LitertlmModel> model(new LitertlmModel);
+  const Status status = model->Read(file->bytes());
+  if (!status.ok()) return status.WithContext(path);
+  model->file_ = std::move(file);
+  return model;
+}
+
+Result<std::unique_ptr<LitertlmModel>> LitertlmModel::FromMemory(ByteSpan file) {
+  std::unique_ptr<LitertlmModel> model(new LitertlmModel);
+  PITH_RETURN_IF_ERROR(model->Read(file));
+  return model;
+}
+
+Status LitertlmModel::Read(ByteSpan file) {
+  size_bytes_ = file.size();
+  PITH_ASSIGN_OR_RETURN(header_, DecodeLitertlmHeader(file));
+  const LitertlmSection* tflite = nullptr;
+  for (const LitertlmSection& s : header_.sections) {
+    const ByteSpan content = file.subspan(s.begin, s.end - s.begin);
+    const std::string* model_type = s.Find("model_type");
+    if (s.type == LitertlmSectionType::kLlmMetadata) {
+      PITH_ASSIGN_OR_RETURN(metadata_, DecodeLlmMetadata(content, "section " + LitertlmSectionName(s.type)));
+    } else if (s.type == LitertlmSectionType::kTokenizerZlib) {
+      PITH_ASSIGN_OR_RETURN(tokenizer_json_, DecodeTokenizerSection(content));
+    } else if (s.type == LitertlmSectionType::kGeneric && model_type != nullptr && *model_type == kPithRecordItem) {
+      PITH_ASSIGN_OR_RETURN(record_, DecodePithRecord(content));
+    } else if (s.type == LitertlmSectionType::kTfliteWeights) {
+      return Unsupported("weights in a section of their own");
+    } else if (s.type == LitertlmSectionType::kTflite &&
+               (model_type == nullptr || *model_type == "tf_lite_prefill_decode")) {
+      tflite = &s;  // a later one wins, as in LiteRT-LM
+    }
+  }
+  if (tflite == nullptr) return Unsupported("no section with a TFLite model of type tf_lite_prefill_decode");
+  Result<TfliteFile> graphs = TfliteFile::Parse(file.subspan(tflite->begin, tflite->end - tflite->begin));
+  if (!graphs.ok()) return graphs.status().WithContext("section TFLite model");
+  graphs_ = *std::move(graphs);
+  PITH_ASSIGN_OR_RETURN(const RecognisedModel found, RecogniseQwen3(graphs_));
+  config_ = found.config;
+  if (record_) {
+    // The record knows two things better: the length that the model was trained for, and the base of rope to the last bit.
+    ModelConfig expected = record_->description.config;
+    expected.max_positions = config_.max_positions;
+    if (std::fabs(expected.rope_theta - config_.rope_theta) < 1) expected.rope_theta = config_.rope_theta;
+    if (!(expected == config_)) return Corrupt("the record of pith and the graph are of different models");
+    config_ = record_->description.config;
+  }
+  for (const FoundTensor& f : found.tensors) {
+    PITH_ASSIGN_OR_RETURN(StoredTensor t, Locate(graphs_, graphs_.model().graphs[found.graph], f));
+    tensors_.push_back(std::move(t));
+  }
+  return OkStatus();
+}
+
+Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
+                                                          const ActivationTerms& terms, ThreadPool& pool) const {
+  const ScopedFloatEnvironment environment;
+  PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, start_token}));
+  PackageMemory memory;
+  ModelWeights weights;
+  weights.config = config_;
+  weights.terms = terms;
+  weights.layers.resize(config_.n_layers);
+  std::vector<std::vector<float>> values(pool.n_threads());
+  std::vector<std::vector<int8_t>> rows(pool.n_threads());
+  for (const StoredTensor& t : tensors_) {
+    const size_t cols = t.spec.cols;
+    const TensorSlot slot = SlotOf(weights, t.spec);
+    if (slot.norm != nullptr) {
+      AlignedBuffer<float> norm(cols);
+      ReadRow(t, 0, norm.span());
+      if (FindNonFinite(norm.span())) return Corrupt("a norm holds values that are not finite");
+      *slot.norm = norm.data();
+      memory.floats.push_back(std::move(norm));
+      continue;
+    }
+    AlignedBuffer<int8_t> plane(PanelMatrixBytes(t.spec.rows, cols));
+    AlignedBuffer<float> scales(PanelCount(t.spec.rows) * kPanelRows);
+    const size_t panel_bytes = PaddedDepth(cols) * kPanelRows;
+    std::vector<uint8_t> bad(PanelCount(t.spec.rows));
+    pool.ParallelFor(PanelCount(t.spec.rows), [&](size_t p, size_t thread) {
+      values[thread].resize(cols);
+      rows[thread].resize(kPanelRows * cols);
+      const size_t first = p * kPanelRows;
+      const size_t n = std::min<size_t>(kPanelRows, t.spec.rows - first);
+      for (size_t r = 0; r < n; ++r) {
+        if (CanonicalRow(t, first + r, values[thread], rows[thread].data() + r * cols, &scales[first + r])) bad[p] = 1;
+      }
+      PackPanel(rows[thread].data(), n, cols, plane.data() + p * panel_bytes);
+    });
+    if (std::any_of(bad.begin(), bad.end(), [](uint8_t b) { return b != 0; })) {
+      return Corrupt("a matrix holds values that are not finite");
+    }
+    *slot.matrix = {t.spec.rows, cols, panel_bytes, plane.data(), nullptr, scales.data()};
+    memory.planes.push_back(std::move(plane));
+    memory.floats.push_back(std::move(scales));
+    if (file_ != nullptr) DropPages(t.data);
+  }
+  if (config_.tied_head) weights.head = weights.embedding;
+  const Fingerprint fingerprint = CanonicalFingerprint(weights, start_token, tokenizer);
+  if (record_ && record_->fingerprint && *record_->fingerprint != fingerprint &&
+      terms == record_->description.terms && start_token == record_->description.start_token) {
+    return Corrupt("content has the fingerprint " + fingerprint.Text() + ", the file says " +
+                   record_->fingerprint->Text());
+  }
+  memory.tokenizer = std::move(tokenizer);
+  return Package::FromWeights(std::move(weights), std::move(memory), name, start_token, fingerprint, size_bytes_);
+}
+
+}  // namespace pith
