@@ -9,6 +9,7 @@
 
 #include "api/boundary.h"
 #include "api/calibration_text.h"
+#include "api/folder_tokenizer.h"
 #include "api/model_impl.h"
 #include "base/cpu.h"
 #include "base/file.h"
@@ -27,38 +28,6 @@ std::string FolderName(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   path = path.substr(path.rfind('/') + 1);
   return path.empty() || path == "." || path == ".." ? "model" : path;
-}
-
-// A token id in config.json: a number, or a list whose first number counts (several end tokens).
-std::optional<TokenId> IdField(const Json& config, std::string_view name) {
-  const Json* value = config.Find(name);
-  if (value != nullptr && !value->items().empty()) value = &value->items().front();
-  const std::optional<uint64_t> id = value != nullptr ? value->AsUnsigned() : std::nullopt;
-  if (!id || *id > std::numeric_limits<TokenId>::max()) return std::nullopt;
-  return static_cast<TokenId>(*id);
-}
-
-// What stands before every stream: the token that stood before every document in training, as far as one can
-// know.
-Result<TokenId> StartToken(const Json& config, const Tokenizer* tokenizer) {
-  if (const std::optional<TokenId> id = IdField(config, "bos_token_id")) return *id;
-  if (tokenizer != nullptr) {
-    if (const std::optional<TokenId> id = tokenizer->FindAddedToken("<|endoftext|>")) return *id;
-  }
-  if (const std::optional<TokenId> id = IdField(config, "eos_token_id")) return *id;
-  return Unsupported(
-      "no token can begin a stream: neither bos_token_id, nor <|endoftext|>, nor eos_token_id");
-}
-
-// The folder's tokenizer.json; none when there is no such file.
-Result<std::optional<Tokenizer>> ReadTokenizer(const std::string& folder) {
-  const std::string path = folder + "/tokenizer.json";
-  const Result<std::unique_ptr<MappedFile>> file = MappedFile::Open(path);
-  if (file.status().code() == StatusCode::kNotFound) return std::optional<Tokenizer>();
-  if (!file.ok()) return file.status();
-  Result<Tokenizer> tokenizer = Tokenizer::FromHuggingFaceJson(AsText((*file)->bytes()));
-  if (!tokenizer.ok()) return tokenizer.status().WithContext(path);
-  return std::optional<Tokenizer>(*std::move(tokenizer));
 }
 
 // Without a tokenizer no text can be measured: ids without meaning, the same on every machine (splitmix64).
@@ -89,10 +58,9 @@ Result<ImportModelResult> Import(const std::string& folder, const std::string& o
 
   const std::string config_path = folder + "/config.json";
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> config_file, MappedFile::Open(config_path));
-  PITH_ASSIGN_OR_RETURN(const Json config, Json::Parse(config_file->bytes(), config_path));
   PITH_ASSIGN_OR_RETURN(const ModelConfig sizes, ParseCheckpointConfig(config_file->bytes(), config_path));
 
-  PITH_ASSIGN_OR_RETURN(const std::optional<Tokenizer> tokenizer, ReadTokenizer(folder));
+  PITH_ASSIGN_OR_RETURN(const std::optional<Tokenizer> tokenizer, ReadFolderTokenizer(folder));
   Bytes serialized;
   std::vector<TokenId> calibration;
   if (tokenizer) {
@@ -103,8 +71,7 @@ Result<ImportModelResult> Import(const std::string& folder, const std::string& o
   } else {
     calibration = ArbitraryTokens(sizes.vocab);
   }
-  const Result<TokenId> start_token = StartToken(config, tokenizer ? &*tokenizer : nullptr);
-  if (!start_token.ok()) return start_token.status().WithContext(config_path);
+  PITH_ASSIGN_OR_RETURN(const TokenId start_token, ReadStartToken(folder, tokenizer ? &*tokenizer : nullptr));
 
   bool cancelled = false;
   ImportOptions import;
@@ -112,7 +79,7 @@ Result<ImportModelResult> Import(const std::string& folder, const std::string& o
   import.activations = activations;
   import.replace = options.replace;
   import.tokenizer = serialized;
-  import.start_token = *start_token;
+  import.start_token = start_token;
   import.calibration_tokens = calibration;
   if (progress) {
     import.progress = [&](const ImportProgress& p) {

@@ -12,9 +12,12 @@
 #include "base/file.h"
 #include "base/float_environment.h"
 #include "base/half.h"
+#include "convert/calibrate.h"
+#include "convert/litertlm_model.h"
 #include "convert/package_format.h"
 #include "convert/quantize.h"
 #include "convert/tensor_stream.h"
+#include "convert/term_search.h"
 #include "formats/litertlm.h"
 #include "formats/tflite.h"
 
@@ -141,7 +144,7 @@ class Exporter {
       : folder_(folder), o_(options), control_(control), pool_(pool), stream_(folder.checkpoint(), pool, control),
         encoder_(options.graph, options.measure_errors) {}
 
-  Result<ExportReport> Run(const std::string& out_path) {
+  Result<LitertlmReport> Run(const std::string& out_path) {
     const ScopedFloatEnvironment environment;
     const auto start = std::chrono::steady_clock::now();
     if (folder_.tokenizer_json().empty()) {
@@ -162,6 +165,7 @@ class Exporter {
     PITH_RETURN_IF_ERROR(WriteWeights());
     PITH_RETURN_IF_ERROR(stream_.CheckDuplicateHead());
     PITH_RETURN_IF_ERROR(WriteRest());
+    if (!o_.calibration_tokens.empty()) PITH_RETURN_IF_ERROR(ChooseTerms());
     PITH_RETURN_IF_ERROR(file_->Commit());
     report_.source_bytes = folder_.checkpoint().data_bytes();
     report_.output_bytes = position_;
@@ -311,11 +315,45 @@ class Exporter {
     PITH_RETURN_IF_ERROR(file_->WriteAt(model_at_, flatbuffer));
     content_hash_.Update(flatbuffer);
     if (canonical_ != nullptr) record_.fingerprint = canonical_->Digest();
+    return WriteRecord();
+  }
+
+  // Runs the model from the file as it is by now.
+  Status ChooseTerms() {
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LitertlmModel> model, LitertlmModel::Open(file_->temporary_path()));
+    const ActivationTerms precise = ActivationTerms::Precise(folder_.config().n_layers);
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Package> package,
+                          model->ToPackage(Bytes(o_.tokenizer.begin(), o_.tokenizer.end()), o_.name, o_.start_token,
+                                           precise, pool_));
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LossMeter> meter,
+                          LossMeter::Create(package->weights(), *o_.kernels, pool_, o_.calibration_tokens, o_.start_token));
+    const uint64_t total = folder_.checkpoint().data_bytes();
+    PITH_ASSIGN_OR_RETURN(const TermChoice choice,
+                          SearchTerms(folder_.config(), kDefaultLossBudget,
+                                      [&](const ActivationTerms& terms, const std::string& setting) -> Result<double> {
+                                        if (control_.cancelled && control_.cancelled()) return Cancelled("cancelled");
+                                        if (control_.progress) control_.progress({total, total, setting});
+                                        return meter->Measure(terms);
+                                      }));
+    record_.description.terms = choice.terms;
+    if (record_.fingerprint) {
+      ModelWeights weights = package->weights();
+      weights.terms = choice.terms;
+      record_.fingerprint = CanonicalFingerprint(weights, o_.start_token, o_.tokenizer);
+    }
+    return WriteRecord();
+  }
+
+  // The record and, because it holds a hash of everything, the header.
+  Status WriteRecord() {
     const Bytes record = EncodePithRecord(record_);
     PITH_RETURN_IF_ERROR(file_->WriteAt(record_at_, record));
-    content_hash_.Update(record);
+    Hasher content = content_hash_;
+    content.Update(record);
+    report_.fingerprint = record_.fingerprint;
+    report_.terms = record_.description.terms;
     header_.system = {{"Authors", std::string("pith")},
-                      {"uuid", UuidText(content_hash_.Digest128())},
+                      {"uuid", UuidText(content.Digest128())},
                       {"creation_timestamp", TimeText(o_.timestamp)}};
     PITH_ASSIGN_OR_RETURN(const Bytes header, EncodeLitertlmHeader(header_));
     return file_->WriteAt(0, header);
@@ -339,12 +377,12 @@ class Exporter {
   uint64_t record_at_ = 0;
   uint64_t model_at_ = 0;
   uint64_t flatbuffer_bytes_ = 0;
-  ExportReport report_;
+  LitertlmReport report_;
 };
 
 }  // namespace
 
-Result<ExportReport> ExportLitertlm(const ModelFolder& folder, const std::string& out_path, const LitertlmOptions& options,
+Result<LitertlmReport> ExportLitertlm(const ModelFolder& folder, const std::string& out_path, const LitertlmOptions& options,
                                     const ExportControl& control, ThreadPool& pool) {
   return Exporter(folder, options, control, pool).Run(out_path);
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/bytes.h"
@@ -14,6 +15,7 @@
 #include "convert/model_folder.h"
 #include "convert/model_layout.h"
 #include "convert/qwen3_graph.h"
+#include "model/engine.h"
 #include "pith/status.h"
 
 namespace pith {
@@ -27,12 +29,21 @@ struct LitertlmOptions {
   ByteSpan tokenizer;        // serialised, as in a pith model file: part of the fingerprint
   int64_t timestamp = 0;     // seconds since 1970 that the file gives as its time; the same input gives the same bytes
   bool measure_errors = false;  // fill the errors of the report
+  // Where not empty, `terms` are chosen by measuring on this text (convert/calibrate.h), which takes the memory and the time
+  // of running the model. Needs `kernels`.
+  std::span<const TokenId> calibration_tokens;
+  const Kernels* kernels = nullptr;
+};
+
+struct LitertlmReport : ExportReport {
+  std::optional<Fingerprint> fingerprint;  // of the canonical int8 content; none where the file holds other rows
+  ActivationTerms terms;
 };
 
 // Writes `out_path`; it appears whole or not at all. The bytes depend on the checkpoint and the options only.
 // kInvalidArgument: see BuildQwen3Graph, ValidateModelName; kUnsupported: no tokenizer.json; else as
 // TensorStream and AtomicFile.
-Result<ExportReport> ExportLitertlm(const ModelFolder& folder, const std::string& out_path, const LitertlmOptions& options,
+Result<LitertlmReport> ExportLitertlm(const ModelFolder& folder, const std::string& out_path, const LitertlmOptions& options,
                                     const ExportControl& control, ThreadPool& pool);
 
 // The record that pith adds as a section of its own (docs/litertlm.md section 4): what the graph does not say plainly.
