@@ -28,9 +28,9 @@ size_t LargestAt(std::span<const float> block) {
   return at;
 }
 
-// 1 / d; 0 for no scale, and where the inverse overflows (d below 2^-128): all codes are then those of zero, as is
-// what they stand for, because such a d is 0 as an f16. The reference converts NaN and infinity to int8 there, which
-// C leaves undefined.
+// 1 / d; 0 for no scale, and where the inverse overflows (d below 2^-128): all codes are then those of zero,
+// as is what they stand for, because such a d is 0 as an f16. The reference converts NaN and infinity to int8
+// there, which C leaves undefined.
 float Inverse(float d) {
   if (d == 0) return 0;
   const float inverse = 1.0f / d;
@@ -39,7 +39,7 @@ float Inverse(float d) {
 
 // roundf: half away from zero. REQUIRES: |v| < 2^23.
 int RoundHalfAway(float v) {
-  const int whole = static_cast<int>(v);  // towards zero
+  const int whole = static_cast<int>(v);             // towards zero
   const float rest = v - static_cast<float>(whole);  // exact
   return whole + (rest >= 0.5f ? 1 : rest <= -0.5f ? -1 : 0);
 }
@@ -58,8 +58,8 @@ uint16_t RoundToHalf(float value) {
   } else if (magnitude >= 0x38800000) {  // 2^-14, the smallest normal f16
     const uint32_t odd = magnitude >> 13 & 1;
     half = (magnitude - (112u << 23) + 0xfff + odd) >> 13;  // a carry moves into the exponent, as it should
-  } else if (magnitude > 0x33000000) {  // above 2^-25, half of the smallest subnormal f16
-    const uint32_t shift = 126 - (magnitude >> 23);  // 14 .. 24
+  } else if (magnitude > 0x33000000) {                      // above 2^-25, half of the smallest subnormal f16
+    const uint32_t shift = 126 - (magnitude >> 23);         // 14 .. 24
     const uint32_t mantissa = (magnitude & 0x7fffff) | 0x800000;
     const uint32_t odd = mantissa >> shift & 1;
     half = (mantissa + (1u << (shift - 1)) - 1 + odd) >> shift;
@@ -86,7 +86,8 @@ std::optional<size_t> EncodeQ8Row(std::span<const float> row, uint8_t* out) {
     if (IsInfiniteHalf(half)) return b + largest;
     StoreHalf(half, out);
     const float inverse = Inverse(d);
-    for (size_t j = 0; j < kGgmlBlock; ++j) out[2 + j] = static_cast<uint8_t>(RoundHalfAway(block[j] * inverse));
+    for (size_t j = 0; j < kGgmlBlock; ++j)
+      out[2 + j] = static_cast<uint8_t>(RoundHalfAway(block[j] * inverse));
   }
   return std::nullopt;
 }
@@ -118,7 +119,8 @@ void DecodeF16(const uint8_t* in, std::span<float> row) {
 void DecodeQ8Row(const uint8_t* in, std::span<float> row) {
   for (size_t b = 0; b < row.size(); b += kGgmlBlock, in += kGgmlQ8Bytes) {
     const float d = LoadHalf(in);
-    for (size_t j = 0; j < kGgmlBlock; ++j) row[b + j] = d * static_cast<float>(static_cast<int8_t>(in[2 + j]));
+    for (size_t j = 0; j < kGgmlBlock; ++j)
+      row[b + j] = d * static_cast<float>(static_cast<int8_t>(in[2 + j]));
   }
 }
 

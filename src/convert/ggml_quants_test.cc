@@ -63,7 +63,8 @@ TEST(GgmlQuants, Q8ByHand) {
   EXPECT_EQ(out[0], 0x00);
   EXPECT_EQ(out[1], 0x3c);
   const int8_t expected[] = {127, 1, -1, 2, -3, 0, -127, 3, 0};
-  for (size_t i = 0; i < std::size(expected); ++i) EXPECT_EQ(static_cast<int8_t>(out[2 + i]), expected[i]) << i;
+  for (size_t i = 0; i < std::size(expected); ++i)
+    EXPECT_EQ(static_cast<int8_t>(out[2 + i]), expected[i]) << i;
   std::vector<float> decoded(kGgmlBlock);
   DecodeQ8Row(out, decoded);
   EXPECT_EQ(decoded, Block({127, 1, -1, 2, -3, 0, -127, 3}));
@@ -140,11 +141,13 @@ TEST(GgmlQuants, ErrorsStayWithinHalfAStep) {
     ASSERT_EQ(EncodeQ8Row(block, out), std::nullopt);
     DecodeQ8Row(out, decoded);
     // Half a step, and the scale's own rounding, 2^-11 of the value.
-    for (size_t i = 0; i < kGgmlBlock; ++i) EXPECT_LE(std::fabs(block[i] - decoded[i]), amax * (0.5f / 127 + 0x1p-10f));
+    for (size_t i = 0; i < kGgmlBlock; ++i)
+      EXPECT_LE(std::fabs(block[i] - decoded[i]), amax * (0.5f / 127 + 0x1p-10f));
     ASSERT_EQ(EncodeQ4Row(block, out), std::nullopt);
     DecodeQ4Row(out, decoded);
     // A whole step at the end away from the largest value: 8 becomes 7.
-    for (size_t i = 0; i < kGgmlBlock; ++i) EXPECT_LE(std::fabs(block[i] - decoded[i]), amax * (1.0f / 8 + 0x1p-10f));
+    for (size_t i = 0; i < kGgmlBlock; ++i)
+      EXPECT_LE(std::fabs(block[i] - decoded[i]), amax * (1.0f / 8 + 0x1p-10f));
   }
 }
 

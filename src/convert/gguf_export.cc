@@ -201,7 +201,8 @@ Result<SpecialTokens> FindSpecialTokens(const ModelFolder& folder, const GgufVoc
   const GenerationSettings& generation = folder.generation();
   SpecialTokens out{generation.bos_id, std::nullopt, generation.pad_id};
   if (!generation.eos_ids.empty()) out.eos = generation.eos_ids.front();
-  PITH_ASSIGN_OR_RETURN(const Json config, ReadTokenizerConfig(folder.directory() + "/tokenizer_config.json"));
+  PITH_ASSIGN_OR_RETURN(const Json config,
+                        ReadTokenizerConfig(folder.directory() + "/tokenizer_config.json"));
   for (const auto& [key, id] : {std::pair("bos_token", &out.bos), std::pair("eos_token", &out.eos),
                                 std::pair("pad_token", &out.pad)}) {
     const Json* entry = config.Find(key);  // a text, or an object with the text and how it is found
@@ -216,7 +217,8 @@ Result<SpecialTokens> FindSpecialTokens(const ModelFolder& folder, const GgufVoc
 Result<GgufHeader> MakeMetadata(const ModelFolder& folder, GgufType type, uint64_t n_parameters) {
   const std::string tokenizer_path = folder.directory() + "/tokenizer.json";
   if (folder.tokenizer_json().empty()) {
-    return NotFound(tokenizer_path + ": missing or empty; a GGUF file holds its tokenizer, and llama.cpp loads none " +
+    return NotFound(tokenizer_path +
+                    ": missing or empty; a GGUF file holds its tokenizer, and llama.cpp loads none " +
                     "without: put the model's tokenizer.json into the folder");
   }
   const ModelConfig& c = folder.config();
@@ -262,8 +264,13 @@ Result<GgufHeader> MakeMetadata(const ModelFolder& folder, GgufType type, uint64
 
 class GgufExporter {
  public:
-  GgufExporter(const ModelFolder& folder, const GgufOptions& options, const ExportControl& control, ThreadPool& pool)
-      : folder_(folder), checkpoint_(folder.checkpoint()), options_(options), control_(control), pool_(pool) {}
+  GgufExporter(const ModelFolder& folder, const GgufOptions& options, const ExportControl& control,
+               ThreadPool& pool)
+      : folder_(folder),
+        checkpoint_(folder.checkpoint()),
+        options_(options),
+        control_(control),
+        pool_(pool) {}
 
   Result<ExportReport> Run(const std::string& out_path) {
     const ScopedFloatEnvironment environment;
@@ -300,16 +307,16 @@ class GgufExporter {
     return CheckCancelled();
   }
 
-  // Tasks are blocks of rows of a size that does not depend on the number of threads, and their tallies are added in
-  // order: the report is the same whatever that number.
+  // Tasks are blocks of rows of a size that does not depend on the number of threads, and their tallies are
+  // added in order: the report is the same whatever that number.
   Status WriteTensor(const Plan& plan) {
     const SafetensorsTensor& t = checkpoint_.tensor(plan.spec);
     const size_t rows = plan.spec.rows;
     const size_t cols = plan.spec.cols;
     const size_t row_bytes = GgufRowBytes(plan.encoding, cols);
     const size_t task_rows = std::max<size_t>(1, kTaskElements / cols);
-    const size_t batch_rows =
-        std::min(rows, task_rows * std::max<size_t>(pool_.n_threads(), kBatchBytes / (task_rows * row_bytes)));
+    const size_t batch_rows = std::min(
+        rows, task_rows * std::max<size_t>(pool_.n_threads(), kBatchBytes / (task_rows * row_bytes)));
     Bytes encoded(batch_rows * row_bytes);
     std::vector<std::vector<float>> scratch(pool_.n_threads(), std::vector<float>(2 * cols));
     Tally total;
@@ -405,8 +412,8 @@ class GgufExporter {
 
 std::string_view GgufTypeName(GgufType type) { return GgufEncodingName(EncodingOf(type)); }
 
-// As gguf-py/gguf/utility.py (size_label) has it: in the largest of K, M, B, T that it exceeds one of, with a digit
-// after the point below ten.
+// As gguf-py/gguf/utility.py (size_label) has it: in the largest of K, M, B, T that it exceeds one of, with a
+// digit after the point below ten.
 std::string GgufSizeLabel(uint64_t n_parameters) {
   const double n = static_cast<double>(n_parameters);
   const auto [unit, suffix] = n > 1e12  ? std::pair(1e-12, 'T')
@@ -420,8 +427,8 @@ std::string GgufSizeLabel(uint64_t n_parameters) {
   return text;
 }
 
-Result<ExportReport> ExportGguf(const ModelFolder& folder, const std::string& out_path, const GgufOptions& options,
-                                const ExportControl& control, ThreadPool& pool) {
+Result<ExportReport> ExportGguf(const ModelFolder& folder, const std::string& out_path,
+                                const GgufOptions& options, const ExportControl& control, ThreadPool& pool) {
   return GgufExporter(folder, options, control, pool).Run(out_path);
 }
 

@@ -31,7 +31,8 @@ class GgufExportTest : public ::testing::Test {
     checkpoint.Write(in_, n_shards);
     in_.Write("tokenizer.json", TestTokenizerJson().Text());
   }
-  Result<ExportReport> Export(GgufType type = GgufType::kQ8_0, size_t n_threads = 2, const ExportControl& control = {}) {
+  Result<ExportReport> Export(GgufType type = GgufType::kQ8_0, size_t n_threads = 2,
+                              const ExportControl& control = {}) {
     ThreadPool pool(n_threads);
     PITH_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(in_.path()));
     return ExportGguf(*folder, out_.File("x.gguf"), {.type = type}, control, pool);
@@ -66,8 +67,8 @@ TEST_F(GgufExportTest, WritesEveryTensorUnderItsName) {
   const auto file = OpenOutput();
   std::vector<std::string> names = {"token_embd.weight"};
   for (const std::string layer : {"blk.0.", "blk.1."}) {
-    for (const char* name : {"attn_norm", "attn_q", "attn_k", "attn_v", "attn_q_norm", "attn_k_norm", "attn_output",
-                             "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"}) {
+    for (const char* name : {"attn_norm", "attn_q", "attn_k", "attn_v", "attn_q_norm", "attn_k_norm",
+                             "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"}) {
       names.push_back(layer + name + ".weight");
     }
   }
@@ -90,9 +91,12 @@ TEST_F(GgufExportTest, WritesEveryTensorUnderItsName) {
     EXPECT_EQ(GgufEncodingName(t.encoding), norm ? "F32" : down ? "F16" : "Q8_0");
     EXPECT_EQ(r.encoding, norm ? "F32" : down ? "F16 (rows of 40, no multiple of 32 for Q8_0)" : "Q8_0");
     Bytes expected(t.data.size());
-    if (norm) std::memcpy(expected.data(), source.values.data(), expected.size());
-    else if (down) EXPECT_EQ(EncodeF16(source.values, expected.data()), std::nullopt);
-    else EXPECT_EQ(EncodeQ8Row(source.values, expected.data()), std::nullopt);
+    if (norm)
+      std::memcpy(expected.data(), source.values.data(), expected.size());
+    else if (down)
+      EXPECT_EQ(EncodeF16(source.values, expected.data()), std::nullopt);
+    else
+      EXPECT_EQ(EncodeQ8Row(source.values, expected.data()), std::nullopt);
     EXPECT_TRUE(std::equal(t.data.begin(), t.data.end(), expected.begin(), expected.end())) << t.name;
     EXPECT_EQ(r.relative_error == 0, norm || down) << r.name << r.relative_error;  // seven bits fit F16
     EXPECT_LT(r.relative_error, 0.01) << r.name;
@@ -130,10 +134,12 @@ TEST_F(GgufExportTest, ReportsTheErrorsOfEachEncoding) {
 TEST_F(GgufExportTest, WritesTheKeysOfQwen3) {
   WriteFolder(MakeCheckpoint(GgufTestConfig(true), "BF16"));
   in_.Write("chat_template.jinja", "{{ x }}");
-  in_.Write("generation_config.json",
-            R"({"eos_token_id": [5, 3], "pad_token_id": 4, "bos_token_id": 2, "temperature": 0.5, "top_k": 20})");
+  in_.Write(
+      "generation_config.json",
+      R"({"eos_token_id": [5, 3], "pad_token_id": 4, "bos_token_id": 2, "temperature": 0.5, "top_k": 20})");
   // A token of the tokenizer's own config goes before the ids; a text that is no added token does not count.
-  in_.Write("tokenizer_config.json", R"({"eos_token": {"content": "<|fim|>"}, "pad_token": "none", "bos_token": null})");
+  in_.Write("tokenizer_config.json",
+            R"({"eos_token": {"content": "<|fim|>"}, "pad_token": "none", "bos_token": null})");
   ASSERT_TRUE(Export(GgufType::kQ4_0).ok());
   const auto file = OpenOutput();
   const auto text = [&](const char* key) { return std::string(file->Find(key)->AsString().value_or("?")); };
@@ -233,7 +239,8 @@ TEST_F(GgufExportTest, ADuplicateHeadIsLeftOutIfItIsTheEmbedding) {
 TEST_F(GgufExportTest, SaysWhereAValueCannotBeWritten) {
   TestCheckpoint checkpoint = MakeCheckpoint(GgufTestConfig(true), "F32");
   float& value = checkpoint.Tensor("model.layers.1.self_attn.k_proj.weight").values[3 * 32 + 7];
-  const std::string place = "model.safetensors: tensor \"model.layers.1.self_attn.k_proj.weight\": row 3, column 7: ";
+  const std::string place =
+      "model.safetensors: tensor \"model.layers.1.self_attn.k_proj.weight\": row 3, column 7: ";
   value = std::numeric_limits<float>::quiet_NaN();
   WriteFolder(checkpoint);
   ExpectError(StatusCode::kCorrupt, place + "found NaN, expected finite values");
@@ -247,7 +254,8 @@ TEST_F(GgufExportTest, SaysWhereAValueCannotBeWritten) {
   TakeOutput();
   value = -1e20f;
   WriteFolder(checkpoint);
-  ExpectError(StatusCode::kUnsupported, place + "found -1e+20, whose block would need a scale", GgufType::kQ4_0);
+  ExpectError(StatusCode::kUnsupported, place + "found -1e+20, whose block would need a scale",
+              GgufType::kQ4_0);
 
   checkpoint = MakeCheckpoint(GgufTestConfig(true), "F32");
   checkpoint.Tensor("model.norm.weight").values[9] = std::numeric_limits<float>::infinity();

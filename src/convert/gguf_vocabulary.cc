@@ -7,8 +7,8 @@
 namespace pith {
 namespace {
 
-// What llama.cpp does for tokenizer.ggml.pre = "qwen2". (tokenizer/pre_tokenizer.h has the same; convert/ may not
-// include it.)
+// What llama.cpp does for tokenizer.ggml.pre = "qwen2". (tokenizer/pre_tokenizer.h has the same; convert/ may
+// not include it.)
 constexpr std::string_view kQwen2Pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
@@ -63,7 +63,8 @@ class VocabularyReader {
   }
   // Absent, null or false (or, for a text, empty).
   Status ExpectOff(const Json* found, std::string_view place) const {
-    if (!IsSet(found) || found->AsBool() == false || IsText(found, "") || found->AsNumber() == 0.0) return OkStatus();
+    if (!IsSet(found) || found->AsBool() == false || IsText(found, "") || found->AsNumber() == 0.0)
+      return OkStatus();
     return Unsupported(At(place) + ": found " + Show(found) + "; llama.cpp does not do that for Qwen");
   }
   Status ExpectTypeIfSet(std::string_view key, std::string_view expected) const {
@@ -76,8 +77,8 @@ class VocabularyReader {
       return Unsupported(At("model.type") + ": found " + Show(Find({"model", "type"})) +
                          ", expected \"BPE\": only byte-level BPE can be written to GGUF");
     }
-    for (const std::string_view key : {"dropout", "byte_fallback", "ignore_merges", "continuing_subword_prefix",
-                                       "end_of_word_suffix"}) {
+    for (const std::string_view key :
+         {"dropout", "byte_fallback", "ignore_merges", "continuing_subword_prefix", "end_of_word_suffix"}) {
       PITH_RETURN_IF_ERROR(ExpectOff(Find({"model", key}), "model." + std::string(key)));
     }
     PITH_RETURN_IF_ERROR(ExpectTypeIfSet("normalizer", "NFC"));
@@ -96,10 +97,12 @@ class VocabularyReader {
     const Json* pattern = steps[0].Find("pattern");
     const Json* regex = pattern != nullptr ? pattern->Find("Regex") : nullptr;
     if (!IsText(regex, kQwen2Pattern)) {
-      return Unsupported(At("pre_tokenizer: pattern") + ": found " + Show(regex) + ", expected that of Qwen2");
+      return Unsupported(At("pre_tokenizer: pattern") + ": found " + Show(regex) +
+                         ", expected that of Qwen2");
     }
     PITH_RETURN_IF_ERROR(Expect(steps[1].Find("type"), "pre_tokenizer, step 1", "ByteLevel"));
-    PITH_RETURN_IF_ERROR(ExpectOff(steps[1].Find("add_prefix_space"), "pre_tokenizer, step 1: add_prefix_space"));
+    PITH_RETURN_IF_ERROR(
+        ExpectOff(steps[1].Find("add_prefix_space"), "pre_tokenizer, step 1: add_prefix_space"));
     return ExpectOff(steps[1].Find("use_regex"), "pre_tokenizer, step 1: use_regex");
   }
 
@@ -124,8 +127,8 @@ class VocabularyReader {
       uint64_t id = 0;
       PITH_RETURN_IF_ERROR(CheckId(m.key, &m.value, id));
       if (taken_[id]) {
-        return Corrupt(At("tokens ") + Quoted(out_.tokens[id]) + " and " + Quoted(m.key) + " have the same id, " +
-                       std::to_string(id));
+        return Corrupt(At("tokens ") + Quoted(out_.tokens[id]) + " and " + Quoted(m.key) +
+                       " have the same id, " + std::to_string(id));
       }
       taken_[id] = true;
       out_.tokens[id] = m.key;
@@ -149,8 +152,8 @@ class VocabularyReader {
       uint64_t id = 0;
       PITH_RETURN_IF_ERROR(CheckId(content, token.Find("id"), id));
       if (taken_[id] && out_.tokens[id] != content) {
-        return Corrupt(At("tokens ") + Quoted(out_.tokens[id]) + " and " + Quoted(content) + " have the same id, " +
-                       std::to_string(id));
+        return Corrupt(At("tokens ") + Quoted(out_.tokens[id]) + " and " + Quoted(content) +
+                       " have the same id, " + std::to_string(id));
       }
       const Json* in_vocab = vocab_->Find(content);
       if (!added_.insert(content).second || (in_vocab != nullptr && in_vocab->AsUnsigned() != id)) {
@@ -160,7 +163,8 @@ class VocabularyReader {
       out_.tokens[id] = content;
       const Json* special = token.Find("special");
       const bool is_control = (special != nullptr && special->AsBool() == true) || LooksSpecial(content);
-      out_.types[id] = static_cast<int32_t>(is_control ? GgufTokenType::kControl : GgufTokenType::kUserDefined);
+      out_.types[id] =
+          static_cast<int32_t>(is_control ? GgufTokenType::kControl : GgufTokenType::kUserDefined);
     }
     return OkStatus();
   }
@@ -210,7 +214,8 @@ class VocabularyReader {
         if (vocab_->Find(part) == nullptr) return Corrupt(At(place) + ": " + Quoted(part) + " is no token");
       }
       if (left.find(' ') != std::string::npos || right.find(' ') != std::string::npos) {
-        return Corrupt(At(place) + ": " + Quoted(left + right) + " holds a space, which byte-level tokens do not have");
+        return Corrupt(At(place) + ": " + Quoted(left + right) +
+                       " holds a space, which byte-level tokens do not have");
       }
       merges.push_back(left + " " + right);
     }

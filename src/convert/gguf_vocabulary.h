@@ -1,7 +1,7 @@
 // GgufVocabulary: a tokenizer.json as GGUF files hold it, token by token, for llama.cpp's "qwen2" tokenizer.
 //
-// What llama.cpp would tokenise otherwise than the stock tokenizer is refused, not ignored; but NFC, which llama.cpp
-// does not do: text that is not in NFC may get other tokens there.
+// What llama.cpp would tokenise otherwise than the stock tokenizer is refused, not ignored; but NFC, which
+// llama.cpp does not do: text that is not in NFC may get other tokens there.
 #pragma once
 
 #include <cstddef>
@@ -30,10 +30,10 @@ struct GgufVocabulary {
   std::optional<uint32_t> FindAdded(std::string_view text) const;
 };
 
-// Reads the text of a tokenizer.json for a model with `n_rows` embedding rows. Ids that the tokenizer does not use
-// become "[PADn]" of type kUnused, as in llama.cpp's converter. kCorrupt: JSON that is none, or that contradicts
-// itself; kUnsupported: another model than byte-level BPE, another pattern than Qwen2's, other steps; kInvalidArgument:
-// ids from n_rows on.
+// Reads the text of a tokenizer.json for a model with `n_rows` embedding rows. Ids that the tokenizer does
+// not use become "[PADn]" of type kUnused, as in llama.cpp's converter. kCorrupt: JSON that is none, or that
+// contradicts itself; kUnsupported: another model than byte-level BPE, another pattern than Qwen2's, other
+// steps; kInvalidArgument: ids from n_rows on.
 Result<GgufVocabulary> ReadGgufVocabulary(ByteSpan json, const std::string& where, size_t n_rows);
 
 }  // namespace pith
