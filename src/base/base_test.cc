@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/cpu.h"
 #include "base/file.h"
+#include "base/half.h"
 #include "base/float_environment.h"
 #include "base/hash.h"
 #include "base/thread_pool.h"
@@ -234,6 +235,36 @@ TEST(Cpu, AnUnknownIsaNameIsAnError) {
   } else {
     setenv("PITH_ISA", saved.c_str(), 1);
   }
+}
+
+TEST(Half, EveryHalfRoundTrips) {
+  for (uint32_t h = 0; h < 0x10000; ++h) {
+    const float v = HalfToFloat(static_cast<uint16_t>(h));
+    if (v != v) {
+      EXPECT_EQ(FloatToHalf(v) & 0x7e00, 0x7e00) << h;  // quiet
+    } else {
+      EXPECT_EQ(FloatToHalf(v), h);
+    }
+  }
+}
+
+// Between two neighbours a value goes to the nearer one, from half way to the even one.
+TEST(Half, HalvesAreRoundedToNearestEven) {
+  for (uint32_t h = 0; h < 0x7bff; ++h) {
+    const float low = HalfToFloat(static_cast<uint16_t>(h));
+    const float high = HalfToFloat(static_cast<uint16_t>(h + 1));
+    const float middle = low + (high - low) / 2;  // exact: floats have 13 bits more
+    const uint32_t even = h + h % 2;
+    EXPECT_EQ(FloatToHalf(middle), even) << h;
+    EXPECT_EQ(FloatToHalf(std::nextafter(middle, 0.0f)), h) << h;
+    EXPECT_EQ(FloatToHalf(std::nextafter(middle, 1e9f)), h + 1) << h;
+    EXPECT_EQ(FloatToHalf(-middle), 0x8000 | even) << h;
+  }
+  EXPECT_EQ(FloatToHalf(std::nextafter(65520.0f, 0.0f)), 0x7bff);
+  EXPECT_EQ(FloatToHalf(65520.0f), 0x7c00);
+  EXPECT_EQ(FloatToHalf(-std::numeric_limits<float>::max()), 0xfc00);
+  EXPECT_EQ(FloatToHalf(std::numeric_limits<float>::denorm_min()), 0);
+  EXPECT_EQ(FloatToHalf(-0.0f), 0x8000);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/half.h"
+
 namespace pith {
 namespace {
 
