@@ -57,7 +57,8 @@ class Model {
  public:
   // The model inside the program. kNotFound when this build has none.
   static Result<Model> Builtin(const ModelOptions& options);
-  // A file made by ImportModel. kNotFound, kCorrupt, kUnsupported.
+  // A file made by ImportModel, or a .litertlm file of a Qwen3 model, by ConvertModel or others. kNotFound, kCorrupt,
+  // kUnsupported.
   static Result<Model> Open(const std::string& path, const ModelOptions& options);
 
   Model(Model&&) noexcept;
@@ -79,7 +80,8 @@ class Model {
 Result<ModelInfo> BuiltinModelInfo();
 // The fingerprint alone, at once; empty when there is none.
 std::string BuiltinFingerprint();
-// The fingerprint in the header of a model file, which alone is read. kNotFound, kCorrupt, kUnsupported.
+// The fingerprint in the header of a model file, which alone is read; of a .litertlm file that which pith's own record says.
+// kNotFound, kCorrupt, kUnsupported.
 Result<std::string> ReadModelFingerprint(const std::string& path);
 
 std::string VersionString();           // "0.1.0"
@@ -274,5 +276,124 @@ using ImportModelProgressCallback = std::function<bool(const ImportModelProgress
 // Nothing appears under `output_path` unless all went well.
 Result<ImportModelResult> ImportModel(const std::string& checkpoint_dir, const std::string& output_path,
                                       const ImportModelOptions& options, const ImportModelProgressCallback& progress);
+
+// ---- Convert ------------------------------------------------------------------------------------------------------
+
+struct ConvertModelOptions {
+  // "litertlm", "gguf" or "onnx"; empty: by the ending of the output's name, "litertlm" where that says nothing.
+  std::string format = {};
+  // How matrices are stored; empty: dynamic_int8, q8_0 or int8. ConvertEncodings lists what a format takes.
+  std::string quantize = {};
+  std::string name = {};  // for people; empty: the folder's name
+  bool report = false;    // measure the error of each tensor
+  bool replace = false;   // of an existing output file
+  size_t threads = 0;
+
+  // .litertlm only.
+  uint32_t kv_cache_max_len = 1280;       // tokens that a conversation can hold
+  std::vector<uint32_t> prefill = {};     // lengths of prefill signatures; empty: 8, 64, 128, 256, 512, 1024 up to the cache's
+  std::string metadata = "qwen3";         // "qwen3" or "generic": what litert-lm-cli writes
+  std::string system = {};                // system message of conversations that bring none
+  std::vector<std::string> stop = {};     // further texts that end a turn
+  bool greedy = false;                    // sampling: what is not set comes from generation_config.json
+  std::optional<double> temperature = {};
+  std::optional<double> top_p = {};
+  std::optional<uint32_t> top_k = {};
+  std::optional<int32_t> seed = {};
+  // Of pith's own engine, when it runs the file (docs/numeric_contract.md section 4): "fast", "auto" (measured, which takes
+  // the time and memory of running the model) or "precise".
+  std::string activations = "precise";
+  int64_t timestamp = 0;                  // seconds since 1970 that the file gives as its time
+};
+
+// Words for ConvertModelOptions::quantize, the default first. Empty for an unknown format.
+std::vector<std::string> ConvertEncodings(const std::string& format);
+
+struct ConvertedTensor {
+  std::string name;
+  std::string encoding;  // "INT8 rows"
+  uint64_t rows = 0;     // 1 for a norm
+  uint64_t cols = 0;
+  uint64_t bytes = 0;
+  // With `report`: root mean square of the differences over that of the values, the largest difference, and the largest
+  // magnitude over the root mean square.
+  double relative_error = 0;
+  double largest_error = 0;
+  double outlier = 0;
+};
+
+struct ConvertModelResult {
+  std::string format;
+  std::string quantize;
+  std::string name;
+  std::string fingerprint;  // of the content, as pith's engine sees it; empty where it is not known before loading
+  uint64_t source_bytes = 0;
+  uint64_t output_bytes = 0;
+  std::vector<std::string> files;  // that were written
+  std::vector<ConvertedTensor> tensors;
+  std::vector<std::string> notes;  // what the user should know
+};
+
+struct ConvertModelProgress {
+  uint64_t done = 0;  // bytes of the checkpoint
+  uint64_t total = 0;
+  std::string item;   // name of the tensor
+};
+// Returning false cancels: kCancelled.
+using ConvertModelProgressCallback = std::function<bool(const ConvertModelProgress&)>;
+
+// Reads a Hugging Face checkpoint folder, writes one file for another runtime (ONNX: two). Memory stays small whatever the
+// model's size. The same input gives the same bytes. Nothing appears under `output_path` unless all went well.
+Result<ConvertModelResult> ConvertModel(const std::string& checkpoint_dir, const std::string& output_path,
+                                        const ConvertModelOptions& options, const ConvertModelProgressCallback& progress);
+
+// ---- Inspect ------------------------------------------------------------------------------------------------------
+
+struct InspectedField {
+  std::string name;
+  std::string value;
+};
+struct InspectedSection {
+  std::string type;
+  uint64_t begin = 0;  // bytes of the file
+  uint64_t end = 0;
+  std::vector<InspectedField> items;
+};
+struct InspectedValue {
+  std::string name;
+  std::string type;   // "FLOAT32"
+  std::string shape;  // "[1, 8, 1280, 128]"
+};
+struct InspectedSignature {
+  std::string name;  // "decode"
+  std::vector<InspectedValue> inputs;
+  std::vector<InspectedValue> outputs;
+};
+struct InspectedTensor {
+  std::string name;
+  std::string type;
+  std::string shape;
+  std::string quantization;  // "a scale a row", "blocks of 32"; empty: none, or part of the type
+  uint64_t bytes = 0;        // of its data, scales left out where they lie elsewhere
+};
+struct InspectedOperator {
+  std::string name;
+  uint64_t count = 0;
+};
+
+struct InspectedModel {
+  std::string format;  // "litertlm", "tflite", "gguf", "onnx" or "pmodel"
+  uint64_t file_bytes = 0;
+  std::vector<InspectedField> fields;    // header and metadata, in the order of the file
+  std::vector<InspectedSection> sections;
+  std::vector<InspectedSignature> signatures;
+  std::vector<InspectedTensor> tensors;  // with data; what several graphs share once
+  std::vector<InspectedOperator> operators;
+  // What pith's engine would make of it: empty where it can load it, else why not.
+  std::string not_loadable;
+};
+
+// What a model file says of itself. The kind of file is found by its first bytes. kNotFound, kCorrupt, kUnsupported.
+Result<InspectedModel> InspectModel(const std::string& path);
 
 }  // namespace pith

@@ -7,6 +7,7 @@
 #include "api/model_impl.h"
 #include "base/cpu.h"
 #include "base/file.h"
+#include "convert/litertlm_model.h"
 
 namespace pith {
 namespace {
@@ -41,6 +42,42 @@ Result<std::optional<Tokenizer>> ReadTokenizer(const Package& package) {
   Result<Tokenizer> tokenizer = Tokenizer::Deserialize(package.tokenizer());
   if (!tokenizer.ok()) return tokenizer.status().WithContext("tokenizer");
   return std::optional<Tokenizer>(*std::move(tokenizer));
+}
+
+// A .litertlm file: its weights packed for the engine.
+Result<std::unique_ptr<Package>> OpenLitertlm(const std::string& path, size_t threads) {
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LitertlmModel> model, LitertlmModel::Open(path));
+  Bytes serialized;
+  std::optional<Tokenizer> tokenizer;
+  if (!model->tokenizer_json().empty()) {
+    Result<Tokenizer> parsed = Tokenizer::FromHuggingFaceJson(AsText(model->tokenizer_json()));
+    if (!parsed.ok()) return parsed.status().WithContext(path + ": tokenizer");
+    tokenizer.emplace(*std::move(parsed));
+    serialized = tokenizer->Serialize();
+  }
+  // What others wrote does not say how precise activations must be: then nothing is left to chance.
+  std::string name = path.substr(path.rfind('/') + 1);
+  name = name.substr(0, name.rfind('.'));
+  TokenId start_token = 0;
+  ActivationTerms terms = ActivationTerms::Precise(model->config().n_layers);
+  if (model->record()) {
+    name = model->record()->name;
+    start_token = model->record()->description.start_token;
+    terms = model->record()->description.terms;
+  } else if (tokenizer) {
+    start_token = tokenizer->FindAddedToken("<|endoftext|>").value_or(0);
+  }
+  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
+  Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), name, start_token, terms, pool);
+  return package.ok() ? std::move(package) : package.status().WithContext(path);
+}
+
+Result<std::unique_ptr<Package>> OpenPackage(const std::string& path, size_t threads) {
+  {
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
+    if (LooksLikeLitertlm(file->bytes())) return OpenLitertlm(path, threads);
+  }
+  return Package::Open(path);
 }
 
 Result<std::unique_ptr<Package>> OpenBuiltin() {
@@ -137,7 +174,7 @@ Result<Model> Model::Builtin(const ModelOptions& options) {
 
 Result<Model> Model::Open(const std::string& path, const ModelOptions& options) {
   return AtBoundary([&]() -> Result<Model> {
-    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, Package::Open(path));
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenPackage(path, options.threads));
     Result<std::unique_ptr<Impl>> impl = Impl::Create(std::move(package), options.threads);
     if (!impl.ok()) return impl.status().WithContext(path);
     return Model(*std::move(impl));

@@ -6,7 +6,9 @@
 #include "api/boundary.h"
 #include "api/builtin_model.h"
 #include "base/file.h"
+#include "convert/litertlm_export.h"
 #include "convert/package_format.h"
+#include "formats/litertlm.h"
 #include "pith/pith.h"
 
 namespace pith {
@@ -21,6 +23,11 @@ std::string BuiltinFingerprint() {
 Result<std::string> ReadModelFingerprint(const std::string& path) {
   return AtBoundary([&]() -> Result<std::string> {
     PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
+    if (LooksLikeLitertlm(file->bytes())) {
+      const Result<PithRecord> record = ReadPithRecord(file->bytes());
+      if (!record.ok()) return record.status().WithContext(path);
+      return record->fingerprint ? record->fingerprint->Text() : std::string();
+    }
     const Result<PackageHeader> header = DecodePackageHeader(file->bytes(), file->bytes().size());
     if (!header.ok()) return header.status().WithContext(path);
     return header->fingerprint.Text();

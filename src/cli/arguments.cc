@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace pith::cli {
@@ -38,8 +39,9 @@ Status ParseCount(const std::string& what, std::string_view text, T& out) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return InvalidArgument(what + ": '" + std::string(text) + "' is not a number from 0 to " +
-                           std::to_string(std::numeric_limits<T>::max()));
+    std::string range = " from 0 to " + std::to_string(std::numeric_limits<T>::max());
+    if (std::is_floating_point_v<T>) range.clear();
+    return InvalidArgument(what + ": '" + std::string(text) + "' is not a number" + range);
   }
   out = value;
   return OkStatus();
@@ -196,6 +198,19 @@ class Parser {
       case OptionId::kName: r.name = std::string(value); break;
       case OptionId::kActivations: return SetChoice(option, dashed, value, r.activations);
       case OptionId::kCalibration: r.calibration = std::string(value); break;
+      case OptionId::kQuantize: r.quantize = std::string(value); break;
+      case OptionId::kFormat: return SetChoice(option, dashed, value, r.format);
+      case OptionId::kCacheLength: return ParseCount(dashed, value, r.cache_length);
+      case OptionId::kPrefill: return SetCounts(dashed, value, r.prefill);
+      case OptionId::kMetadata: return SetChoice(option, dashed, value, r.metadata);
+      case OptionId::kSystem: r.system = std::string(value); break;
+      case OptionId::kStop: r.stop.emplace_back(value); break;
+      case OptionId::kGreedy: r.greedy = true; break;
+      case OptionId::kTemperature: return ParseCount(dashed, value, r.temperature.emplace());
+      case OptionId::kTopP: return ParseCount(dashed, value, r.top_p.emplace());
+      case OptionId::kTopK: return ParseCount(dashed, value, r.top_k.emplace());
+      case OptionId::kSeed: return ParseCount(dashed, value, r.seed.emplace());
+      case OptionId::kReport: r.report = true; break;
       case OptionId::kMan: r.man = true; break;
       case OptionId::kQuiet: r.verbosity = 0; break;
       case OptionId::kVerbose: r.verbosity = 2; break;
@@ -216,6 +231,17 @@ class Parser {
     }
     out = static_cast<T>(*size);
     return OkStatus();
+  }
+
+  // Numbers with commas between them.
+  static Status SetCounts(const std::string& dashed, std::string_view value, std::vector<uint32_t>& out) {
+    out.clear();
+    for (;;) {
+      const size_t comma = std::min(value.find(','), value.size());
+      PITH_RETURN_IF_ERROR(ParseCount(dashed, value.substr(0, comma), out.emplace_back()));
+      if (comma == value.size()) return OkStatus();
+      value.remove_prefix(comma + 1);
+    }
   }
 
   static Status SetLevel(const std::string& dashed, std::string_view value, uint32_t& level) {
@@ -310,6 +336,15 @@ class Parser {
         if (!r.output)
           return InvalidArgument("import needs a target: pith import " + r.operands[0] + " -o FILE.pmodel");
         if (*r.output == "-") return InvalidArgument("import cannot write to standard output");
+        return OkStatus();
+      case CommandId::kConvert:
+        if (r.operands.size() != 1) {
+          return InvalidArgument("convert takes one checkpoint folder, found " + std::to_string(r.operands.size()));
+        }
+        if (r.output && *r.output == "-") return InvalidArgument("convert cannot write to standard output");
+        return OkStatus();
+      case CommandId::kInspect:
+        if (r.operands.empty()) return InvalidArgument("inspect needs a file: pith inspect FILE");
         return OkStatus();
       case CommandId::kCompletion:
         if (r.operands.size() != 1)

@@ -50,8 +50,21 @@ struct Arguments {
   std::string ids;
   std::string logits;
   std::string name;
-  std::string activations = "auto";
+  std::string activations;  // empty: the default of the command
   std::string calibration;
+  std::string quantize;
+  std::string format;
+  uint32_t cache_length = 1280;
+  std::vector<uint32_t> prefill;
+  std::string metadata = "qwen3";
+  std::string system;
+  std::vector<std::string> stop;
+  bool greedy = false;
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<uint32_t> top_k;
+  std::optional<int32_t> seed;
+  bool report = false;
   bool man = false;
   int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
 };

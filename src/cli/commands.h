@@ -12,6 +12,8 @@ int RunList(const Arguments& arguments, Console& console);
 int RunEval(const Arguments& arguments, Console& console);
 int RunTrain(const Arguments& arguments, Console& console);
 int RunImport(const Arguments& arguments, Console& console);
+int RunConvert(const Arguments& arguments, Console& console);
+int RunInspect(const Arguments& arguments, Console& console);
 int RunVersion(const Arguments& arguments, Console& console);
 
 }  // namespace pith::cli

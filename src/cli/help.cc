@@ -26,8 +26,22 @@ bool IsEverywhere(const OptionSpec& option) {
          option.id == OptionId::kVersion;
 }
 
-// Those of compress that hardly anyone needs: named in one line, explained in the manual.
+// Those that hardly anyone needs: named in one line, explained in the manual.
 bool IsFinePoint(const OptionSpec& option, CommandId id) {
+  if (id == CommandId::kConvert) {
+    switch (option.id) {
+      case OptionId::kFormat:
+      case OptionId::kActivations:
+      case OptionId::kGreedy:
+      case OptionId::kTemperature:
+      case OptionId::kTopP:
+      case OptionId::kTopK:
+      case OptionId::kSeed:
+        return true;
+      default:
+        return false;
+    }
+  }
   return id == CommandId::kCompress && (option.id == OptionId::kStreams || option.id == OptionId::kBlock ||
                                         option.id == OptionId::kWindow || option.id == OptionId::kPlain ||
                                         option.id == OptionId::kBestOf);

@@ -46,7 +46,7 @@ Status Import(const Arguments& arguments, Console& console) {
   const std::string& output = *arguments.output;
   ImportModelOptions options;
   options.name = arguments.name;
-  options.activations = arguments.activations;
+  if (!arguments.activations.empty()) options.activations = arguments.activations;
   options.replace = arguments.force;
   options.threads = arguments.threads;
   if (!arguments.calibration.empty()) {

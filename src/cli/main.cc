@@ -80,6 +80,10 @@ int RunCommand(const Arguments& arguments, Console& console) {
       return RunTrain(arguments, console);
     case CommandId::kImport:
       return RunImport(arguments, console);
+    case CommandId::kConvert:
+      return RunConvert(arguments, console);
+    case CommandId::kInspect:
+      return RunInspect(arguments, console);
     case CommandId::kCompletion:
       return RunCompletion(arguments, console);
     case CommandId::kHelp:

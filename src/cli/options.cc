@@ -15,6 +15,8 @@ constexpr uint32_t kL = Bit(CommandId::kList);
 constexpr uint32_t kE = Bit(CommandId::kEval);
 constexpr uint32_t kR = Bit(CommandId::kTrain);
 constexpr uint32_t kI = Bit(CommandId::kImport);
+constexpr uint32_t kV = Bit(CommandId::kConvert);
+constexpr uint32_t kS = Bit(CommandId::kInspect);
 constexpr uint32_t kH = Bit(CommandId::kHelp);
 constexpr uint32_t kAll = (uint32_t{1} << kNCommands) - 1;
 
@@ -48,6 +50,15 @@ constexpr Example kTrainExamples[] = {
 constexpr Example kImportExamples[] = {
     {"pith import ./Qwen3-0.6B -o qwen3.pmodel", ""},
     {"pith compress --model qwen3.pmodel report.txt", "uses it"},
+};
+constexpr Example kConvertExamples[] = {
+    {"pith convert ./Qwen3-0.6B", "makes Qwen3-0.6B.litertlm"},
+    {"pith convert ./Qwen3-0.6B -o qwen3.gguf", "for llama.cpp"},
+    {"litert-lm run Qwen3-0.6B.litertlm --prompt Hello", "LiteRT-LM runs it"},
+};
+constexpr Example kInspectExamples[] = {
+    {"pith inspect Qwen3-0.6B.litertlm", "what is in it"},
+    {"pith inspect --json model.gguf | jq .fields", "for programs"},
 };
 constexpr Example kCompletionExamples[] = {
     {"pith completion bash >~/.local/share/bash-completion/completions/pith", ""},
@@ -117,6 +128,22 @@ constexpr CommandSpec kCommands[] = {
      "decides for each matrix by the loss on a calibration text. The choice is part of the model and of its "
      "fingerprint. With -v the whole table of what was tried is shown.",
      "folder", kImportExamples},
+    {CommandId::kConvert, "convert", 0, "", "[OPTION]... CHECKPOINT_DIR [-o FILE]",
+     "make .litertlm, GGUF or ONNX from a checkpoint",
+     "Reads a Hugging Face checkpoint folder of a Qwen3 model, or its name in the\n"
+     "Hugging Face cache, and writes one file that other runtimes load.",
+     "The ending of the output's name says the format: .litertlm for LiteRT-LM and pith itself, .gguf for llama.cpp, .onnx for "
+     "onnxruntime and transformers.js (tensors then lie in FILE.data). Weights are streamed, so that memory stays small; the "
+     "same checkpoint gives the same bytes, with the time of SOURCE_DATE_EPOCH if that is set. Encodings of .litertlm: dynamic_int8 "
+     "(the default), fp16, none, weight_only_int8, dynamic_int4_block32, dynamic_int4_block128; of GGUF: q8_0 (the default), f16, "
+     "q4_0; of ONNX: int8 (the default), none, fp16, int4.",
+     "folder", kConvertExamples},
+    {CommandId::kInspect, "inspect", 0, "", "[OPTION]... FILE...",
+     "show what a model file holds",
+     "Shows header, metadata, sections, signatures and tensors of a .litertlm,\n"
+     ".tflite, GGUF or .pmodel file. With -v, every tensor and the chat template.",
+     "The kind of file is found by its first bytes. A damaged file is an error that says where.",
+     "file", kInspectExamples},
     {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish", "print a completion script for a shell",
      "Prints the script that lets a shell complete pith's commands and options.", "", "shell",
      kCompletionExamples},
@@ -138,11 +165,11 @@ static_assert(std::size(kCommands) == kNCommands);
 
 // In the order of the help screens.
 constexpr OptionSpec kOptions[] = {
-    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI | kR,
+    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI | kR | kV,
      "write to FILE (takes one input)", "For compress and decompress, \"-\" is standard output."},
     {OptionId::kStdout, 'c', "stdout", ValueKind::kNone, "", "", kC | kD, "write to standard output",
      "Several inputs are written one after another."},
-    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI | kR,
+    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI | kR | kV,
      "overwrite, and take what is refused otherwise",
      "Replaces an existing target, follows symbolic links, reads special files, compresses what is an "
      "archive already, writes archives to a terminal."},
@@ -191,14 +218,38 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kIds, 0, "ids", ValueKind::kFile, "IDS.json", "", kE, "token ids: one JSON list of numbers",
      ""},
     {OptionId::kLogits, 0, "logits", ValueKind::kFile, "OUT.npy", "", kE, "where the logits of --ids go", ""},
-    {OptionId::kName, 0, "name", ValueKind::kText, "NAME", "", kI, "the model's name; else the folder's", ""},
-    {OptionId::kActivations, 0, "activations", ValueKind::kChoice, "HOW", "fast auto precise", kI,
-     "fast, auto (the default) or precise", ""},
+    {OptionId::kQuantize, 0, "quantize", ValueKind::kText, "ENCODING", "", kV,
+     "how matrices are stored: dynamic_int8, fp16 ..", "The encodings of each format stand above."},
+    {OptionId::kFormat, 0, "format", ValueKind::kChoice, "FORMAT", "litertlm gguf onnx", kV,
+     "litertlm, gguf or onnx; else by FILE's ending", ""},
+    {OptionId::kCacheLength, 0, "kv-cache-max-len", ValueKind::kCount, "N", "", kV,
+     "tokens that a conversation holds (1280)", "For .litertlm, whose graphs have a fixed length."},
+    {OptionId::kPrefill, 0, "prefill", ValueKind::kText, "N,N,..", "", kV,
+     "lengths that prompts are cut into", "For .litertlm. Default: 8,64,128,256,512,1024, up to --kv-cache-max-len."},
+    {OptionId::kMetadata, 0, "metadata", ValueKind::kChoice, "STYLE", "qwen3 generic", kV,
+     "qwen3 (tools, thinking) or generic", "For .litertlm. generic is what litert-lm-cli writes."},
+    {OptionId::kSystem, 0, "system", ValueKind::kText, "TEXT", "", kV, "system message where a chat brings none",
+     "For .litertlm."},
+    {OptionId::kStop, 0, "stop", ValueKind::kText, "TEXT", "", kV, "one more text that ends an answer",
+     "For .litertlm; may be given several times."},
+    {OptionId::kGreedy, 0, "greedy", ValueKind::kNone, "", "", kV, "always the likeliest token", "For .litertlm."},
+    {OptionId::kTemperature, 0, "temperature", ValueKind::kText, "X", "", kV, "of sampling",
+     "For .litertlm, as --top-p, --top-k and --seed. What is not given comes from generation_config.json."},
+    {OptionId::kTopP, 0, "top-p", ValueKind::kText, "X", "", kV, "of sampling", ""},
+    {OptionId::kTopK, 0, "top-k", ValueKind::kCount, "N", "", kV, "of sampling", ""},
+    {OptionId::kSeed, 0, "seed", ValueKind::kCount, "N", "", kV, "of sampling", ""},
+    {OptionId::kReport, 0, "report", ValueKind::kNone, "", "", kV, "show each tensor: bytes, error, outliers",
+     "error: root mean square of what rounding changed, over that of the weights. outlier: the largest weight over the root "
+     "mean square; above about 30 a row's steps are coarse for the rest of it."},
+    {OptionId::kName, 0, "name", ValueKind::kText, "NAME", "", kI | kV, "the model's name; else the folder's", ""},
+    {OptionId::kActivations, 0, "activations", ValueKind::kChoice, "HOW", "fast auto precise", kI | kV,
+     "of pith's engine: fast, auto or precise",
+     "Default: auto for import, precise for convert, where measuring would take longer than all the rest."},
     {OptionId::kCalibration, 0, "calibration", ValueKind::kFile, "FILE", "", kI,
      "text to measure with; else a built-in one", ""},
-    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI,
+    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV,
      "use N threads; 0 = all, the default", "The result does not depend on it."},
-    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE,
+    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS,
      "print JSON: one list, an object for each file", ""},
     {OptionId::kMan, 0, "man", ValueKind::kNone, "", "", kH, "print the manual page (roff)", ""},
     {OptionId::kQuiet, 'q', "quiet", ValueKind::kNone, "", "", kAll, "say nothing but errors", ""},

@@ -19,11 +19,13 @@ enum class CommandId : uint8_t {
   kEval,
   kTrain,
   kImport,
+  kConvert,
+  kInspect,
   kCompletion,
   kHelp,
   kVersion,
 };
-inline constexpr size_t kNCommands = 10;
+inline constexpr size_t kNCommands = 12;
 
 struct Example {
   std::string_view line;
@@ -70,6 +72,19 @@ enum class OptionId : uint8_t {
   kName,
   kActivations,
   kCalibration,
+  kQuantize,
+  kFormat,
+  kCacheLength,
+  kPrefill,
+  kMetadata,
+  kSystem,
+  kStop,
+  kGreedy,
+  kTemperature,
+  kTopP,
+  kTopK,
+  kSeed,
+  kReport,
   kMan,
   kQuiet,
   kVerbose,

@@ -412,4 +412,15 @@ Result<PithRecord> DecodePithRecord(ByteSpan section) {
   return record;
 }
 
+Result<PithRecord> ReadPithRecord(ByteSpan file) {
+  PITH_ASSIGN_OR_RETURN(const LitertlmHeader header, DecodeLitertlmHeader(file));
+  for (const LitertlmSection& s : header.sections) {
+    const std::string* model_type = s.Find("model_type");
+    if (s.type == LitertlmSectionType::kGeneric && model_type != nullptr && *model_type == kPithRecordItem) {
+      return DecodePithRecord(file.subspan(s.begin, s.end - s.begin));
+    }
+  }
+  return PithRecord();
+}
+
 }  // namespace pith

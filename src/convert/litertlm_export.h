@@ -55,5 +55,7 @@ struct PithRecord {
 inline constexpr std::string_view kPithRecordItem = "pith";  // value of the section's model_type
 Bytes EncodePithRecord(const PithRecord& record);
 Result<PithRecord> DecodePithRecord(ByteSpan section);
+// That of a whole file, of which only the header and the record are read; without a fingerprint where there is no record.
+Result<PithRecord> ReadPithRecord(ByteSpan file);
 
 }  // namespace pith

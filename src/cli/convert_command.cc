@@ -1,0 +1,174 @@
+// pith convert
+#include <sys/stat.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/job.h"
+#include "pith/pith.h"
+
+namespace pith::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsFolder(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+// Folder of the Hugging Face cache: where `huggingface-cli download` and transformers put what they fetch.
+std::string HubCache() {
+  const auto set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr ? std::string(value) : std::string();
+  };
+  if (const std::string cache = set("HF_HUB_CACHE"); !cache.empty()) return cache;
+  if (const std::string home = set("HF_HOME"); !home.empty()) return home + "/hub";
+  if (const std::string home = set("HOME"); !home.empty()) return home + "/.cache/huggingface/hub";
+  return "";
+}
+
+// "Qwen/Qwen3-0.6B" -> the folder of the revision that "main" was when it was fetched; empty where there is none.
+std::string CachedFolder(const std::string& name) {
+  const size_t slash = name.find('/');
+  const std::string cache = HubCache();
+  if (cache.empty() || slash == std::string::npos || name.find('/', slash + 1) != std::string::npos) return "";
+  const std::string model = cache + "/models--" + name.substr(0, slash) + "--" + name.substr(slash + 1);
+  std::ifstream ref(model + "/refs/main");
+  std::string revision;
+  if (!std::getline(ref, revision) || revision.find('/') != std::string::npos) return "";
+  std::string folder = model + "/snapshots/" + revision;
+  return IsFolder(folder) ? folder : "";
+}
+
+struct CheckpointName {
+  std::string folder;
+  std::string name;  // of the model
+};
+
+// A folder, a .safetensors file in one, or a name in the cache.
+Result<CheckpointName> FindCheckpoint(std::string what) {
+  while (what.size() > 1 && what.back() == '/') what.pop_back();
+  if (what.ends_with(".safetensors")) {
+    const size_t slash = what.rfind('/');
+    what = slash == std::string::npos ? "." : what.substr(0, std::max<size_t>(slash, 1));
+  }
+  std::error_code error;
+  if (IsFolder(what)) {
+    // The real name where it is "." or a link.
+    const std::string name = fs::weakly_canonical(what, error).filename().string();
+    const std::string given = fs::path(what).filename().string();
+    return CheckpointName{what, given.empty() || given == "." || given == ".." ? name : given};
+  }
+  if (const std::string cached = CachedFolder(what); !cached.empty()) {
+    return CheckpointName{cached, what.substr(what.find('/') + 1)};
+  }
+  if (fs::exists(what, error)) return InvalidArgument(what + ": is a file, expected a checkpoint folder");
+  std::string text = what + ": no such folder";
+  if (what.find('/') != std::string::npos && what[0] != '/' && what[0] != '.') {
+    text += ", and no such model in the Hugging Face cache (" + HubCache() + ")";
+  }
+  return NotFound(text);
+}
+
+// Seconds since 1970; 0 where the variable is not set.
+Result<int64_t> SourceDateEpoch() {
+  const char* text = std::getenv("SOURCE_DATE_EPOCH");
+  if (text == nullptr || *text == 0) return 0;
+  int64_t seconds = 0;
+  const std::string_view value = text;
+  const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (problem != std::errc() || end != value.data() + value.size() || seconds < 0 || seconds > 253402300799) {
+    return InvalidArgument("SOURCE_DATE_EPOCH: '" + std::string(value) + "' is no number of seconds since 1970");
+  }
+  return seconds;
+}
+
+std::string ReportTable(const ConvertModelResult& result) {
+  std::string text = "  relative error  largest  outlier        bytes  encoding, shape, tensor\n";
+  for (const ConvertedTensor& t : result.tensors) {
+    char line[128];
+    std::snprintf(line, sizeof line, "  %14.6f  %7.4f  %7.1f  %11llu  ", t.relative_error, t.largest_error, t.outlier,
+                  static_cast<unsigned long long>(t.bytes));
+    const std::string shape = t.rows == 1 ? "[" + std::to_string(t.cols) + "]"
+                                          : "[" + std::to_string(t.rows) + ", " + std::to_string(t.cols) + "]";
+    text += line + t.encoding + ", " + shape + ", " + Printable(t.name) + "\n";
+  }
+  return text;
+}
+
+std::string HowToRun(const ConvertModelResult& result, const std::string& file) {
+  if (result.format == "gguf") return "llama-cli -m " + file;
+  if (result.format == "onnx") return "";
+  return "litert-lm run " + file + " --prompt \"Hello\"; pith --model " + file + " FILE";
+}
+
+Status Convert(const Arguments& arguments, Console& console) {
+  PITH_ASSIGN_OR_RETURN(const CheckpointName checkpoint, FindCheckpoint(arguments.operands[0]));
+  ConvertModelOptions options;
+  PITH_ASSIGN_OR_RETURN(options.timestamp, SourceDateEpoch());
+  options.format = arguments.format;
+  options.quantize = arguments.quantize;
+  options.name = arguments.name.empty() ? checkpoint.name : arguments.name;
+  options.report = arguments.report;
+  options.replace = arguments.force;
+  options.threads = arguments.threads;
+  options.kv_cache_max_len = arguments.cache_length;
+  options.prefill = arguments.prefill;
+  options.metadata = arguments.metadata;
+  options.system = arguments.system;
+  options.stop = arguments.stop;
+  options.greedy = arguments.greedy;
+  options.temperature = arguments.temperature;
+  options.top_p = arguments.top_p;
+  options.top_k = arguments.top_k;
+  options.seed = arguments.seed;
+  if (!arguments.activations.empty()) options.activations = arguments.activations;
+  const std::string output =
+      arguments.output.value_or(checkpoint.name + "." + (arguments.format.empty() ? "litertlm" : arguments.format));
+
+  const Stopwatch watch;
+  const std::string& shown = arguments.operands[0];
+  const Result<ConvertModelResult> result =
+      ConvertModel(checkpoint.folder, output, options, [&](const ConvertModelProgress& p) {
+        if (console.ProgressDue()) {
+          console.ShowProgress(ProgressText(shown, p.done, p.total, "", watch.seconds()) + "  " + p.item);
+        }
+        return true;
+      });
+  console.ClearProgress();
+  if (!result.ok()) {
+    if (result.status().code() != StatusCode::kAlreadyExists) return result.status();
+    return AlreadyExists(result.status().message() + " (use -f)");
+  }
+  for (const std::string& note : result->notes) console.Warning(note);
+  std::string files;
+  for (const std::string& file : result->files) files += (files.empty() ? "" : " and ") + file;
+  console.Info(files + " : " + result->quantize + " (" + FormatBytes(result->source_bytes) + " => " +
+               FormatBytes(result->output_bytes) + ", " + FormatDuration(watch.seconds()) + ")");
+  if (!result->fingerprint.empty()) console.Detail("fingerprint " + result->fingerprint);
+  if (const std::string how = HowToRun(*result, output); !how.empty()) console.Info("  run it: " + how);
+  if (arguments.report && !PrintOut(console, ReportTable(*result))) {
+    return IoError("the file is complete, but its report could not be shown");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+int RunConvert(const Arguments& arguments, Console& console) {
+  const Status status = Convert(arguments, console);
+  if (status.ok()) return kExitOk;
+  console.Error(ErrorLine(status, arguments.operands[0], arguments.output.value_or("")));
+  return kExitFailed;
+}
+
+}  // namespace pith::cli
