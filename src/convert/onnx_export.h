@@ -21,7 +21,7 @@ enum class OnnxWeights : uint8_t {
 struct OnnxOptions {
   OnnxWeights weights = OnnxWeights::kInt8;
   // With kInt8 and kInt4: allows the runtime to round activations to int8 per block. On CPUs onnxruntime has
-  // a fast kernel for 8-bit weights only so; it costs about as much accuracy again as the weights
+  // a fast kernel for 8-bit weights only so; the divergence from float32 is then two to four times larger
   // (docs/onnx.md).
   bool int8_activations = false;
 };
