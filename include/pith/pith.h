@@ -301,7 +301,7 @@ struct ConvertModelOptions {
   std::optional<uint32_t> top_k = {};
   std::optional<int32_t> seed = {};
   // Of pith's own engine, when it runs the file (docs/numeric_contract.md section 4): "fast", "auto" (measured, which takes
-  // the time and memory of running the model) or "precise".
+  // the time and memory of running the model) or "precise". ONNX: "fast" lets the runtime round activations to int8.
   std::string activations = "precise";
   int64_t timestamp = 0;                  // seconds since 1970 that the file gives as its time
 };

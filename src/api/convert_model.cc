@@ -16,6 +16,7 @@
 #include "convert/gguf_export.h"
 #include "convert/litertlm_export.h"
 #include "convert/model_folder.h"
+#include "convert/onnx_export.h"
 #include "convert/qwen3_metadata.h"
 #include "kernels/kernels.h"
 #include "pith/pith.h"
@@ -80,6 +81,8 @@ class Converter {
       GgufOptions options;
       options.type = result_.quantize == "f16" ? GgufType::kF16 : result_.quantize == "q4_0" ? GgufType::kQ4_0 : GgufType::kQ8_0;
       PITH_ASSIGN_OR_RETURN(report, ExportGguf(*folder_, output_path_, options, control_, pool_));
+    } else if (result_.format == "onnx") {
+      PITH_ASSIGN_OR_RETURN(report, Onnx());
     } else {
       PITH_ASSIGN_OR_RETURN(report, Litertlm());
     }
@@ -93,6 +96,17 @@ class Converter {
   }
 
  private:
+  Result<ExportReport> Onnx() {
+    OnnxOptions options;
+    options.weights = result_.quantize == "none"   ? OnnxWeights::kFloat32
+                      : result_.quantize == "fp16" ? OnnxWeights::kFloat16
+                      : result_.quantize == "int4" ? OnnxWeights::kInt4
+                                                   : OnnxWeights::kInt8;
+    options.int8_activations = o_.activations == "fast";
+    result_.files.push_back(OnnxDataPath(output_path_));
+    return ExportOnnx(*folder_, output_path_, options, control_, pool_);
+  }
+
   Result<ExportReport> Litertlm() {
     if (!tokenizer_) {
       return Unsupported(folder_->directory() + ": no tokenizer.json, without which a .litertlm file is of no use");
@@ -195,6 +209,7 @@ std::vector<std::string> ConvertEncodings(const std::string& format) {
     return {"dynamic_int8", "fp16", "none", "weight_only_int8", "dynamic_int4_block32", "dynamic_int4_block128"};
   }
   if (format == "gguf") return {"q8_0", "f16", "q4_0"};
+  if (format == "onnx") return {"int8", "none", "fp16", "int4"};
   return {};
 }
 

@@ -17,6 +17,7 @@
 #include "formats/gguf.h"
 #include "formats/litertlm.h"
 #include "formats/llm_metadata.h"
+#include "formats/onnx.h"
 #include "formats/tflite.h"
 #include "pith/pith.h"
 
@@ -59,7 +60,9 @@ class Inspector {
       out_.format = "tflite";
       return Tflite(bytes).WithContext(path);
     }
-    return Unsupported(path + ": no model file that this build knows: expected .litertlm, .tflite, GGUF or .pmodel");
+    // ONNX has no magic number: a protocol buffer that begins with the version of the format.
+    if (begins("\x08") && path.ends_with(".onnx")) return Onnx(bytes, path);
+    return Unsupported(path + ": no model file that this build knows: expected .litertlm, .tflite, GGUF, .onnx or .pmodel");
   }
 
  private:
@@ -229,6 +232,40 @@ class Inspector {
       return std::to_string(v.size()) + " x " + std::string(GgufKindName(v.element_kind()));
     }
     return "";
+  }
+
+  // ---- ONNX
+
+  Status Onnx(ByteSpan bytes, const std::string& path) {
+    out_.format = "onnx";
+    PITH_ASSIGN_OR_RETURN(const OnnxSummary summary, ReadOnnx(bytes, path));
+    Field("IR version", std::to_string(summary.ir_version));
+    Field("producer", summary.producer + (summary.producer_version.empty() ? "" : " " + summary.producer_version));
+    for (const auto& [domain, version] : summary.opsets) {
+      Field("opset", (domain.empty() ? "ai.onnx" : domain) + " " + std::to_string(version));
+    }
+    for (const auto& [key, value] : summary.metadata) Field(key, value);
+    InspectedSignature graph{summary.graph_name, {}, {}};
+    const auto list = [](const std::vector<OnnxSummary::Value>& values, std::vector<InspectedValue>& out) {
+      for (const OnnxSummary::Value& v : values) {
+        std::string shape;
+        for (const OnnxDimension& d : v.dims) {
+          shape += (shape.empty() ? "[" : ", ") + (d.size >= 0 ? std::to_string(d.size) : d.name.empty() ? "?" : d.name);
+        }
+        out.push_back({v.name, OnnxTypeName(v.type), shape.empty() ? "[]" : shape + "]"});
+      }
+    };
+    list(summary.inputs, graph.inputs);
+    list(summary.outputs, graph.outputs);
+    out_.signatures.push_back(std::move(graph));
+    for (const OnnxSummary::Tensor& t : summary.initializers) {
+      if (t.bytes <= kSmallConstant && !t.external) continue;
+      out_.tensors.push_back({t.name, OnnxTypeName(t.type), ShapeText(t.dims),
+                              t.external ? "in " + t.external->location : "", t.bytes});
+    }
+    for (const auto& [name, count] : summary.ops) out_.operators.push_back({name, count});
+    out_.not_loadable = "pith's engine reads .litertlm and .pmodel files, not ONNX";
+    return OkStatus();
   }
 
   // ---- pith's own

@@ -133,15 +133,15 @@ constexpr CommandSpec kCommands[] = {
      "Reads a Hugging Face checkpoint folder of a Qwen3 model, or its name in the\n"
      "Hugging Face cache, and writes one file that other runtimes load.",
      "The ending of the output's name says the format: .litertlm for LiteRT-LM and pith itself, .gguf for llama.cpp, .onnx for "
-     "onnxruntime and transformers.js (tensors then lie in FILE.data). Weights are streamed, so that memory stays small; the "
+     "onnxruntime and transformers.js (tensors then lie in FILE_data). Weights are streamed, so that memory stays small; the "
      "same checkpoint gives the same bytes, with the time of SOURCE_DATE_EPOCH if that is set. Encodings of .litertlm: dynamic_int8 "
      "(the default), fp16, none, weight_only_int8, dynamic_int4_block32, dynamic_int4_block128; of GGUF: q8_0 (the default), f16, "
      "q4_0; of ONNX: int8 (the default), none, fp16, int4.",
      "folder", kConvertExamples},
     {CommandId::kInspect, "inspect", 0, "", "[OPTION]... FILE...",
      "show what a model file holds",
-     "Shows header, metadata, sections, signatures and tensors of a .litertlm,\n"
-     ".tflite, GGUF or .pmodel file. With -v, every tensor and the chat template.",
+     "Shows header, metadata, sections, signatures and tensors of a .litertlm, .tflite,\n"
+     "GGUF, ONNX or .pmodel file. With -v, every tensor and the chat template.",
      "The kind of file is found by its first bytes. A damaged file is an error that says where.",
      "file", kInspectExamples},
     {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish", "print a completion script for a shell",
@@ -244,7 +244,8 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kName, 0, "name", ValueKind::kText, "NAME", "", kI | kV, "the model's name; else the folder's", ""},
     {OptionId::kActivations, 0, "activations", ValueKind::kChoice, "HOW", "fast auto precise", kI | kV,
      "of pith's engine: fast, auto or precise",
-     "Default: auto for import, precise for convert, where measuring would take longer than all the rest."},
+     "Default: auto for import, precise for convert, where measuring would take longer than all the rest. With int8 or int4 in "
+     "ONNX, fast lets onnxruntime round activations, too: faster on CPUs, about twice the loss."},
     {OptionId::kCalibration, 0, "calibration", ValueKind::kFile, "FILE", "", kI,
      "text to measure with; else a built-in one", ""},
     {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV,
