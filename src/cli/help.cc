@@ -66,7 +66,7 @@ std::string Examples(std::span<const Example> examples) {
 
 std::string MainHelp() {
   std::string text =
-      "pith makes text files small with a language model, and gets them back exactly.\n"
+      "pith makes text small with a language model, and converts models.\n"
       "\n"
       "Usage: pith [COMMAND] [OPTION]... [FILE]...\n"
       "\n"
@@ -81,9 +81,7 @@ std::string MainHelp() {
       "Common options: -1 (fast) .. -9 (small)  -o FILE  -c (to stdout)  -f (force)\n"
       "  -r  --rm  -T N  -D FILE  --model FILE  --verify;  more: pith help COMMAND\n"
       "\n"
-      "  pith report.txt                  makes report.txt.pith and keeps report.txt\n"
-      "  pith -d report.txt.pith          gets report.txt back\n"
-      "  pith -c <big.log >big.log.pith   in a pipe\n"
+      "  pith FILE makes FILE.pith and keeps FILE; pith -d FILE.pith gets FILE back.\n"
       "Exit code: 0 ok, 1 a file failed, 2 bad command line, 3 model missing or wrong\n";
   return text;
 }
@@ -104,12 +102,13 @@ std::string CommandHelp(CommandId id) {
   for (const OptionSpec& option : Options()) {
     if (!AppliesTo(option, id) || IsEverywhere(option)) continue;
     if (IsFinePoint(option, id)) {
-      fine_points += OptionNames(option).substr(3);
+      // The names alone where there are many.
+      fine_points += id == CommandId::kConvert ? " --" + std::string(option.long_name) : OptionNames(option).substr(3);
       continue;
     }
     text += "  " + Pad(OptionNames(option), width) + "  " + std::string(option.help) + "\n";
   }
-  if (!fine_points.empty()) text += "  in the manual:" + fine_points + "\n";
+  if (!fine_points.empty()) text += (id == CommandId::kConvert ? "  also:" : "  in the manual:") + fine_points + "\n";
   text += "  -q, --quiet: errors only  -v, --verbose: say more  -h, --help  -V, --version\n";
   if (!command.examples.empty()) text += Examples(command.examples);
   static_assert(kScreenColumns == 80);  // help_test.cc holds every line to it

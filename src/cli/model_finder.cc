@@ -13,6 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool IsModelFile(const std::string& path) {
+  return std::any_of(std::begin(kModelSuffixes), std::end(kModelSuffixes),
+                     [&](std::string_view suffix) { return path.ends_with(suffix); });
+}
+
 bool IsFile(const std::string& path) {
   struct stat info;
   return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
@@ -57,11 +62,11 @@ Result<Model*> ModelFinder::Open(const std::string& what) {
   std::string path = what;
   if (what != "builtin" && what.find('/') == std::string::npos && !IsFile(what)) {
     for (const std::string& folder : ModelFolders()) {
-      std::string candidate = folder + "/" + what + std::string(kModelSuffix);
-      if (IsFile(candidate)) {
-        path = std::move(candidate);
-        break;
+      for (const std::string_view suffix : kModelSuffixes) {
+        std::string candidate = folder + "/" + what + std::string(suffix);
+        if (path == what && IsFile(candidate)) path = std::move(candidate);
       }
+      if (path != what) break;
     }
   }
   Result<Model*> model = Load(path);
@@ -80,7 +85,7 @@ Result<Model*> ModelFinder::Largest() {
     for (; !error && it != fs::directory_iterator(); it.increment(error)) {
       const std::string path = it->path().string();
       struct stat info;
-      if (!path.ends_with(kModelSuffix) || stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+      if (!IsModelFile(path) || stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
       const auto size = static_cast<uint64_t>(info.st_size);
       if (size > most || (size == most && path < largest)) {
         most = size;
@@ -128,12 +133,14 @@ std::optional<std::string> ModelFinder::SearchFolders(const std::string& name,
     fs::directory_iterator it(folder, error);
     for (; !error && it != fs::directory_iterator(); it.increment(error)) {
       std::string path = it->path().string();
-      if (path.ends_with(kModelSuffix) && IsFile(path)) paths.push_back(std::move(path));
+      if (IsModelFile(path) && IsFile(path)) paths.push_back(std::move(path));
     }
     // The file of that name first: it is most likely the one, and reading the others may take long.
-    const std::string likely = folder + "/" + name + std::string(kModelSuffix);
+    const auto unlikely = [&](const std::string& path) {
+      return path.substr(0, path.rfind('.')) != folder + "/" + name;
+    };
     std::sort(paths.begin(), paths.end(), [&](const std::string& a, const std::string& b) {
-      return std::pair(a != likely, std::string_view(a)) < std::pair(b != likely, std::string_view(b));
+      return std::pair(unlikely(a), std::string_view(a)) < std::pair(unlikely(b), std::string_view(b));
     });
     for (const std::string& path : paths) {
       const Result<std::string> found = ReadModelFingerprint(path);

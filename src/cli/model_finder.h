@@ -12,8 +12,8 @@
 
 namespace pith::cli {
 
-// Model files end in it.
-inline constexpr std::string_view kModelSuffix = ".pmodel";
+// Model files end in one of them.
+inline constexpr std::string_view kModelSuffixes[] = {".pmodel", ".litertlm"};
 
 // Folders of model files, first wins: $PITH_MODELS (several, with ':'), then $XDG_DATA_HOME/pith/models
 // (~/.local/share/pith/models).

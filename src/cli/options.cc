@@ -140,8 +140,8 @@ constexpr CommandSpec kCommands[] = {
      "folder", kConvertExamples},
     {CommandId::kInspect, "inspect", 0, "", "[OPTION]... FILE...",
      "show what a model file holds",
-     "Shows header, metadata, sections, signatures and tensors of a .litertlm, .tflite,\n"
-     "GGUF, ONNX or .pmodel file. With -v, every tensor and the chat template.",
+     "Shows header, metadata, sections, signatures and tensors of a .litertlm file;\n"
+     "also of .tflite, GGUF, ONNX and .pmodel. With -v, all tensors and the template.",
      "The kind of file is found by its first bytes. A damaged file is an error that says where.",
      "file", kInspectExamples},
     {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish", "print a completion script for a shell",

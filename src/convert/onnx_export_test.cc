@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "base/half.h"
 #include "convert/onnx_blocks.h"
 #include "convert/onnx_graph.h"
 #include "convert/test_checkpoint.h"

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <flatbuffers/flexbuffers.h>
 #include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "base/check.h"
-#include "flatbuffers/flexbuffers.h"
 #include "model/exact_math.h"
 
 namespace pith {

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <flatbuffers/flexbuffers.h>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "convert/qwen3_graph.h"
-#include "flatbuffers/flexbuffers.h"
 #include "model/exact_math.h"
 
 namespace pith {

@@ -3,9 +3,9 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <flatbuffers/flatbuffers.h>
 
 #include "base/check.h"
-#include "flatbuffers/flatbuffers.h"
 #include "formats/litertlm_header_generated.h"
 
 namespace pith {

@@ -1,11 +1,11 @@
 #include "formats/tflite.h"
 
 #include <algorithm>
+#include <flatbuffers/flatbuffers.h>
 #include <map>
 #include <utility>
 
 #include "base/check.h"
-#include "flatbuffers/flatbuffers.h"
 #include "formats/tflite_generated.h"
 
 namespace pith {
