@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "convert/checkpoint.h"
 #include "convert/litertlm_export.h"
+#include "convert/litertlm_model.h"
 #include "convert/package.h"
-#include "convert/qwen3_recognise.h"
 #include "formats/gguf.h"
 #include "formats/litertlm.h"
 #include "formats/llm_metadata.h"
@@ -58,6 +58,7 @@ class Inspector {
     if (begins(kPackageMagic)) return Pmodel(path);
     if (bytes.size() >= 8 && AsText(bytes.subspan(4, 4)) == "TFL3") {
       out_.format = "tflite";
+      out_.not_loadable = "pith's engine reads .litertlm files, not the graph alone";
       return Tflite(bytes).WithContext(path);
     }
     // ONNX has no magic number: a protocol buffer that begins with the version of the format.
@@ -89,20 +90,25 @@ class Inspector {
       out_.sections.push_back(std::move(section));
       const ByteSpan content = file.subspan(s.begin, s.end - s.begin);
       const std::string at = "section " + LitertlmSectionName(s.type);
-      const std::string* model_type = s.Find("model_type");
       if (s.type == LitertlmSectionType::kLlmMetadata) {
         PITH_ASSIGN_OR_RETURN(const LlmMetadata metadata, DecodeLlmMetadata(content, at));
         Metadata(metadata);
       } else if (s.type == LitertlmSectionType::kTokenizerZlib) {
         PITH_ASSIGN_OR_RETURN(const Bytes json, DecodeTokenizerSection(content));
         Field("tokenizer.json", std::to_string(json.size()) + " bytes");
-      } else if (s.type == LitertlmSectionType::kGeneric && model_type != nullptr && *model_type == kPithRecordItem) {
+      } else if (s.type == LitertlmSectionType::kGeneric && s.HasModelType(kPithRecordItem)) {
         PITH_ASSIGN_OR_RETURN(const PithRecord record, DecodePithRecord(content));
         Field("pith name", record.name);
         if (record.fingerprint) Field("pith fingerprint", record.fingerprint->Text());
       } else if (s.type == LitertlmSectionType::kTflite) {
         PITH_RETURN_IF_ERROR(Tflite(content).WithContext(at));
       }
+    }
+    const Result<std::unique_ptr<LitertlmModel>> model = LitertlmModel::FromMemory(file);
+    if (model.ok()) {
+      ConfigFields((*model)->config());
+    } else {
+      out_.not_loadable = model.status().message();
     }
     return OkStatus();
   }
@@ -188,12 +194,6 @@ class Inspector {
       }
     }
     for (const auto& [name, count] : operators) out_.operators.push_back({name, count});
-    const Result<RecognisedModel> recognised = RecogniseQwen3(file);
-    if (recognised.ok()) {
-      ConfigFields(recognised->config);
-    } else {
-      out_.not_loadable = recognised.status().message();
-    }
     return OkStatus();
   }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <ctime>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -26,6 +28,8 @@ namespace {
 
 // Scale of a row of zeros, which LiteRT's quantiser gives too: 0 is no scale to XNNPACK.
 constexpr float kScaleOfZeros = 1e-9f / 127.0f;
+
+constexpr float kHalfLimit = 65520.0f;  // from here on a half would be infinite
 
 // Rows of one matrix in the encoding of the file.
 class RowEncoder {
@@ -55,6 +59,26 @@ class RowEncoder {
       default:
         return "INT8 rows";
     }
+  }
+
+  // Magnitudes from here on cannot be stored.
+  float Limit() const {
+    switch (graph_.encoding) {
+      case WeightEncoding::kFloat16:
+        return kHalfLimit;
+      case WeightEncoding::kDynamicInt4:
+        return 7 * (kHalfLimit - 8);  // a scale is a seventh, as a half
+      default:
+        return std::numeric_limits<float>::infinity();
+    }
+  }
+
+  // Index of a value that the encoding cannot hold.
+  std::optional<size_t> FindUnfit(std::span<const float> row) const {
+    if (graph_.encoding != WeightEncoding::kFloat16) return std::nullopt;
+    const auto found = std::find_if(row.begin(), row.end(), [](float v) { return std::fabs(v) >= 65520.0f; });
+    if (found == row.end()) return std::nullopt;
+    return static_cast<size_t>(found - row.begin());
   }
 
   // `scale` is that of the row (INT8), `scales` those of its blocks as halves (INT4).
@@ -254,7 +278,11 @@ class Exporter {
   Status WriteNorm(const TensorSpec& spec) {
     std::vector<float> norm;
     return stream_.ForEachRow(
-        spec, [&](size_t, std::span<const float> values, size_t) { norm.assign(values.begin(), values.end()); },
+        spec,
+        [&](size_t, std::span<const float> values, size_t) {
+          norm.assign(values.begin(), values.end());
+          return std::nullopt;
+        },
         [&](size_t, size_t) {
           const ByteSpan bytes{reinterpret_cast<const uint8_t*>(norm.data()), norm.size() * sizeof(float)};
           content_hash_.Update(bytes);
@@ -272,29 +300,24 @@ class Exporter {
     Bytes rows(n_batch * row_bytes);
     std::vector<float> scales(spec.rows);
     std::vector<RowError> errors(o_.measure_errors ? spec.rows : 0);
-    std::vector<uint8_t> overflow(o_.graph.encoding == WeightEncoding::kFloat16 ? spec.rows : 0);
+    const float limit = encoder_.Limit();
+    std::vector<uint8_t> overflow(std::isinf(limit) ? 0 : spec.rows);
     PITH_RETURN_IF_ERROR(stream_.ForEachRow(
         spec,
         [&](size_t row, std::span<const float> values, size_t) {
           encoder_.Encode(values, rows.data() + row % n_batch * row_bytes, &scales[row],
                           block_scales_.data() + (first_row + row) * n_blocks, errors.empty() ? nullptr : &errors[row]);
-          if (!overflow.empty()) {
-            overflow[row] = std::any_of(values.begin(), values.end(), [](float v) { return std::fabs(v) >= 65520.0f; });
-          }
+          return encoder_.FindUnfit(values);
         },
         [&](size_t begin, size_t end) -> Status {
-          for (size_t row = begin; row < end && !overflow.empty(); ++row) {
-            if (overflow[row] == 0) continue;
-            return Unsupported(folder_.directory() + ": tensor " + CheckpointTensorName(spec) + ": row " +
-                               std::to_string(row) + ": a value beyond what fp16 holds, 65504");
-          }
           const ByteSpan bytes{rows.data(), (end - begin) * row_bytes};
           content_hash_.Update(bytes);
           if (canonical_ != nullptr) {
             canonical_->AddCodes({reinterpret_cast<const int8_t*>(bytes.data()), bytes.size()});
           }
           return Write(bytes);
-        }));
+        },
+        ", beyond the largest that fp16 holds, 65504"));
     if (canonical_ != nullptr) canonical_->AddFloats(scales);
     if (weight.quantization >= 0) {
       std::vector<float>& out = graph_.model.quantizations[static_cast<size_t>(weight.quantization)].scale;
@@ -415,8 +438,7 @@ Result<PithRecord> DecodePithRecord(ByteSpan section) {
 Result<PithRecord> ReadPithRecord(ByteSpan file) {
   PITH_ASSIGN_OR_RETURN(const LitertlmHeader header, DecodeLitertlmHeader(file));
   for (const LitertlmSection& s : header.sections) {
-    const std::string* model_type = s.Find("model_type");
-    if (s.type == LitertlmSectionType::kGeneric && model_type != nullptr && *model_type == kPithRecordItem) {
+    if (s.type == LitertlmSectionType::kGeneric && s.HasModelType(kPithRecordItem)) {
       return DecodePithRecord(file.subspan(s.begin, s.end - s.begin));
     }
   }

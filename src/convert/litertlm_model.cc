@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "base/aligned_buffer.h"
@@ -143,17 +144,16 @@ Status LitertlmModel::Read(ByteSpan file) {
   const LitertlmSection* tflite = nullptr;
   for (const LitertlmSection& s : header_.sections) {
     const ByteSpan content = file.subspan(s.begin, s.end - s.begin);
-    const std::string* model_type = s.Find("model_type");
     if (s.type == LitertlmSectionType::kLlmMetadata) {
       PITH_ASSIGN_OR_RETURN(metadata_, DecodeLlmMetadata(content, "section " + LitertlmSectionName(s.type)));
     } else if (s.type == LitertlmSectionType::kTokenizerZlib) {
       PITH_ASSIGN_OR_RETURN(tokenizer_json_, DecodeTokenizerSection(content));
-    } else if (s.type == LitertlmSectionType::kGeneric && model_type != nullptr && *model_type == kPithRecordItem) {
+    } else if (s.type == LitertlmSectionType::kGeneric && s.HasModelType(kPithRecordItem)) {
       PITH_ASSIGN_OR_RETURN(record_, DecodePithRecord(content));
     } else if (s.type == LitertlmSectionType::kTfliteWeights) {
       return Unsupported("weights in a section of their own");
     } else if (s.type == LitertlmSectionType::kTflite &&
-               (model_type == nullptr || *model_type == "tf_lite_prefill_decode")) {
+               (s.Find("model_type") == nullptr || s.HasModelType("tf_lite_prefill_decode"))) {
       tflite = &s;  // a later one wins, as in LiteRT-LM
     }
   }
@@ -167,14 +167,21 @@ Status LitertlmModel::Read(ByteSpan file) {
     // The record knows two things better: the length that the model was trained for, and the base of rope to the last bit.
     ModelConfig expected = record_->description.config;
     expected.max_positions = config_.max_positions;
-    if (std::fabs(expected.rope_theta - config_.rope_theta) < 1) expected.rope_theta = config_.rope_theta;
+    if (config_.head_dim == 2 ||  // one frequency, the same for every base
+        std::fabs(expected.rope_theta - config_.rope_theta) <= expected.rope_theta * kRopeBaseTolerance) {
+      expected.rope_theta = config_.rope_theta;
+    }
     if (!(expected == config_)) return Corrupt("the record of pith and the graph are of different models");
     config_ = record_->description.config;
   }
+  uint64_t n_used = 0;
   for (const FoundTensor& f : found.tensors) {
     PITH_ASSIGN_OR_RETURN(StoredTensor t, Locate(graphs_, graphs_.model().graphs[found.graph], f));
+    n_used += t.data.size();
     tensors_.push_back(std::move(t));
   }
+  // Then the weights in memory would be as large as they like, however small the file.
+  if (n_used > file.size()) return Unsupported("a graph in which layers share weights");
   return OkStatus();
 }
 
@@ -220,7 +227,11 @@ Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const
     *slot.matrix = {t.spec.rows, cols, panel_bytes, plane.data(), nullptr, scales.data()};
     memory.planes.push_back(std::move(plane));
     memory.floats.push_back(std::move(scales));
-    if (file_ != nullptr) DropPages(t.data);
+    // Only of the mapping: dropped pages of memory would come back as zeros.
+    if (file_ != nullptr && !std::less<>()(t.data.data(), file_->bytes().data()) &&
+        std::less<>()(t.data.data(), file_->bytes().data() + file_->bytes().size())) {
+      DropPages(t.data);
+    }
   }
   if (config_.tied_head) weights.head = weights.embedding;
   const Fingerprint fingerprint = CanonicalFingerprint(weights, start_token, tokenizer);

@@ -38,7 +38,7 @@ class LitertlmModel {
  public:
   // kCorrupt for a damaged file; kUnsupported for one whose graph is none of a Qwen3 model, with what was looked for.
   static Result<std::unique_ptr<LitertlmModel>> Open(const std::string& path);
-  // The same over memory that outlives the object, 16-byte aligned.
+  // The same over memory that outlives the object.
   static Result<std::unique_ptr<LitertlmModel>> FromMemory(ByteSpan file);
 
   const LitertlmHeader& header() const { return header_; }

@@ -149,6 +149,13 @@ class Builder {
       if (!seen.insert(length).second) return InvalidArgument("prefill length " + std::to_string(length) + " twice");
     }
     if (seen.empty()) return InvalidArgument("no prefill length: the runtime needs at least one");
+    if (seen.size() > kMaxPrefillLengths) {
+      return InvalidArgument(std::to_string(seen.size()) + " prefill lengths, expected at most " +
+                             std::to_string(kMaxPrefillLengths));
+    }
+    if (o_.encoding == WeightEncoding::kDynamicInt4 && (o_.block < 2 || o_.block % 2 != 0)) {
+      return InvalidArgument("blocks of " + std::to_string(o_.block) + " columns, expected an even number");
+    }
     return OkStatus();
   }
 

@@ -25,9 +25,11 @@ enum class WeightEncoding {
   kFloat32,
 };
 
+inline constexpr size_t kMaxPrefillLengths = 64;  // each is a graph of its own: 1,900 operators for 36 layers
+
 struct GraphOptions {
   WeightEncoding encoding = WeightEncoding::kDynamicInt8;
-  int32_t block = 32;  // of kDynamicInt4: columns that share a scale
+  int32_t block = 32;  // of kDynamicInt4: columns that share a scale; even
   int32_t cache_length = 1280;
   std::vector<int32_t> prefill_lengths = {8, 64, 128, 256, 512, 1024};
 };
@@ -50,7 +52,8 @@ struct Qwen3Graph {
   std::vector<GraphWeight> weights;  // canonical order, which is that of their buffers
 };
 
-// kInvalidArgument for a length that is not from 1 to the cache's, lengths that repeat, or columns that blocks do not divide.
+// kInvalidArgument for a length that is not from 1 to the cache's, lengths that repeat or are too many, or columns that
+// blocks do not divide.
 // REQUIRES: ValidateConfig(config) is ok.
 Result<Qwen3Graph> BuildQwen3Graph(const ModelConfig& config, const GraphOptions& options);
 

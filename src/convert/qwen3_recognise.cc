@@ -1,9 +1,11 @@
 #include "convert/qwen3_recognise.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <flatbuffers/flexbuffers.h>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,7 +20,8 @@ namespace {
 // A Qwen3 of 36 layers has 1,900 operators, and between two landmarks of a layer lie some twenty tensors. Bounds, so that no
 // file makes the search long.
 constexpr size_t kMaxDecodeOperators = 100'000;
-constexpr size_t kMaxSteps = 1000;
+constexpr size_t kMaxSteps = 1000;            // of one search
+constexpr size_t kMaxStepsInAll = 20'000'000;  // 100 layers take 700,000
 
 Status NoQwen3(const std::string& what) {
   return Unsupported("the decode graph is none of a Qwen3 model: " + what);
@@ -29,12 +32,18 @@ class Recogniser {
   explicit Recogniser(const TfliteFile& file) : file_(file), model_(file.model()) {}
 
   Result<RecognisedModel> Run() {
+    Result<RecognisedModel> model = Recognise();
+    if (n_steps_ >= kMaxStepsInAll) return NoQwen3("its operators hang together in more ways than this build follows");
+    return model;
+  }
+
+ private:
+  using Op = TfliteOperator;
+
+  Result<RecognisedModel> Recognise() {
     PITH_RETURN_IF_ERROR(FindDecode());
-    const TfliteSignature::Entry* logits = nullptr;
-    for (const TfliteSignature::Entry& e : signature_->outputs) {
-      if (e.name == "logits") logits = &e;
-    }
-    if (logits == nullptr) return NoQwen3("the signature has no output \"logits\"");
+    const std::optional<uint32_t> logits = Output("logits");
+    if (!logits) return NoQwen3("the signature has no output \"logits\"");
     PITH_RETURN_IF_ERROR(ReadEmbedding());
     for (size_t layer = 0;; ++layer) {
       const std::optional<uint32_t> keys = Output("kv_cache_k_" + std::to_string(layer));
@@ -45,14 +54,11 @@ class Recogniser {
           ReadLayer(static_cast<uint32_t>(layer), *keys, *values).WithContext("layer " + std::to_string(layer)));
     }
     if (out_.config.n_layers == 0) return NoQwen3("no outputs \"kv_cache_k_0\" and \"kv_cache_v_0\"");
-    PITH_RETURN_IF_ERROR(ReadHead(static_cast<int32_t>(logits->tensor)));
+    PITH_RETURN_IF_ERROR(ReadHead(static_cast<int32_t>(*logits)));
     PITH_RETURN_IF_ERROR(ReadRope());
     PITH_RETURN_IF_ERROR(ValidateConfig(out_.config));
     return Collect();
   }
-
- private:
-  using Op = TfliteOperator;
 
   Status FindDecode() {
     for (const TfliteSignature& s : model_.signatures) {
@@ -62,6 +68,7 @@ class Recogniser {
     out_.graph = signature_->graph;
     graph_ = &model_.graphs[out_.graph];
     if (graph_->operators.size() > kMaxDecodeOperators) return NoQwen3("too many operators");
+    for (const TfliteSignature::Entry& e : signature_->outputs) outputs_[e.name] = e.tensor;
     producer_.assign(graph_->tensors.size(), nullptr);
     for (const Op& op : graph_->operators) {
       for (const int32_t t : op.outputs) {
@@ -72,15 +79,15 @@ class Recogniser {
   }
 
   std::optional<uint32_t> Output(const std::string& name) const {
-    for (const TfliteSignature::Entry& e : signature_->outputs) {
-      if (e.name == name) return e.tensor;
-    }
-    return std::nullopt;
+    const auto found = outputs_.find(name);
+    return found != outputs_.end() ? std::optional(found->second) : std::nullopt;
   }
 
   const TfliteTensor& Tensor(int32_t t) const { return graph_->tensors[static_cast<size_t>(t)]; }
   const Op* Producer(int32_t t) const { return t < 0 ? nullptr : producer_[static_cast<size_t>(t)]; }
+  // -1: none
   static int32_t InputOf(const Op& op, size_t i) { return i < op.inputs.size() ? op.inputs[i] : -1; }
+  static int32_t OutputOf(const Op& op) { return op.outputs.empty() ? -1 : op.outputs.front(); }
 
   static bool IsNorm(const Op& op) {
     const auto* composite = std::get_if<TfliteComposite>(&op.options);
@@ -93,7 +100,8 @@ class Recogniser {
     std::set<const Op*> found;
     std::set<int32_t> seen;
     std::vector<int32_t> open = {t};
-    while (!open.empty() && seen.size() < kMaxSteps) {
+    while (!open.empty() && seen.size() < kMaxSteps && n_steps_ < kMaxStepsInAll) {
+      ++n_steps_;
       const int32_t at = open.back();
       open.pop_back();
       if (at < 0 || !seen.insert(at).second) continue;
@@ -102,6 +110,7 @@ class Recogniser {
       if (IsNorm(*op) || IsProduct(*op) || op->op == TfliteOp::kBatchMatMul) {
         found.insert(op);
       } else {
+        n_steps_ += op->inputs.size();
         open.insert(open.end(), op->inputs.begin(), op->inputs.end());
       }
     }
@@ -241,7 +250,7 @@ class Recogniser {
       } else if (post_norm == nullptr) {
         if (IsNorm(op)) post_norm = &op;
       } else if (IsProduct(op)) {
-        if (InputOf(op, 0) == post_norm->outputs.front()) {
+        if (InputOf(op, 0) >= 0 && InputOf(op, 0) == OutputOf(*post_norm)) {
           after.push_back(&op);
         } else {
           down = &op;
@@ -254,8 +263,8 @@ class Recogniser {
     }
     const Op* gate = after[0];
     const Op* up = after[1];
-    if (!FeedsLogistic(gate->outputs.front())) std::swap(gate, up);
-    if (!FeedsLogistic(gate->outputs.front()) || Sources(InputOf(*down, 0)) != std::set<const Op*>{gate, up}) {
+    if (!FeedsLogistic(OutputOf(*gate))) std::swap(gate, up);
+    if (!FeedsLogistic(OutputOf(*gate)) || Sources(InputOf(*down, 0)) != std::set<const Op*>{gate, up}) {
       return NoQwen3("no feed-forward part of the form down(silu(gate) * up)");
     }
     PITH_ASSIGN_OR_RETURN(const int32_t gate_weight, Weight(*gate, 2, "gate"));
@@ -270,8 +279,9 @@ class Recogniser {
   }
 
   bool FeedsLogistic(int32_t t) const {
-    return std::any_of(graph_->operators.begin(), graph_->operators.end(),
-                       [&](const Op& op) { return op.op == TfliteOp::kLogistic && InputOf(op, 0) == t; });
+    return t >= 0 && std::any_of(graph_->operators.begin(), graph_->operators.end(), [&](const Op& op) {
+             return op.op == TfliteOp::kLogistic && InputOf(op, 0) == t;
+           });
   }
 
   // One product each, or one for all three with the rows of q, k and v in that order.
@@ -294,8 +304,9 @@ class Recogniser {
     }
     PITH_RETURN_IF_ERROR(FoundMatrix(TensorRole::kQ, layer, q, q_rows + 2 * kv, c.hidden, "qkv"));
     if (const Op* slice = Producer(query_heads); slice != nullptr && slice->op == TfliteOp::kSlice) {
-      const ByteSpan begin = file_.Data(Tensor(InputOf(*slice, 1)).buffer);
-      if (std::any_of(begin.begin(), begin.end(), [](uint8_t b) { return b != 0; })) {
+      const int32_t start = InputOf(*slice, 1);
+      const ByteSpan begin = start < 0 ? ByteSpan() : file_.Data(Tensor(start).buffer);
+      if (begin.empty() || std::any_of(begin.begin(), begin.end(), [](uint8_t b) { return b != 0; })) {
         return NoQwen3("the rows of qkv do not begin with the queries");
       }
     }
@@ -333,19 +344,31 @@ class Recogniser {
       std::vector<float> found(n);
       std::memcpy(found.data(), data.data(), data.size());
       const float last = found.back();
-      if (n == 1 || !(last > 0) || !(last < 1)) break;
-      const double base = Exp64(-Log64(last) * static_cast<double>(c.head_dim) / static_cast<double>(2 * (n - 1)));
-      c.rope_theta = std::nearbyint(base);  // published ones are whole
-      const std::vector<float> expected = RopeFrequencies(c);
-      for (size_t i = 0; i < n; ++i) {
-        // Exporters compute them in single precision: a few units in the last place.
-        if (!(std::fabs(found[i] - expected[i]) <= expected[i] * 0x1p-20f)) {
-          return NoQwen3("rotary frequencies that are no powers of one base");
-        }
+      if (!(last > 0) || !(last <= 1)) break;
+      if (n == 1) {  // base^0: any base gives the same
+        c.rope_theta = 10000;
+        return OkStatus();
       }
-      return OkStatus();
+      const double base = Exp64(-Log64(last) * static_cast<double>(c.head_dim) / static_cast<double>(2 * (n - 1)));
+      if (!(base <= 1e13)) break;  // ValidateConfig takes less
+      // Floats leave its last digits open. Published ones are round: the shortest decimal number that fits.
+      for (int n_digits = 1; n_digits <= 17; ++n_digits) {
+        char text[32];
+        const auto end = std::to_chars(text, text + sizeof text, base, std::chars_format::scientific, n_digits - 1).ptr;
+        std::from_chars(text, end, c.rope_theta, std::chars_format::scientific);
+        if (std::fabs(c.rope_theta - base) <= base * kRopeBaseTolerance && HasFrequencies(found)) return OkStatus();
+      }
+      return NoQwen3("rotary frequencies that are no powers of one base");
     }
     return NoQwen3("no COS of positions times frequencies");
+  }
+
+  // Exporters compute them in single precision: a few units in the last place.
+  bool HasFrequencies(const std::vector<float>& found) const {
+    const std::vector<float> expected = RopeFrequencies(out_.config);
+    return std::equal(found.begin(), found.end(), expected.begin(), expected.end(), [](float a, float b) {
+      return std::fabs(a - b) <= b * 0x1p-20f;
+    });
   }
 
   Result<RecognisedModel> Collect() {
@@ -361,7 +384,9 @@ class Recogniser {
   const TfliteModel& model_;
   const TfliteSignature* signature_ = nullptr;
   const TfliteGraph* graph_ = nullptr;
-  std::vector<const Op*> producer_;  // of each tensor
+  std::map<std::string, uint32_t, std::less<>> outputs_;  // of the signature; of one name, the last
+  mutable size_t n_steps_ = 0;                             // of all searches
+  std::vector<const Op*> producer_;                        // of each tensor
   int32_t embedding_ = -1;
   std::map<std::pair<uint32_t, TensorRole>, std::pair<int32_t, uint32_t>> found_;  // tensor and first row
   RecognisedModel out_;

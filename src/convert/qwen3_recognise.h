@@ -24,6 +24,9 @@ struct RecognisedModel {
   std::vector<FoundTensor> tensors;  // canonical order
 };
 
+// How far the base of rope that is computed from a graph's frequencies, which are floats, may be off.
+inline constexpr double kRopeBaseTolerance = 0x1p-18;
+
 // Follows the data from the signature's names: keys and values to their products and norms, the mixed values to the rest of
 // the layer, the logits to the head. kUnsupported, naming what was looked for, where the graph is of another kind.
 Result<RecognisedModel> RecogniseQwen3(const TfliteFile& file);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "base/file.h"
 #include "convert/quantize.h"
@@ -16,12 +18,16 @@ namespace {
 constexpr size_t kBatchValues = size_t{4} << 20;
 constexpr uint64_t kNone = UINT64_MAX;
 
-Status NonFinite(const SafetensorsTensor& t, uint64_t element, size_t cols) {
+Status BadValue(const SafetensorsTensor& t, uint64_t element, size_t cols, std::string_view limit) {
   float value = 0;
   ReadFloats(t, element, {&value, 1});
-  return Corrupt(std::string(t.where) + ": tensor " + Quoted(t.name) + ": row " + std::to_string(element / cols) +
-                 ", column " + std::to_string(element % cols) + ": found " + (value != value ? "NaN" : "infinity") +
-                 ", expected finite values");
+  const std::string place = std::string(t.where) + ": tensor " + Quoted(t.name) + ": row " +
+                            std::to_string(element / cols) + ", column " + std::to_string(element % cols) + ": found ";
+  if (value != value) return Corrupt(place + "NaN, expected finite values");
+  if (std::isinf(value)) return Corrupt(place + "infinity, expected finite values");
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", static_cast<double>(value));
+  return Unsupported(place + text + std::string(limit));
 }
 
 }  // namespace
@@ -33,6 +39,10 @@ void RowError::Add(float value, float stored) {
   error_squares += difference * difference;
   largest_error = std::max(largest_error, std::fabs(difference));
   largest_value = std::max(largest_value, std::fabs(v));
+}
+
+void RowError::Add(std::span<const float> values, std::span<const float> stored) {
+  for (size_t i = 0; i < values.size(); ++i) Add(values[i], stored[i]);
 }
 
 void SummariseErrors(std::span<const RowError> rows, TensorReport& report) {
@@ -56,7 +66,8 @@ size_t TensorStream::BatchRows(size_t cols) const {
   return std::max<size_t>(RoundUp(kBatchValues / cols, 16), 16);
 }
 
-Status TensorStream::ForEachRow(const TensorSpec& spec, const RowFunction& row, const BatchFunction& batch) {
+Status TensorStream::ForEachRow(const TensorSpec& spec, const RowFunction& row, const BatchFunction& batch,
+                                std::string_view limit) {
   constexpr size_t kRowsATask = 16;
   const SafetensorsTensor& t = checkpoint_.tensor(spec);
   const size_t n_batch = BatchRows(spec.cols);
@@ -71,15 +82,16 @@ Status TensorStream::ForEachRow(const TensorSpec& spec, const RowFunction& row, 
       const size_t first = begin + task * kRowsATask;
       for (size_t r = first; r < std::min(first + kRowsATask, end); ++r) {
         ReadFloats(t, uint64_t{r} * spec.cols, values);
-        if (const auto at = FindNonFinite(values)) {
+        std::optional<size_t> at = FindNonFinite(values);
+        if (!at) at = row(r, values, thread);
+        if (at) {
           bad[task] = uint64_t{r} * spec.cols + *at;
           return;
         }
-        row(r, values, thread);
       }
     });
     for (size_t task = 0; task < n_tasks; ++task) {
-      if (bad[task] != kNone) return NonFinite(t, bad[task], spec.cols);
+      if (bad[task] != kNone) return BadValue(t, bad[task], spec.cols, limit);
     }
     PITH_RETURN_IF_ERROR(batch(begin, end));
     const size_t width = DataTypeBytes(t.type);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <flatbuffers/flatbuffers.h>
+#include <cstring>
 
 #include "base/check.h"
 #include "formats/litertlm_header_generated.h"
@@ -87,11 +88,24 @@ LitertlmItem DecodeItem(const fb::KeyValuePair& pair) {
   return item;
 }
 
-std::vector<LitertlmItem> DecodeItems(const flatbuffers::Vector<Offset<fb::KeyValuePair>>* pairs) {
-  std::vector<LitertlmItem> items;
-  if (pairs == nullptr) return items;
-  for (const fb::KeyValuePair* pair : *pairs) items.push_back(DecodeItem(*pair));
-  return items;
+// `n_bytes` counts the text of all items.
+Status DecodeItems(const flatbuffers::Vector<Offset<fb::KeyValuePair>>* pairs, size_t& n_bytes,
+                   std::vector<LitertlmItem>& items) {
+  if (pairs == nullptr) return OkStatus();
+  for (const fb::KeyValuePair* pair : *pairs) {
+    items.push_back(DecodeItem(*pair));
+    const auto* text = std::get_if<std::string>(&items.back().value);
+    n_bytes += sizeof(LitertlmItem) + items.back().key.size() + (text != nullptr ? text->size() : 0);
+    if (n_bytes > kMaxLitertlmItemBytes) {
+      return Unsupported("header: items of more than " + std::to_string(kMaxLitertlmItemBytes) + " bytes");
+    }
+  }
+  return OkStatus();
+}
+
+bool EqualInAnyCase(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 Status CheckSections(const std::vector<LitertlmSection>& sections, uint64_t header_end, uint64_t file_bytes) {
@@ -146,9 +160,14 @@ std::string LitertlmItem::ValueText() const {
 
 const std::string* LitertlmSection::Find(std::string_view key) const {
   for (const LitertlmItem& item : items) {
-    if (item.key == key) return std::get_if<std::string>(&item.value);
+    if (EqualInAnyCase(item.key, key)) return std::get_if<std::string>(&item.value);
   }
   return nullptr;
+}
+
+bool LitertlmSection::HasModelType(std::string_view model_type) const {
+  const std::string* found = Find("model_type");
+  return found != nullptr && EqualInAnyCase(*found, model_type);
 }
 
 Result<Bytes> EncodeLitertlmHeader(const LitertlmHeader& header) {
@@ -211,7 +230,10 @@ Result<LitertlmHeader> DecodeLitertlmHeader(ByteSpan file) {
   flatbuffers::Verifier verifier(data, end - kHeaderOffset);
   if (!fb::VerifyLiteRTLMMetaDataBuffer(verifier)) return Corrupt("header: its flatbuffer is damaged");
   const fb::LiteRTLMMetaData& root = *fb::GetLiteRTLMMetaData(data);
-  if (root.system_metadata() != nullptr) header.system = DecodeItems(root.system_metadata()->entries());
+  size_t n_item_bytes = 0;
+  if (root.system_metadata() != nullptr) {
+    PITH_RETURN_IF_ERROR(DecodeItems(root.system_metadata()->entries(), n_item_bytes, header.system));
+  }
   if (root.section_metadata() == nullptr) return Corrupt("header: it lists no sections");
   const auto* objects = root.section_metadata()->objects();
   if (objects->size() > kMaxLitertlmSections) {
@@ -221,7 +243,7 @@ Result<LitertlmHeader> DecodeLitertlmHeader(ByteSpan file) {
   for (const fb::SectionObject* object : *objects) {
     LitertlmSection section;
     section.type = static_cast<LitertlmSectionType>(object->data_type());
-    section.items = DecodeItems(object->items());
+    PITH_RETURN_IF_ERROR(DecodeItems(object->items(), n_item_bytes, section.items));
     section.begin = object->begin_offset();
     section.end = object->end_offset();
     header.sections.push_back(std::move(section));

@@ -24,6 +24,7 @@ inline constexpr uint32_t kLitertlmMajor = 1;  // LiteRT-LM refuses any other
 inline constexpr uint32_t kLitertlmMinor = 6;
 inline constexpr size_t kLitertlmBlock = 16384;  // sections begin at multiples; the header ends within the first
 inline constexpr size_t kMaxLitertlmSections = 64;
+inline constexpr size_t kMaxLitertlmItemBytes = size_t{1} << 20;  // of all items: a header may name one text many times
 inline constexpr uint64_t kMaxTokenizerJsonBytes = uint64_t{256} << 20;  // uncompressed; Qwen3's is 11 MB
 
 // Numbers as in the file.
@@ -50,8 +51,10 @@ struct LitertlmSection {
   std::vector<LitertlmItem> items;
   uint64_t begin = 0;  // from the start of the file
   uint64_t end = 0;    // exclusive
-  // The text of the item of that name; null when there is none.
+  // The text of the item of that name, in any case (as LiteRT-LM looks); null when there is none.
   const std::string* Find(std::string_view key) const;
+  // Whether the section is for that part of a model: "tf_lite_prefill_decode", in any case.
+  bool HasModelType(std::string_view model_type) const;
 };
 
 struct LitertlmHeader {

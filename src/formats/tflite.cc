@@ -163,15 +163,9 @@ class Encoder {
 
 // ---- Reading --------------------------------------------------------------------------------------------------------
 
-std::string Text(const flatbuffers::String* s) { return s == nullptr ? std::string() : s->str(); }
-
 template <typename T>
 size_t Count(const flatbuffers::Vector<T>* v) {
   return v == nullptr ? 0 : v->size();
-}
-
-std::vector<int32_t> Values(const flatbuffers::Vector<int32_t>* v) {
-  return v == nullptr ? std::vector<int32_t>() : std::vector<int32_t>(v->begin(), v->end());
 }
 
 Status OutOfRange(const std::string& what, int64_t found, uint64_t limit) {
@@ -199,23 +193,44 @@ class Decoder {
     PITH_RETURN_IF_ERROR(ReadCodes(model));
     PITH_RETURN_IF_ERROR(ReadGraphs(model));
     PITH_RETURN_IF_ERROR(ReadSignatures(model));
+    PITH_RETURN_IF_ERROR(CheckCount("metadata entries", Count(model.metadata())));
     for (size_t i = 0; i < Count(model.metadata()); ++i) {
       const fb::Metadata* m = model.metadata()->Get(static_cast<uint32_t>(i));
       if (m->buffer() >= model_.buffers.size()) return OutOfRange("metadata: buffer", m->buffer(), model_.buffers.size());
       model_.metadata.push_back({Text(m->name()), m->buffer()});
     }
-    return OkStatus();
+    return CheckCopied();
   }
 
  private:
+  // Names and lists are copied out of the file, as often as it names them: CheckCopied says when that is too much.
+  std::string Text(const flatbuffers::String* s) {
+    n_copied_ += s == nullptr ? 0 : s->size();
+    return s == nullptr || n_copied_ > kMaxTfliteTextBytes ? std::string() : s->str();
+  }
+  std::vector<int32_t> Values(const flatbuffers::Vector<int32_t>* v) {
+    n_copied_ += Count(v) * sizeof(int32_t);
+    return v == nullptr || n_copied_ > kMaxTfliteTextBytes ? std::vector<int32_t>()
+                                                           : std::vector<int32_t>(v->begin(), v->end());
+  }
+  Status CheckCopied() const {
+    if (n_copied_ <= kMaxTfliteTextBytes) return OkStatus();
+    return Unsupported("names and lists of more than " + std::to_string(kMaxTfliteTextBytes >> 20) + " MiB");
+  }
+  static Status CheckCount(const std::string& what, size_t n) {
+    if (n <= kMaxTfliteTensors) return OkStatus();
+    return Unsupported(std::to_string(n) + " " + what + ", expected at most " + std::to_string(kMaxTfliteTensors));
+  }
+
   Status ReadBuffers(const fb::Model& model) {
+    PITH_RETURN_IF_ERROR(CheckCount("buffers", Count(model.buffers())));
     for (size_t i = 0; i < Count(model.buffers()); ++i) {
       const fb::Buffer* b = model.buffers()->Get(static_cast<uint32_t>(i));
       TfliteBuffer buffer;
       if (b->offset() > 1) {
         if (b->offset() > file_.size() || b->size() > file_.size() - b->offset()) {
-          return Corrupt("buffer " + std::to_string(i) + ": bytes " + std::to_string(b->offset()) + " to " +
-                         std::to_string(b->offset() + b->size()) + ", expected within the " + std::to_string(file_.size()) +
+          return Corrupt("buffer " + std::to_string(i) + ": " + std::to_string(b->size()) + " bytes from byte " +
+                         std::to_string(b->offset()) + ", expected within the " + std::to_string(file_.size()) +
                          " bytes of the model");
         }
         buffer.offset = b->offset();
@@ -232,6 +247,7 @@ class Decoder {
   }
 
   Status ReadCodes(const fb::Model& model) {
+    PITH_RETURN_IF_ERROR(CheckCount("operator codes", Count(model.operator_codes())));
     for (size_t i = 0; i < Count(model.operator_codes()); ++i) {
       const fb::OperatorCode* c = model.operator_codes()->Get(static_cast<uint32_t>(i));
       TfliteOperator code;
@@ -240,7 +256,7 @@ class Decoder {
       code.custom = Text(c->custom_code());
       codes_.push_back(std::move(code));
     }
-    return OkStatus();
+    return CheckCopied();
   }
 
   Status ReadGraphs(const fb::Model& model) {
@@ -254,6 +270,7 @@ class Decoder {
       PITH_RETURN_IF_ERROR(ReadTensors(*g, graph));
       graph.inputs = Values(g->inputs());
       graph.outputs = Values(g->outputs());
+      PITH_RETURN_IF_ERROR(CheckCopied());
       PITH_RETURN_IF_ERROR(CheckTensors("inputs", graph.inputs, graph, false));
       PITH_RETURN_IF_ERROR(CheckTensors("outputs", graph.outputs, graph, false));
       PITH_RETURN_IF_ERROR(ReadOperators(*g, graph, n_graphs));
@@ -272,6 +289,7 @@ class Decoder {
       tensor.type = static_cast<TfliteType>(t->type());
       tensor.shape = Values(t->shape());
       tensor.buffer = t->buffer();
+      PITH_RETURN_IF_ERROR(CheckCopied());
       const std::string at = where_ + ": tensor " + std::to_string(i);
       if (tensor.buffer >= data_.size()) return OutOfRange(at + ": buffer", tensor.buffer, data_.size());
       if (tensor.shape.size() > kMaxTfliteRank) return Unsupported(at + ": rank above " + std::to_string(kMaxTfliteRank));
@@ -301,12 +319,12 @@ class Decoder {
     if (!is_new) return OkStatus();
     TfliteQuantization out;
     out.dimension = q->quantized_dimension();
+    n_scales_ += Count(q->scale()) + Count(q->zero_point());
+    if (n_scales_ > file_.size()) return Corrupt(at + ": more scales than the file has bytes");
     if (q->scale() != nullptr) out.scale.assign(q->scale()->begin(), q->scale()->end());
     if (q->zero_point() != nullptr) {
       out.zero_points_are_zero = std::all_of(q->zero_point()->begin(), q->zero_point()->end(), [](int64_t z) { return z == 0; });
     }
-    n_scales_ += out.scale.size();
-    if (n_scales_ > file_.size()) return Corrupt(at + ": more scales than the file has bytes");
     if (blocks != nullptr) {
       out.block_size = blocks->block_size();
       out.block_scales = blocks->scales();
@@ -342,6 +360,8 @@ class Decoder {
       TfliteOperator op = codes_[o->opcode_index()];
       op.inputs = Values(o->inputs());
       op.outputs = Values(o->outputs());
+      n_copied_ += op.custom.size();
+      PITH_RETURN_IF_ERROR(CheckCopied());
       PITH_RETURN_IF_ERROR(CheckTensors("operator " + std::to_string(i), op.inputs, graph, true));
       PITH_RETURN_IF_ERROR(CheckTensors("operator " + std::to_string(i), op.outputs, graph, true));
       if (const auto* fc = o->builtin_options_as_FullyConnectedOptions()) {
@@ -360,6 +380,8 @@ class Decoder {
           return OutOfRange(where_ + ": operator " + std::to_string(i) + ": graph", target, n_graphs);
         }
         Bytes attributes;
+        n_copied_ += Count(composite->composite_attributes());
+        PITH_RETURN_IF_ERROR(CheckCopied());
         if (const auto* a = composite->composite_attributes()) attributes.assign(a->begin(), a->end());
         op.options = TfliteComposite{Text(composite->name()), target, std::move(attributes)};
       }
@@ -369,16 +391,20 @@ class Decoder {
   }
 
   Status ReadSignatures(const fb::Model& model) {
+    PITH_RETURN_IF_ERROR(CheckCount("signatures", Count(model.signature_defs())));
     for (size_t i = 0; i < Count(model.signature_defs()); ++i) {
       const fb::SignatureDef* s = model.signature_defs()->Get(static_cast<uint32_t>(i));
       TfliteSignature signature;
       signature.key = Text(s->signature_key());
       signature.graph = s->subgraph_index();
       const std::string at = "signature " + std::to_string(i);
+      PITH_RETURN_IF_ERROR(CheckCopied());
       if (signature.graph >= model_.graphs.size()) return OutOfRange(at + ": graph", signature.graph, model_.graphs.size());
       const size_t n_tensors = model_.graphs[signature.graph].tensors.size();
       for (const bool is_input : {true, false}) {
         const auto* maps = is_input ? s->inputs() : s->outputs();
+        n_maps_ += Count(maps);
+        PITH_RETURN_IF_ERROR(CheckCount("inputs and outputs of signatures", n_maps_));
         for (size_t j = 0; j < Count(maps); ++j) {
           const fb::TensorMap* m = maps->Get(static_cast<uint32_t>(j));
           if (m->tensor_index() >= n_tensors) return OutOfRange(at + ": tensor", m->tensor_index(), n_tensors);
@@ -398,7 +424,9 @@ class Decoder {
   std::string where_;
   size_t n_tensors_ = 0;
   size_t n_operators_ = 0;
-  size_t n_scales_ = 0;
+  size_t n_scales_ = 0;  // and zero points
+  size_t n_maps_ = 0;
+  size_t n_copied_ = 0;  // bytes of names and lists
 };
 
 }  // namespace
@@ -445,6 +473,13 @@ Bytes EncodeTflite(const TfliteModel& model) { return Encoder(model).Encode(); }
 
 Result<TfliteFile> TfliteFile::Parse(ByteSpan file) {
   TfliteFile out;
+  constexpr uintptr_t kAlignment = 8;
+  if (reinterpret_cast<uintptr_t>(file.data()) % kAlignment != 0) {
+    auto copy = std::make_shared<AlignedBuffer<uint8_t>>(file.size());
+    std::copy(file.begin(), file.end(), copy->data());
+    file = copy->span();
+    out.copy_ = std::move(copy);
+  }
   PITH_RETURN_IF_ERROR(Decoder(file, out.model_, out.data_).Decode());
   return out;
 }

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/bytes.h"
 #include "pith/status.h"
 
@@ -20,9 +22,11 @@ namespace pith {
 
 // Limits of what is read. A Qwen3 of 36 layers with seven signatures has 40,000 operators and 75,000 tensors.
 inline constexpr size_t kMaxTfliteGraphs = 100'000;
-inline constexpr size_t kMaxTfliteTensors = 4'000'000;    // of all graphs
+inline constexpr size_t kMaxTfliteTensors = 4'000'000;    // of all graphs; also buffers, signatures and other lists
 inline constexpr size_t kMaxTfliteOperators = 2'000'000;  // of all graphs
 inline constexpr size_t kMaxTfliteRank = 8;
+// Of names and lists of numbers. They need a limit of their own: a small file can name one long list a million times.
+inline constexpr size_t kMaxTfliteTextBytes = size_t{256} << 20;
 // What FlatBuffers' 32-bit offsets reach.
 inline constexpr uint64_t kMaxFlatbufferBytes = (uint64_t{1} << 31) - 16;
 inline constexpr size_t kTfliteDataAlignment = 16;
@@ -156,7 +160,7 @@ Bytes EncodeTflite(const TfliteModel& model);
 // A model read from memory that outlives the object. Thread-safe once opened.
 class TfliteFile {
  public:
-  // Every index, shape and range is checked. kCorrupt for what contradicts the format, kUnsupported beyond a limit or for
+  // `file` may lie at any address: where it is no multiple of 8, which FlatBuffers needs, it is copied whole. Every index, shape and range is checked. kCorrupt for what contradicts the format, kUnsupported beyond a limit or for
   // another schema version.
   static Result<TfliteFile> Parse(ByteSpan file);
 
@@ -165,6 +169,7 @@ class TfliteFile {
   ByteSpan Data(uint32_t buffer) const { return data_[buffer]; }
 
  private:
+  std::shared_ptr<const AlignedBuffer<uint8_t>> copy_;  // where the file is not aligned
   TfliteModel model_;
   std::vector<ByteSpan> data_;
 };
