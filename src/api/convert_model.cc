@@ -70,6 +70,7 @@ class Converter {
     }
     PITH_ASSIGN_OR_RETURN(folder_, ModelFolder::Open(folder_path));
     result_.name = o_.name.empty() ? folder_->name() : o_.name;
+    control_.name = result_.name;
     PITH_ASSIGN_OR_RETURN(tokenizer_, ReadFolderTokenizer(folder_path));
     if (tokenizer_ && tokenizer_->vocab_size() > folder_->config().vocab) {
       return InvalidArgument(folder_path + ": tokenizer.json has " + std::to_string(tokenizer_->vocab_size()) +

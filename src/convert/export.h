@@ -20,6 +20,7 @@ struct ExportControl {
   std::function<void(const ExportProgress&)> progress;  // called on the calling thread; may be empty
   std::function<bool()> cancelled;                      // asked often; may be empty
   bool replace = false;                                 // whether an existing output may be replaced
+  std::string name;  // of the model, for people; empty: the folder's
 };
 
 // What became of one tensor of the checkpoint.

@@ -16,15 +16,13 @@
 #include "convert/ggml_quants.h"
 #include "convert/gguf_vocabulary.h"
 #include "convert/quantize.h"
+#include "convert/tensor_stream.h"
 #include "formats/gguf.h"
 #include "formats/json.h"
 
 namespace pith {
 namespace {
 
-// Encoded between two writes, and in one task.
-constexpr size_t kBatchBytes = size_t{4} << 20;
-constexpr size_t kTaskElements = size_t{64} << 10;
 
 GgufEncoding EncodingOf(GgufType type) {
   switch (type) {
@@ -103,52 +101,6 @@ Plan PlanTensor(const TensorSpec& spec, GgufType type) {
   return {spec, fits ? wanted : GgufEncoding::kF16, !fits};
 }
 
-std::string PlaceOf(const SafetensorsTensor& t, uint64_t element, size_t cols) {
-  return std::string(t.where) + ": tensor " + Quoted(t.name) + ": row " + std::to_string(element / cols) +
-         ", column " + std::to_string(element % cols) + ": found ";
-}
-
-// The value at `element`, which is not finite or does not fit.
-Status BadValue(const SafetensorsTensor& t, uint64_t element, size_t cols, GgufEncoding encoding) {
-  float value = 0;
-  ReadFloats(t, element, {&value, 1});
-  const std::string place = PlaceOf(t, element, cols);
-  if (!std::isfinite(value)) {
-    return Corrupt(place + (value != value ? "NaN" : "infinity") + ", expected finite values");
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", static_cast<double>(value));
-  if (encoding == GgufEncoding::kF16) {
-    return Unsupported(place + text + ", beyond the largest F16, 65504; Q8_0 reaches further");
-  }
-  return Unsupported(place + text + ", whose block would need a scale beyond the largest F16, 65504");
-}
-
-// Sums over values and differences, for a TensorReport.
-struct Tally {
-  double squares = 0;
-  double error_squares = 0;
-  double largest = 0;
-  double largest_error = 0;
-
-  void Add(std::span<const float> values, std::span<const float> decoded) {
-    for (size_t i = 0; i < values.size(); ++i) {
-      const double v = values[i];
-      const double e = v - static_cast<double>(decoded[i]);
-      squares += v * v;
-      error_squares += e * e;
-      largest = std::max(largest, std::fabs(v));
-      largest_error = std::max(largest_error, std::fabs(e));
-    }
-  }
-  void Add(const Tally& other) {
-    squares += other.squares;
-    error_squares += other.error_squares;
-    largest = std::max(largest, other.largest);
-    largest_error = std::max(largest_error, other.largest_error);
-  }
-};
-
 void StoreF32(std::span<const float> row, uint8_t* out) {
   Bytes bytes;
   ByteWriter w(bytes);
@@ -214,7 +166,8 @@ Result<SpecialTokens> FindSpecialTokens(const ModelFolder& folder, const GgufVoc
 }
 
 // Keys in the order in which llama.cpp's converter writes them; docs/gguf.md says why each.
-Result<GgufHeader> MakeMetadata(const ModelFolder& folder, GgufType type, uint64_t n_parameters) {
+Result<GgufHeader> MakeMetadata(const ModelFolder& folder, const std::string& name, GgufType type,
+                                uint64_t n_parameters) {
   const std::string tokenizer_path = folder.directory() + "/tokenizer.json";
   if (folder.tokenizer_json().empty()) {
     return NotFound(tokenizer_path +
@@ -234,7 +187,7 @@ Result<GgufHeader> MakeMetadata(const ModelFolder& folder, GgufType type, uint64
   if (generation.top_k) h.AddI32("general.sampling.top_k", static_cast<int32_t>(*generation.top_k));
   if (generation.top_p) h.AddF32("general.sampling.top_p", static_cast<float>(*generation.top_p));
   if (generation.temperature) h.AddF32("general.sampling.temp", static_cast<float>(*generation.temperature));
-  h.AddString("general.name", folder.name());
+  h.AddString("general.name", name.empty() ? folder.name() : name);
   h.AddString("general.size_label", GgufSizeLabel(n_parameters));
   h.AddU32("qwen3.block_count", u32(c.n_layers));
   h.AddU32("qwen3.context_length", u32(c.max_positions));
@@ -270,7 +223,8 @@ class GgufExporter {
         checkpoint_(folder.checkpoint()),
         options_(options),
         control_(control),
-        pool_(pool) {}
+        pool_(pool),
+        stream_(checkpoint_, pool, control) {}
 
   Result<ExportReport> Run(const std::string& out_path) {
     const ScopedFloatEnvironment environment;
@@ -281,15 +235,14 @@ class GgufExporter {
       plans.push_back(PlanTensor(spec, options_.type));
       n_parameters += spec.n_elements();
     }
-    PITH_ASSIGN_OR_RETURN(GgufHeader header, MakeMetadata(folder_, options_.type, n_parameters));
+    PITH_ASSIGN_OR_RETURN(GgufHeader header, MakeMetadata(folder_, control_.name, options_.type, n_parameters));
     for (const Plan& p : plans) {
       const uint64_t shape[2] = {p.spec.rows, p.spec.cols};
       header.AddTensor(GgufTensorName(p.spec), p.encoding, std::span(shape).last(p.spec.is_matrix() ? 2 : 1));
     }
     PITH_ASSIGN_OR_RETURN(writer_, GgufWriter::Create(out_path, control_.replace, header));
-    PITH_RETURN_IF_ERROR(CheckCancelled());
     for (const Plan& p : plans) PITH_RETURN_IF_ERROR(WriteTensor(p));
-    if (checkpoint_.duplicate_head() != nullptr) PITH_RETURN_IF_ERROR(CompareHead());
+    PITH_RETURN_IF_ERROR(stream_.CheckDuplicateHead());
     report_.source_bytes = checkpoint_.data_bytes();
     report_.output_bytes = writer_->file_bytes();
     PITH_RETURN_IF_ERROR(writer_->Commit());
@@ -298,60 +251,30 @@ class GgufExporter {
   }
 
  private:
-  Status CheckCancelled() const {
-    return control_.cancelled && control_.cancelled() ? Cancelled("export: cancelled") : OkStatus();
-  }
-  Status Advance(const SafetensorsTensor& t, uint64_t n_elements) {
-    done_bytes_ += n_elements * DataTypeBytes(t.type);
-    if (control_.progress) control_.progress({done_bytes_, checkpoint_.data_bytes(), t.name});
-    return CheckCancelled();
-  }
-
-  // Tasks are blocks of rows of a size that does not depend on the number of threads, and their tallies are
-  // added in order: the report is the same whatever that number.
   Status WriteTensor(const Plan& plan) {
-    const SafetensorsTensor& t = checkpoint_.tensor(plan.spec);
-    const size_t rows = plan.spec.rows;
     const size_t cols = plan.spec.cols;
     const size_t row_bytes = GgufRowBytes(plan.encoding, cols);
-    const size_t task_rows = std::max<size_t>(1, kTaskElements / cols);
-    const size_t batch_rows = std::min(
-        rows, task_rows * std::max<size_t>(pool_.n_threads(), kBatchBytes / (task_rows * row_bytes)));
-    Bytes encoded(batch_rows * row_bytes);
-    std::vector<std::vector<float>> scratch(pool_.n_threads(), std::vector<float>(2 * cols));
-    Tally total;
-    for (size_t begin = 0; begin < rows; begin += batch_rows) {
-      const size_t n = std::min(batch_rows, rows - begin);
-      const size_t n_tasks = (n + task_rows - 1) / task_rows;
-      std::vector<Tally> tallies(n_tasks);
-      std::vector<uint64_t> bad(n_tasks, kNone);
-      pool_.ParallelFor(n_tasks, [&](size_t task, size_t thread) {
-        const std::span<float> row = std::span(scratch[thread]).first(cols);
-        const std::span<float> decoded = std::span(scratch[thread]).last(cols);
-        for (size_t r = task * task_rows; r < std::min(n, (task + 1) * task_rows); ++r) {
-          const uint64_t first = uint64_t{begin + r} * cols;
-          ReadFloats(t, first, row);
-          std::optional<size_t> fault = FindNonFinite(row);
-          if (!fault) fault = EncodeRow(plan.encoding, row, encoded.data() + r * row_bytes, decoded);
-          if (fault) {
-            bad[task] = first + *fault;
-            return;
-          }
-          tallies[task].Add(row, decoded);
-        }
-      });
-      for (size_t i = 0; i < n_tasks; ++i) {
-        if (bad[i] != kNone) return BadValue(t, bad[i], cols, plan.encoding);
-        total.Add(tallies[i]);
-      }
-      PITH_RETURN_IF_ERROR(writer_->Append(ByteSpan(encoded).first(n * row_bytes)));
-      PITH_RETURN_IF_ERROR(Advance(t, uint64_t{n} * cols));
-    }
-    AddReport(plan, total, rows * row_bytes);
+    const size_t batch_rows = stream_.BatchRows(cols);
+    Bytes encoded(std::min<size_t>(batch_rows, RoundUp(plan.spec.rows, 16)) * row_bytes);
+    std::vector<std::vector<float>> decoded(pool_.n_threads(), std::vector<float>(cols));
+    std::vector<RowError> errors(plan.spec.rows);
+    PITH_RETURN_IF_ERROR(stream_.ForEachRow(
+        plan.spec,
+        [&](size_t row, std::span<const float> values, size_t thread) {
+          const auto unfit = EncodeRow(plan.encoding, values, encoded.data() + row % batch_rows * row_bytes, decoded[thread]);
+          if (!unfit) errors[row].Add(values, decoded[thread]);
+          return unfit;
+        },
+        [&](size_t begin, size_t end) {
+          return writer_->Append(ByteSpan(encoded).first((end - begin) * row_bytes));
+        },
+        plan.encoding == GgufEncoding::kF16 ? ", beyond the largest F16, 65504; Q8_0 reaches further"
+                                            : ", whose block would need a scale beyond the largest F16, 65504"));
+    AddReport(plan, errors, plan.spec.rows * row_bytes);
     return OkStatus();
   }
 
-  void AddReport(const Plan& plan, const Tally& tally, uint64_t bytes) {
+  void AddReport(const Plan& plan, std::span<const RowError> errors, uint64_t bytes) {
     TensorReport r;
     r.name = CheckpointTensorName(plan.spec);
     r.encoding = GgufEncodingName(plan.encoding);
@@ -362,49 +285,17 @@ class GgufExporter {
     r.rows = plan.spec.rows;
     r.cols = plan.spec.cols;
     r.bytes = bytes;
-    const double n = static_cast<double>(plan.spec.n_elements());
-    if (tally.squares > 0) {
-      r.relative_error = std::sqrt(tally.error_squares / tally.squares);
-      r.outlier = tally.largest / std::sqrt(tally.squares / n);
-    }
-    r.largest_error = tally.largest_error;
+    SummariseErrors(errors, r);
     report_.tensors.push_back(std::move(r));
   }
-
-  // A tied model may store its head again; one that differs contradicts the config (as in import.cc).
-  Status CompareHead() {
-    const TensorSpec spec = CanonicalTensors(folder_.config())[0];
-    const SafetensorsTensor& embedding = checkpoint_.tensor(spec);
-    const SafetensorsTensor& head = *checkpoint_.duplicate_head();
-    const size_t batch = std::max<size_t>(1, kBatchBytes / (spec.cols * sizeof(float)));
-    std::vector<float> a;
-    std::vector<float> b;
-    for (size_t row = 0; row < spec.rows; row += batch) {
-      const uint64_t first = uint64_t{row} * spec.cols;
-      a.resize(std::min<size_t>(batch, spec.rows - row) * spec.cols);
-      b.resize(a.size());
-      ReadFloats(embedding, first, a);
-      ReadFloats(head, first, b);
-      for (size_t i = 0; i < a.size(); ++i) {
-        if (a[i] == b[i]) continue;
-        return Corrupt(PlaceOf(head, first + i, spec.cols) + std::to_string(b[i]) + ", expected " +
-                       std::to_string(a[i]) + " as in " + Quoted(embedding.name) +
-                       ", because config.json says tie_word_embeddings");
-      }
-      PITH_RETURN_IF_ERROR(Advance(head, a.size()));
-    }
-    return OkStatus();
-  }
-
-  static constexpr uint64_t kNone = UINT64_MAX;
 
   const ModelFolder& folder_;
   const Checkpoint& checkpoint_;
   const GgufOptions& options_;
   const ExportControl& control_;
   ThreadPool& pool_;
+  TensorStream stream_;
   std::unique_ptr<GgufWriter> writer_;
-  uint64_t done_bytes_ = 0;
   ExportReport report_;
 };
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/float_environment.h"
@@ -13,13 +14,10 @@
 #include "convert/package.h"
 #include "convert/package_writer.h"
 #include "convert/quantize.h"
-#include "formats/json.h"
+#include "convert/tensor_stream.h"
 
 namespace pith {
 namespace {
-
-// Codes made between two writes.
-constexpr size_t kBatchBytes = size_t{4} << 20;
 
 class Timer {
  public:
@@ -31,16 +29,17 @@ class Timer {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-Status NonFinite(const SafetensorsTensor& t, uint64_t element, float value, size_t cols) {
-  return Corrupt(std::string(t.where) + ": tensor " + Quoted(t.name) + ": row " +
-                 std::to_string(element / cols) + ", column " + std::to_string(element % cols) + ": found " +
-                 (value != value ? "NaN" : "infinity") + ", expected finite values");
-}
-
 class Importer {
  public:
   Importer(const ImportOptions& options, ThreadPool& pool, const Kernels& kernels)
-      : options_(options), pool_(pool), kernels_(kernels) {}
+      : options_(options), pool_(pool), kernels_(kernels) {
+    control_.cancelled = options.cancelled;
+    if (options.progress) {
+      control_.progress = [this](const ExportProgress& p) {
+        Progress(ImportProgress::Phase::kQuantise, p.done, p.total, p.item);
+      };
+    }
+  }
 
   Result<ImportReport> Run(const std::string& directory, const std::string& out_path) {
     const ScopedFloatEnvironment environment;
@@ -49,6 +48,7 @@ class Importer {
       return InvalidArgument("import: calibration needs tokens");
     }
     PITH_ASSIGN_OR_RETURN(checkpoint_, Checkpoint::Open(directory));
+    stream_.emplace(*checkpoint_, pool_, control_);
     ModelDescription description;
     description.config = checkpoint_->config();
     description.start_token = options_.start_token;
@@ -81,112 +81,45 @@ class Importer {
 
   Status QuantiseAll() {
     for (const TensorPlace& place : writer_->places()) {
-      const SafetensorsTensor& t = checkpoint_->tensor(place.spec);
-      PITH_RETURN_IF_ERROR(place.spec.is_matrix() ? WriteMatrix(t, place.spec) : WriteNorm(t, place.spec));
+      PITH_RETURN_IF_ERROR(place.spec.is_matrix() ? WriteMatrix(place.spec) : WriteNorm(place.spec));
       report_.n_parameters += place.spec.n_elements();
     }
-    if (checkpoint_->duplicate_head() != nullptr) PITH_RETURN_IF_ERROR(CompareHead());
-    return OkStatus();
+    return stream_->CheckDuplicateHead();
   }
 
-  Status Advance(const SafetensorsTensor& t, uint64_t n_elements) {
-    done_bytes_ += n_elements * DataTypeBytes(t.type);
-    Progress(ImportProgress::Phase::kQuantise, done_bytes_, checkpoint_->data_bytes(), t.name);
-    return CheckCancelled();
+  Status WriteNorm(const TensorSpec& spec) {
+    std::vector<float> norm;
+    return stream_->ForEachRow(
+        spec,
+        [&](size_t, std::span<const float> values, size_t) {
+          norm.assign(values.begin(), values.end());
+          return std::nullopt;
+        },
+        [&](size_t, size_t) { return writer_->AppendNorm(norm); });
   }
 
-  Status WriteNorm(const SafetensorsTensor& t, const TensorSpec& spec) {
-    std::vector<float> norm(spec.cols);
-    ReadFloats(t, 0, norm);
-    if (const auto bad = FindNonFinite(norm)) return NonFinite(t, *bad, norm[*bad], spec.cols);
-    PITH_RETURN_IF_ERROR(writer_->AppendNorm(norm));
-    return Advance(t, spec.cols);
-  }
-
-  // One panel of rows [row, row + n): floats, codes and packing in this thread's buffers.
-  struct Scratch {
-    std::vector<float> row;
-    std::vector<int8_t> codes;  // [16, cols]
-  };
-  static constexpr uint64_t kNone = UINT64_MAX;
-
-  // Returns the index of a value that is not finite, kNone if there is none.
-  static uint64_t QuantisePanel(const SafetensorsTensor& t, size_t row, size_t n, size_t cols,
-                                Scratch& scratch, int8_t* panel, float* scales) {
-    scratch.row.resize(cols);
-    scratch.codes.resize(kPanelRows * cols);
-    for (size_t r = 0; r < n; ++r) {
-      const uint64_t first = uint64_t{row + r} * cols;
-      ReadFloats(t, first, scratch.row);
-      if (const auto bad = FindNonFinite(scratch.row)) return first + *bad;
-      scales[r] = QuantizeRow(scratch.row, scratch.codes.data() + r * cols);
-    }
-    PackPanel(scratch.codes.data(), n, cols, panel);
-    return kNone;
-  }
-
-  Status WriteMatrix(const SafetensorsTensor& t, const TensorSpec& spec) {
-    const size_t panel_bytes = PaddedDepth(spec.cols) * kPanelRows;
-    const size_t n_panels = PanelCount(spec.rows);
-    const size_t batch =
-        std::clamp<size_t>(kBatchBytes / panel_bytes, pool_.n_threads(), n_panels + pool_.n_threads());
-    std::vector<int8_t> panels(std::min(batch, n_panels) * panel_bytes);
+  // The rows of a panel come one after another on one thread: its codes are packed when the last one is there.
+  Status WriteMatrix(const TensorSpec& spec) {
+    const size_t cols = spec.cols;
+    const size_t panel_bytes = PaddedDepth(cols) * kPanelRows;
+    const size_t batch = stream_->BatchRows(cols);
+    std::vector<int8_t> panels(std::min(batch / kPanelRows, PanelCount(spec.rows)) * panel_bytes);
     std::vector<float> scales(spec.rows);
-    std::vector<uint64_t> bad(std::min(batch, n_panels));
-    std::vector<Scratch> scratch(pool_.n_threads());
-    for (size_t begin = 0; begin < n_panels; begin += batch) {
-      const size_t n = std::min(batch, n_panels - begin);
-      pool_.ParallelFor(n, [&](size_t i, size_t thread) {
-        const size_t row = (begin + i) * kPanelRows;
-        bad[i] = QuantisePanel(t, row, std::min(kPanelRows, spec.rows - row), spec.cols, scratch[thread],
-                               panels.data() + i * panel_bytes, scales.data() + row);
-      });
-      for (size_t i = 0; i < n; ++i) {
-        if (bad[i] == kNone) continue;
-        float value = 0;
-        ReadFloats(t, bad[i], {&value, 1});
-        return NonFinite(t, bad[i], value, spec.cols);
-      }
-      PITH_RETURN_IF_ERROR(writer_->AppendPanels(std::span(panels).first(n * panel_bytes)));
-      const size_t rows = std::min<size_t>(spec.rows, (begin + n) * kPanelRows) - begin * kPanelRows;
-      PITH_RETURN_IF_ERROR(Advance(t, uint64_t{rows} * spec.cols));
-    }
+    std::vector<std::vector<int8_t>> codes(pool_.n_threads(), std::vector<int8_t>(kPanelRows * cols));
+    PITH_RETURN_IF_ERROR(stream_->ForEachRow(
+        spec,
+        [&](size_t row, std::span<const float> values, size_t thread) {
+          int8_t* const rows = codes[thread].data();
+          scales[row] = QuantizeRow(values, rows + row % kPanelRows * cols);
+          if (row % kPanelRows == kPanelRows - 1 || row + 1 == spec.rows) {
+            PackPanel(rows, row % kPanelRows + 1, cols, panels.data() + row % batch / kPanelRows * panel_bytes);
+          }
+          return std::nullopt;
+        },
+        [&](size_t begin, size_t end) {
+          return writer_->AppendPanels(std::span(panels).first(PanelCount(end - begin) * panel_bytes));
+        }));
     return writer_->FinishMatrix(scales);
-  }
-
-  // A tied model may store its head again. If it differs, the file contradicts its config: transformers 4
-  // would take the embedding and transformers 5 the head, so neither is taken.
-  Status CompareHead() {
-    const TensorSpec spec = writer_->places()[0].spec;
-    const SafetensorsTensor& embedding = checkpoint_->tensor(spec);
-    const SafetensorsTensor& head = *checkpoint_->duplicate_head();
-    const size_t rows_per_batch = std::max<size_t>(1, kBatchBytes / (spec.cols * sizeof(float)));
-    std::vector<float> a;
-    std::vector<float> b;
-    for (size_t row = 0; row < spec.rows; row += rows_per_batch) {
-      const uint64_t first = uint64_t{row} * spec.cols;
-      const size_t n = std::min<size_t>(rows_per_batch, spec.rows - row) * spec.cols;
-      const size_t width = DataTypeBytes(head.type);
-      const bool same =
-          embedding.type == head.type && std::memcmp(embedding.data.data() + first * width,
-                                                     head.data.data() + first * width, n * width) == 0;
-      if (!same) {
-        a.resize(n);
-        b.resize(n);
-        ReadFloats(embedding, first, a);
-        ReadFloats(head, first, b);
-        for (size_t i = 0; i < n; ++i) {
-          if (a[i] == b[i]) continue;
-          return Corrupt(std::string(head.where) + ": tensor " + Quoted(head.name) + ": row " +
-                         std::to_string((first + i) / spec.cols) + ", column " +
-                         std::to_string((first + i) % spec.cols) + ": found " + std::to_string(b[i]) +
-                         ", expected " + std::to_string(a[i]) + " as in " + Quoted(embedding.name) +
-                         ", because config.json says tie_word_embeddings");
-        }
-      }
-      PITH_RETURN_IF_ERROR(Advance(head, n));
-    }
-    return OkStatus();
   }
 
   // Calibrates over the written file, then completes it.
@@ -232,8 +165,9 @@ class Importer {
   ThreadPool& pool_;
   const Kernels& kernels_;
   std::unique_ptr<Checkpoint> checkpoint_;
+  ExportControl control_;
+  std::optional<TensorStream> stream_;
   std::unique_ptr<PackageWriter> writer_;
-  uint64_t done_bytes_ = 0;
   ImportReport report_;
 };
 

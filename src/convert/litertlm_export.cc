@@ -73,10 +73,13 @@ class RowEncoder {
     }
   }
 
-  // Index of a value that the encoding cannot hold.
+  // Index of a value that the encoding cannot hold: what is kept as a half, or a seventh of it as a block's scale, must not
+  // round to infinity.
   std::optional<size_t> FindUnfit(std::span<const float> row) const {
-    if (graph_.encoding != WeightEncoding::kFloat16) return std::nullopt;
-    const auto found = std::find_if(row.begin(), row.end(), [](float v) { return std::fabs(v) >= 65520.0f; });
+    const bool int4 = graph_.encoding == WeightEncoding::kDynamicInt4;
+    if (!int4 && graph_.encoding != WeightEncoding::kFloat16) return std::nullopt;
+    const float limit = int4 ? 7 * 65520.0f : 65520.0f;
+    const auto found = std::find_if(row.begin(), row.end(), [limit](float v) { return std::fabs(v) >= limit; });
     if (found == row.end()) return std::nullopt;
     return static_cast<size_t>(found - row.begin());
   }
@@ -317,7 +320,7 @@ class Exporter {
           }
           return Write(bytes);
         },
-        ", beyond the largest that fp16 holds, 65504"));
+        ", beyond what " + encoder_.Name() + " can hold"));
     if (canonical_ != nullptr) canonical_->AddFloats(scales);
     if (weight.quantization >= 0) {
       std::vector<float>& out = graph_.model.quantizations[static_cast<size_t>(weight.quantization)].scale;

@@ -260,7 +260,7 @@ TEST_F(LitertlmExportTest, RefusesWhatAHalfCannotHold) {
   const LitertlmOptions fp16 = TestLitertlmOptions(config, WeightEncoding::kFloat16);
   const LitertlmOptions int4 = TestLitertlmOptions(config, WeightEncoding::kDynamicInt4);
   with(-65520);
-  ExpectError(StatusCode::kUnsupported, name + ": row 5: a value beyond what FLOAT16 can hold, 65504", fp16);
+  ExpectError(StatusCode::kUnsupported, name + "\": row 5, column 3: found -65520, beyond what FLOAT16 can hold", fp16);
   with(65519);
   ASSERT_TRUE(Export(fp16).ok());
   EXPECT_NE(LoadedFingerprint(fp16), "");
@@ -271,7 +271,7 @@ TEST_F(LitertlmExportTest, RefusesWhatAHalfCannotHold) {
   EXPECT_NE(LoadedFingerprint(int4), "");
   TakeOutput();
   with(1e6f);
-  ExpectError(StatusCode::kUnsupported, name + ": row 5: a value beyond what INT4 blocks of 32 can hold", int4);
+  ExpectError(StatusCode::kUnsupported, name + "\": row 5, column 3: found 1e+06, beyond what INT4 blocks of 32 can hold", int4);
 }
 
 TEST_F(LitertlmExportTest, RefusesOptionsThatMakeNoModel) {
