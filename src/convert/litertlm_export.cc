@@ -1,6 +1,7 @@
 #include "convert/litertlm_export.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <ctime>
@@ -26,6 +27,18 @@ namespace {
 
 // Scale of a row of zeros, which LiteRT's quantiser gives too: 0 is no scale to XNNPACK.
 constexpr float kScaleOfZeros = 1e-9f / 127.0f;
+
+// The scale of a block whose largest magnitude is given, as a half. Rounded to the 8 significant bits of
+// bfloat16 first, as LiteRT's quantiser does: XNNPACK holds the scales of blocks so, and codes have to fit
+// those. Infinite where no half is large enough.
+uint16_t BlockScale(float largest) {
+  uint32_t bits = std::bit_cast<uint32_t>(largest / 7.0f);
+  bits += 0x7fff + (bits >> 16 & 1);  // nearest, ties to even; finite and not negative
+  const uint16_t half = FloatToHalf(std::bit_cast<float>(bits & 0xffff0000));
+  // LiteRT's quantiser writes 0 for a block of zeros, and XNNPACK then refuses the model.
+  return half == 0 ? 1 : half;
+}
+constexpr uint16_t kInfiniteHalf = 0x7c00;
 
 // Rows of one matrix in the encoding of the file.
 class RowEncoder {
@@ -57,27 +70,32 @@ class RowEncoder {
     }
   }
 
-  // `scale` is that of the row (INT8), `scales` those of its blocks as halves (INT4).
-  void Encode(std::span<const float> row, uint8_t* out, float* scale, uint16_t* scales, RowError* error) const {
+  // `scale` is that of the row (INT8), `scales` those of its blocks as halves (INT4). False where a value is
+  // beyond what the encoding holds.
+  bool Encode(std::span<const float> row, uint8_t* out, float* scale, uint16_t* scales,
+              RowError* error) const {
     switch (graph_.encoding) {
       case WeightEncoding::kFloat32:
         std::memcpy(out, row.data(), row.size() * sizeof(float));
         Measure(row, error, [&](size_t i) { return row[i]; });
-        return;
-      case WeightEncoding::kFloat16:
+        return true;
+      case WeightEncoding::kFloat16: {
+        bool fits = true;
         for (size_t i = 0; i < row.size(); ++i) {
           const uint16_t half = FloatToHalf(row[i]);
+          fits = fits && (half & 0x7fff) != kInfiniteHalf;
           std::memcpy(out + 2 * i, &half, 2);
         }
         Measure(row, error, [&](size_t i) { return HalfToFloat(FloatToHalf(row[i])); });
-        return;
+        return fits;
+      }
       case WeightEncoding::kDynamicInt4:
-        EncodeInt4(row, out, scales, error);
-        return;
+        return EncodeInt4(row, out, scales, error);
       default: {
         auto* codes = reinterpret_cast<int8_t*>(out);
         *scale = QuantizeRow(row, codes);
         Measure(row, error, [&](size_t i) { return *scale * static_cast<float>(codes[i]); });
+        return true;
       }
     }
   }
@@ -90,16 +108,16 @@ class RowEncoder {
     for (size_t i = 0; i < row.size(); ++i) error->Add(row[i], stored(i));
   }
 
-  // Codes -8 to 7, two in a byte, the first in the low half; the scale of a block is its largest magnitude over 7.
-  void EncodeInt4(std::span<const float> row, uint8_t* out, uint16_t* scales, RowError* error) const {
+  // Codes -8 to 7, two in a byte, the first in the low half.
+  bool EncodeInt4(std::span<const float> row, uint8_t* out, uint16_t* scales, RowError* error) const {
     const auto block = static_cast<size_t>(graph_.block);
     if (measure_) *error = {};
     for (size_t b = 0; b * block < row.size(); ++b) {
       const std::span<const float> values = row.subspan(b * block, block);
       float largest = 0;
       for (const float v : values) largest = std::max(largest, std::fabs(v));
-      uint16_t half = FloatToHalf(largest / 7.0f);
-      if (half == 0) half = 1;  // no scale is 0: then codes are
+      const uint16_t half = BlockScale(largest);
+      if (half == kInfiniteHalf) return false;
       const float step = HalfToFloat(half);
       scales[b] = half;
       for (size_t i = 0; i < block; i += 2) {
@@ -112,6 +130,7 @@ class RowEncoder {
         }
       }
     }
+    return true;
   }
   static int Code4(float value, float step) {
     return static_cast<int>(std::clamp(std::nearbyint(value / step), -8.0f, 7.0f));
@@ -272,21 +291,19 @@ class Exporter {
     Bytes rows(n_batch * row_bytes);
     std::vector<float> scales(spec.rows);
     std::vector<RowError> errors(o_.measure_errors ? spec.rows : 0);
-    std::vector<uint8_t> overflow(o_.graph.encoding == WeightEncoding::kFloat16 ? spec.rows : 0);
+    std::vector<uint8_t> fits(spec.rows);
     PITH_RETURN_IF_ERROR(stream_.ForEachRow(
         spec,
         [&](size_t row, std::span<const float> values, size_t) {
-          encoder_.Encode(values, rows.data() + row % n_batch * row_bytes, &scales[row],
-                          block_scales_.data() + (first_row + row) * n_blocks, errors.empty() ? nullptr : &errors[row]);
-          if (!overflow.empty()) {
-            overflow[row] = std::any_of(values.begin(), values.end(), [](float v) { return std::fabs(v) >= 65520.0f; });
-          }
+          fits[row] = encoder_.Encode(values, rows.data() + row % n_batch * row_bytes, &scales[row],
+                                      block_scales_.data() + (first_row + row) * n_blocks,
+                                      errors.empty() ? nullptr : &errors[row]);
         },
         [&](size_t begin, size_t end) -> Status {
-          for (size_t row = begin; row < end && !overflow.empty(); ++row) {
-            if (overflow[row] == 0) continue;
+          for (size_t row = begin; row < end; ++row) {
+            if (fits[row] != 0) continue;
             return Unsupported(folder_.directory() + ": tensor " + CheckpointTensorName(spec) + ": row " +
-                               std::to_string(row) + ": a value beyond what fp16 holds, 65504");
+                               std::to_string(row) + ": a value beyond what " + encoder_.Name() + " holds");
           }
           const ByteSpan bytes{rows.data(), (end - begin) * row_bytes};
           content_hash_.Update(bytes);

@@ -6,9 +6,9 @@ SHARED_DIR holds golden/models, golden/litert and data/qwen3 (see its golden/REA
 interpreter (ai-edge-litert), texts and scores from LiteRT-LM (litert-lm). Exit 0 passed, 77 skipped, else failed.
 
  1. Float32 weights: logits as transformers gives them; prefill in padded chunks leaves what decoding leaves.
- 2. Encodings: fp16 and INT8 weights are as close as their rounding allows, with float and with INT8 activations; INT4
-    in blocks is the model with its weights rounded as LiteRT's quantiser rounds them; dynamic_int8 has the logits of
-    the file that litert-torch wrote.
+ 2. Encodings: codes and scales are those of LiteRT's quantiser (ai-edge-quantizer), operators and their versions those
+    of litert-torch; fp16 and INT8 weights are as close as their rounding allows, with float and with INT8 activations;
+    INT4 in blocks is the model with rounded weights; dynamic_int8 has the logits of the file that litert-torch wrote.
  3. LiteRT-LM answers and scores with pith's file as with litert-torch's.
  4. The same input gives the same bytes; a time stamp changes the header only.
  5. pith's engine on litert-torch's file is closer to float32 than XNNPACK is.
@@ -27,7 +27,11 @@ import tempfile
 try:
     import litert_lm
     import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as quantizer
+    from ai_edge_quantizer.transformations.transformation_utils import pack_data
     from safetensors.numpy import load_file, save_file
 except ImportError as e:
     print(f"skipped: no module {e.name}")
@@ -111,12 +115,102 @@ def write_weights(folder, tensors):
     save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, folder / "model.safetensors")
 
 
+# ---- What is stored
+
+
+def quantise(matrix, bits, block=0):
+    """Codes and scales by LiteRT's quantiser: rows, or blocks of a row."""
+    granularity = {0: "CHANNELWISE", 32: "BLOCKWISE_32", 128: "BLOCKWISE_128"}[block]
+    granularity = qtyping.QuantGranularity(granularity)
+    parts = matrix.reshape(len(matrix), -1, block) if block else matrix
+    low, high = (f(parts, axis=-1, keepdims=not block) for f in (np.min, np.max))
+    zero, scale = quantizer.tensor_zp_scale_from_min_max(low, high, bits, True, granularity)
+    if block:
+        scale = np.maximum(scale, np.float32(2**-24))  # for zeros it is 0, which XNNPACK refuses
+    params = qtyping.UniformQuantParams(num_bits=bits, quantized_dimension=1 if block else 0, scale=scale, zero_point=zero,
+                                        symmetric=True, block_size=block)
+    return quantizer.uniform_quantize(matrix, params, block > 0), scale
+
+
 def int4_blocks(matrix, block):
-    """What INT4 blocks keep of a matrix: scales are halves, codes are rounded by the float quotient."""
-    blocks = matrix.reshape(matrix.shape[0], -1, block)
-    scale = (np.abs(blocks).max(axis=-1, keepdims=True) / np.float32(7)).astype(np.float16).astype(np.float32)
-    codes = np.clip(np.rint(blocks / np.where(scale == 0, 1, scale)), -8, 7)
-    return (codes * scale).reshape(matrix.shape).astype(np.float32)
+    """What INT4 blocks keep of a matrix."""
+    codes, scale = quantise(matrix, 4, block)
+    return (codes.reshape(len(matrix), -1, block) * scale[..., None]).reshape(matrix.shape).astype(np.float32)
+
+
+def stored(path):
+    """Weights by pith's names as they lie in the file: type, bytes, bytes of the scales. And operators with versions."""
+    raw = tflite_section(path)
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(raw, 0))
+
+    def content(graph, tensor):
+        buffer = model.buffers[graph.tensors[tensor].buffer]
+        return raw[buffer.offset:buffer.offset + buffer.size]
+
+    weights, operators = {}, {}
+    for graph in model.subgraphs[:len(model.signatureDefs)]:
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            key = (graph.name.decode(), code.builtinCode, code.version)
+            operators[key] = operators.get(key, 0) + 1
+        for i, t in enumerate(graph.tensors):
+            if model.buffers[t.buffer].offset:
+                scales, q = b"", t.quantization
+                if q is not None and q.details is not None:
+                    scales = content(graph, q.details.scales)
+                elif q is not None and q.scale is not None:
+                    scales = q.scale.tobytes()
+                weights[t.name.decode()] = (t.type, content(graph, i), scales)
+    return weights, operators
+
+
+def encode(matrix, quantize):
+    """The same as an encoding should give it."""
+    if matrix.ndim == 1 or quantize == "none":
+        return schema.TensorType.FLOAT32, matrix.tobytes(), b""
+    if quantize == "fp16":
+        return schema.TensorType.FLOAT16, matrix.astype(np.float16).tobytes(), b""
+    if "block" in quantize:
+        codes, scale = quantise(matrix, 4, int(quantize.rpartition("block")[2]))
+        packed = pack_data(4, codes.reshape(-1).view(np.uint8))
+        return schema.TensorType.INT4, packed.tobytes(), scale.astype(np.float16).tobytes()
+    codes, scale = quantise(matrix, 8)
+    return schema.TensorType.INT8, codes.tobytes(), scale.astype(np.float32).tobytes()
+
+
+def pith_names(weights, tied):
+    """Weights by the names in pith's graphs, where q, k and v are one matrix."""
+    names = {"model.embed_tokens": "embedding", "model.norm": "final_norm", "lm_head": "head"}
+    names |= {} if not tied else {"lm_head": None}
+    parts = {"input_layernorm": "input_norm", "post_attention_layernorm": "post_attention_norm", "mlp.gate_proj": "gate",
+             "mlp.up_proj": "up", "mlp.down_proj": "down", "self_attn.o_proj": "o", "self_attn.q_norm": "q_norm",
+             "self_attn.k_norm": "k_norm", "self_attn.q_proj": "qkv"}
+    out = {}
+    for name, values in weights.items():
+        name = name.removesuffix(".weight")
+        if name.startswith("model.layers."):
+            layer, _, part = name.removeprefix("model.layers.").partition(".")
+            if part == "self_attn.q_proj":
+                values = np.concatenate([weights[f"model.layers.{layer}.self_attn.{x}_proj.weight"] for x in "qkv"])
+            names[name] = f"layers.{layer}.{parts[part]}" if part in parts else None
+        if names[name]:
+            out[names[name]] = values
+    return out
+
+
+def check_stored(path, folder, weights, quantize):
+    found, operators = stored(path)
+    tied = json.loads((folder / "config.json").read_text())["tie_word_embeddings"]
+    expected = pith_names(weights, tied)
+    ours = {name: entry for name, entry in found.items() if not name.endswith(".scales")}
+    wrong = [name for name, values in expected.items() if ours.get(name) != encode(values, quantize)]
+    check(not wrong and ours.keys() == expected.keys(), f"{quantize}: {len(ours)} weights with the bytes that LiteRT's "
+          f"quantiser gives{': except ' + ', '.join(wrong) if wrong else ''}")
+    check(all(version == (5 if code == schema.BuiltinOperator.FULLY_CONNECTED else 1) for _, code, version in operators),
+          f"{quantize}: versions of operators")
+
+
+# ---- More checkpoints
 
 
 def wide_model(folder, rng):
@@ -138,6 +232,8 @@ def wide_model(folder, rng):
                "num_key_value_heads": n_kv_heads, "head_dim": dim, "vocab_size": vocab, "layer_types":
                ["full_attention"] * 2, "max_window_layers": 2, "tie_word_embeddings": True}
     (folder / "config.json").write_text(json.dumps(config))
+    tensors["model.layers.0.mlp.up_proj.weight"][3:5] = 0
+    tensors["model.layers.1.self_attn.q_proj.weight"][7, 96:] = 0
     write_weights(folder, tensors)
 
 
@@ -265,21 +361,25 @@ def check_model(options, source, scratch):
     long_ids = (expected["ids_3"] if "ids_3" in expected else np.tile(expected["ids_2"], 5)).tolist() + [5, 6, 7] * 5
 
     convert(options, folder, out, "none")
+    check_stored(out, folder, weights, "none")
     session = Session(out)
     kl = worst(session, expected, "logits")
     check(kl <= 1e-6, f"none: KL {kl:.1e} from transformers (at most 1e-6)")
     check_prefill(session, long_ids, "none", 1e-8)
 
     convert(options, folder, out, "fp16")
+    check_stored(out, folder, weights, "fp16")
     kl = worst(Session(out), expected, "logits")
     # The error of a value is 2^-11 of it at most; that of INT8 rows 2^-8 of the row's largest.
     check(kl <= rows_cost / 64, f"fp16: KL {kl:.1e} from transformers (at most {rows_cost / 64:.1e})")
 
     convert(options, folder, out, "weight_only_int8")
+    check_stored(out, folder, weights, "weight_only_int8")
     kl = worst(Session(out), expected, "logits_w8")
     check(kl <= 1e-6, f"weight_only_int8: KL {kl:.1e} from transformers on rounded rows (at most 1e-6)")
 
     convert(options, folder, out, "dynamic_int8")
+    check_stored(out, folder, weights, "dynamic_int8")
     session = Session(out)
     kl, kl_float = worst(session, expected, "logits_w8"), worst(session, expected, "logits")
     check(kl <= 5 * activations_cost, f"dynamic_int8: KL {kl:.1e} from transformers on rounded rows (at most "
@@ -303,6 +403,7 @@ def check_int4(options, folder, weights, expected, block, activations_cost, scra
         check(done.returncode != 0 and "multiple of the block" in done.stderr, f"{what}: refused, columns do not divide")
         return
     convert(options, folder, out, what)
+    check_stored(out, folder, weights, what)
     session = Session(out)
     rounded = scratch / "rounded"
     shutil.copytree(folder, rounded)
@@ -320,7 +421,7 @@ def check_int4(options, folder, weights, expected, block, activations_cost, scra
 
 
 def check_wide(options, source, scratch):
-    """Blocks of 128, which need wider matrices than the golden models have."""
+    """Blocks of 128, which need wider matrices than the golden models have; rows and blocks of zeros."""
     print("a model of 128 columns")
     folder = prepare(source, options.shared, scratch)
     rng = np.random.default_rng(1)
@@ -329,6 +430,9 @@ def check_wide(options, source, scratch):
     ids = rng.integers(0, 512, 48).tolist()
     convert(options, folder, scratch / "none.litertlm", "none")
     expected = {"ids_1": np.array(ids), "logits_1": Session(scratch / "none.litertlm").logits(ids)}
+    convert(options, folder, scratch / "int8.litertlm", "dynamic_int8")
+    check_stored(scratch / "int8.litertlm", folder, weights, "dynamic_int8")
+    check(np.isfinite(Session(scratch / "int8.litertlm").logits(ids)).all(), "dynamic_int8: runs")
     for block in (32, 128):
         check_int4(options, folder, weights, expected, block, ROUNDING["qwen3-tied-bf16"][1], scratch)
     shutil.rmtree(folder)
@@ -356,6 +460,10 @@ def check_beside_litert_torch(options, folder, ours, scratch):
     check(kl_a <= 1.1 * kl_b, f"dynamic_int8: KL {kl_a:.3e} from float32, litert-torch's file {kl_b:.3e}; {bits}")
     lse = -log_softmax(b)[:, 0] + b[:, 0]
     check(np.abs(lse - expected["logits"]["logsumexp"]).max() < 1e-2, "litert-torch's file gives the logits of expected.json")
+    # Its converter makes a transpose of one head a reshape, and drops reshapes; this model has one head of keys.
+    shapes = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.TRANSPOSE)
+    a, b = ({k: n for k, n in stored(f)[1].items() if k[1] not in shapes} for f in (ours, theirs))
+    check(a == b, "the operators of litert-torch's file, but for transposes and reshapes")
 
     (scratch / "ids.json").write_text(json.dumps(ids))
     for name, path in (("litert-torch's", theirs), ("its own", ours)):
