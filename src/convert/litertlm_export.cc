@@ -1,6 +1,7 @@
 #include "convert/litertlm_export.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -30,6 +31,18 @@ namespace {
 constexpr float kScaleOfZeros = 1e-9f / 127.0f;
 
 constexpr float kHalfLimit = 65520.0f;  // from here on a half would be infinite
+
+// The scale of a block whose largest magnitude is given, as a half. Rounded to the 8 significant bits of bfloat16 first, as
+// LiteRT's quantiser does: XNNPACK holds the scales of blocks so, and codes have to fit those. Infinite where no half is large
+// enough.
+uint16_t BlockScale(float largest) {
+  uint32_t bits = std::bit_cast<uint32_t>(largest / 7.0f);
+  bits += 0x7fff + (bits >> 16 & 1);  // nearest, ties to even; finite and not negative
+  const uint16_t half = FloatToHalf(std::bit_cast<float>(bits & 0xffff0000));
+  // LiteRT's quantiser writes 0 for a block of zeros, and XNNPACK then refuses the model.
+  return half == 0 ? 1 : half;
+}
+constexpr uint16_t kInfiniteHalf = 0x7c00;
 
 // Rows of one matrix in the encoding of the file.
 class RowEncoder {
@@ -73,38 +86,30 @@ class RowEncoder {
     }
   }
 
-  // Index of a value that the encoding cannot hold: what is kept as a half, or a seventh of it as a block's scale, must not
-  // round to infinity.
-  std::optional<size_t> FindUnfit(std::span<const float> row) const {
-    const bool int4 = graph_.encoding == WeightEncoding::kDynamicInt4;
-    if (!int4 && graph_.encoding != WeightEncoding::kFloat16) return std::nullopt;
-    const float limit = int4 ? 7 * 65520.0f : 65520.0f;
-    const auto found = std::find_if(row.begin(), row.end(), [limit](float v) { return std::fabs(v) >= limit; });
-    if (found == row.end()) return std::nullopt;
-    return static_cast<size_t>(found - row.begin());
-  }
-
-  // `scale` is that of the row (INT8), `scales` those of its blocks as halves (INT4).
-  void Encode(std::span<const float> row, uint8_t* out, float* scale, uint16_t* scales, RowError* error) const {
+  // `scale` is that of the row (INT8), `scales` those of its blocks as halves (INT4). Returns the index of a value that the
+  // encoding cannot hold.
+  std::optional<size_t> Encode(std::span<const float> row, uint8_t* out, float* scale, uint16_t* scales,
+                               RowError* error) const {
     switch (graph_.encoding) {
       case WeightEncoding::kFloat32:
         std::memcpy(out, row.data(), row.size() * sizeof(float));
         Measure(row, error, [&](size_t i) { return row[i]; });
-        return;
+        return std::nullopt;
       case WeightEncoding::kFloat16:
         for (size_t i = 0; i < row.size(); ++i) {
           const uint16_t half = FloatToHalf(row[i]);
+          if ((half & 0x7fff) == kInfiniteHalf) return i;
           std::memcpy(out + 2 * i, &half, 2);
         }
         Measure(row, error, [&](size_t i) { return HalfToFloat(FloatToHalf(row[i])); });
-        return;
+        return std::nullopt;
       case WeightEncoding::kDynamicInt4:
-        EncodeInt4(row, out, scales, error);
-        return;
+        return EncodeInt4(row, out, scales, error);
       default: {
         auto* codes = reinterpret_cast<int8_t*>(out);
         *scale = QuantizeRow(row, codes);
         Measure(row, error, [&](size_t i) { return *scale * static_cast<float>(codes[i]); });
+        return std::nullopt;
       }
     }
   }
@@ -117,16 +122,18 @@ class RowEncoder {
     for (size_t i = 0; i < row.size(); ++i) error->Add(row[i], stored(i));
   }
 
-  // Codes -8 to 7, two in a byte, the first in the low half; the scale of a block is its largest magnitude over 7.
-  void EncodeInt4(std::span<const float> row, uint8_t* out, uint16_t* scales, RowError* error) const {
+  // Codes -8 to 7, two in a byte, the first in the low half.
+  std::optional<size_t> EncodeInt4(std::span<const float> row, uint8_t* out, uint16_t* scales, RowError* error) const {
     const auto block = static_cast<size_t>(graph_.block);
     if (measure_) *error = {};
     for (size_t b = 0; b * block < row.size(); ++b) {
       const std::span<const float> values = row.subspan(b * block, block);
-      float largest = 0;
-      for (const float v : values) largest = std::max(largest, std::fabs(v));
-      uint16_t half = FloatToHalf(largest / 7.0f);
-      if (half == 0) half = 1;  // no scale is 0: then codes are
+      size_t at = 0;
+      for (size_t i = 1; i < block; ++i) {
+        if (std::fabs(values[i]) > std::fabs(values[at])) at = i;
+      }
+      const uint16_t half = BlockScale(std::fabs(values[at]));
+      if (half == kInfiniteHalf) return b * block + at;
       const float step = HalfToFloat(half);
       scales[b] = half;
       for (size_t i = 0; i < block; i += 2) {
@@ -139,6 +146,7 @@ class RowEncoder {
         }
       }
     }
+    return std::nullopt;
   }
   static int Code4(float value, float step) {
     return static_cast<int>(std::clamp(std::nearbyint(value / step), -8.0f, 7.0f));
@@ -308,9 +316,9 @@ class Exporter {
     PITH_RETURN_IF_ERROR(stream_.ForEachRow(
         spec,
         [&](size_t row, std::span<const float> values, size_t) {
-          encoder_.Encode(values, rows.data() + row % n_batch * row_bytes, &scales[row],
-                          block_scales_.data() + (first_row + row) * n_blocks, errors.empty() ? nullptr : &errors[row]);
-          return encoder_.FindUnfit(values);
+          return encoder_.Encode(values, rows.data() + row % n_batch * row_bytes, &scales[row],
+                                 block_scales_.data() + (first_row + row) * n_blocks,
+                                 errors.empty() ? nullptr : &errors[row]);
         },
         [&](size_t begin, size_t end) -> Status {
           const ByteSpan bytes{rows.data(), (end - begin) * row_bytes};

@@ -266,7 +266,7 @@ TEST_F(LitertlmExportTest, RefusesWhatAHalfCannotHold) {
   EXPECT_NE(LoadedFingerprint(fp16), "");
   TakeOutput();
   // The scale of a block is a seventh of its largest value.
-  with(458528);
+  with(457800);
   ASSERT_TRUE(Export(int4).ok());
   EXPECT_NE(LoadedFingerprint(int4), "");
   TakeOutput();

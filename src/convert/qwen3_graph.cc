@@ -16,6 +16,12 @@ namespace {
 
 using Shape = std::vector<int32_t>;
 
+// Versions of operators are those that LiteRT's own exporter writes in every encoding: 5 for products, 1 for
+// all else. By the rules of LiteRT's converter they would be higher (EMBEDDING_LOOKUP 5 and FULLY_CONNECTED 13
+// for INT4 in blocks, DEQUANTIZE 3 and 5); but a delegate that asks for versions then takes both files or
+// neither.
+constexpr int32_t kProductVersion = 5;
+
 Bytes Int32Bytes(const Shape& values) {
   Bytes out;
   ByteWriter w(out);
@@ -286,10 +292,8 @@ class Builder {
       out_.model.quantizations.push_back(q);
     }
     int32_t t = g.Tensor(w.name, shape, MatrixType(), w.buffer, quantization);
-    if (o_.encoding == WeightEncoding::kFloat16) {
-      t = g.Op(TfliteOp::kDequantize, {t}, w.name + ".float", shape, {}, 3);
-    } else if (o_.encoding == WeightEncoding::kWeightOnlyInt8) {
-      t = g.Op(TfliteOp::kDequantize, {t}, w.name + ".float", shape, {}, 5);
+    if (o_.encoding == WeightEncoding::kFloat16 || o_.encoding == WeightEncoding::kWeightOnlyInt8) {
+      t = g.Op(TfliteOp::kDequantize, {t}, w.name + ".float", shape);
     }
     return used_[w.buffer] = t;
   }
@@ -299,11 +303,8 @@ class Builder {
   int32_t Product(GraphWriter& g, int32_t x, const GraphWeight& w) {
     Shape shape = g.ShapeOf(x);
     shape.back() = N(w.rows);
-    // The version says what an operator's inputs may be: 5 for INT8 rows with float activations, 1 for floats.
-    const int32_t version = o_.encoding == WeightEncoding::kDynamicInt8   ? 5
-                            : o_.encoding == WeightEncoding::kDynamicInt4 ? 13
-                                                                          : 1;
-    return g.Op(TfliteOp::kFullyConnected, {x, Use(g, w), -1}, w.name + ".out", shape, TfliteFullyConnected{true}, version);
+    return g.Op(TfliteOp::kFullyConnected, {x, Use(g, w), -1}, w.name + ".out", shape,
+                TfliteFullyConnected{true}, kProductVersion);
   }
 
   // y = x / sqrt(mean(x^2) + eps) * weight over the last dimension.
@@ -428,8 +429,7 @@ class Builder {
     const int32_t ids = g.Reshape(tokens, {length}, TfliteType::kInt32);
     const int32_t hidden = N(c_.hidden);
     const GraphWeight& w = Weight("embedding");
-    const int32_t version = o_.encoding == WeightEncoding::kDynamicInt4 ? 5 : 1;
-    const int32_t rows = g.Op(TfliteOp::kEmbeddingLookup, {ids, Use(g, w)}, "embedded", {length, hidden}, {}, version);
+    const int32_t rows = g.Op(TfliteOp::kEmbeddingLookup, {ids, Use(g, w)}, "embedded", {length, hidden});
     return g.Reshape(rows, {1, length, hidden});
   }
 
