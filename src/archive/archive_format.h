@@ -9,7 +9,6 @@
 #include <string>
 
 #include "base/bytes.h"
-#include "base/bytes.h"
 #include "base/hash.h"
 
 namespace pith {
@@ -21,11 +20,13 @@ inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read; 2 but for it
 inline constexpr uint8_t kArchiveContractVersion = 1;  // of docs/numeric_contract.md
 inline constexpr size_t kArchiveHeaderBytes = 8;
 
-// Section 10: short archives.
-inline constexpr std::array<uint8_t, 4> kShortMagic = {0x89, 'p', 't', 's'};
+// Section 10: short archives. Three bytes, then the form, whose high bit is set: in the long form's magic it is not.
+inline constexpr std::array<uint8_t, 3> kShortMagic = {0x89, 'p', 't'};
+inline constexpr uint8_t kShortForm = 0x80;
 inline constexpr uint8_t kShortHasWindow = 8;
 inline constexpr uint8_t kShortHasDictionary = 16;
-inline constexpr uint8_t kShortReserved = 0xe0;  // bits of the form byte that are 0
+inline constexpr uint8_t kShortOneStream = 32;
+inline constexpr uint8_t kShortReserved = 64;  // the bit of the form that is 0
 inline constexpr size_t kShortFingerprintBytes = 4;
 inline constexpr uint32_t kUsualWindow = 512;  // what a short archive that does not say means
 inline constexpr uint32_t kUsualSinks = 4;
@@ -123,5 +124,14 @@ struct BlockHeader {
 // "." and "..".
 bool IsStorableModelName(const std::string& name);
 bool IsStorableFileName(const std::string& name);
+
+// Whether an archive that begins with these four bytes is a short one.
+inline bool BeginsShort(ByteSpan head) {
+  return head.size() > kShortMagic.size() && std::equal(kShortMagic.begin(), kShortMagic.end(), head.begin()) &&
+         (head[kShortMagic.size()] & kShortForm) != 0;
+}
+
+// Bytes of a short archive's check: where the content has a check of its own, half of it is enough.
+inline constexpr size_t ShortCheckBytes(bool has_content_check) { return has_content_check ? 2 : 4; }
 
 }  // namespace pith

@@ -68,6 +68,7 @@ struct ArchiveReader::Impl {
   uint64_t begin = 0;  // where it begins in the source
   bool is_short = false;
   bool short_block_read = false;
+  uint8_t form = 0;  // of a short archive
   int format_version = 0;
   int contract_version = 0;
   std::optional<ModelIdentity> model;
@@ -144,9 +145,21 @@ struct ArchiveReader::Impl {
     uint8_t stored[kFrameCheckBytes];
     PITH_RETURN_IF_ERROR(ReadExact(stored));
     const uint32_t expected = ByteReader(stored).U32();
-    const uint32_t found = FrameCheck(head, payload);
+    return CompareCheck(FrameCheck(head, payload), expected, 8);
+  }
+  Status CompareCheck(uint32_t found, uint32_t expected, int digits) const {
     if (found == expected) return OkStatus();
-    return Bad("checksum " + Hex(found) + ", expected " + Hex(expected) + ": the data is damaged");
+    return Bad("checksum " + Hex(found, digits) + ", expected " + Hex(expected, digits) + ": the data is damaged");
+  }
+  // That of a short archive, which may be the low half.
+  Status CompareShortCheck(ByteSpan payload, bool has_content_check) {
+    const uint32_t found = FrameCheck(head, payload);
+    uint8_t stored[kFrameCheckBytes];
+    const std::span<uint8_t> bytes = std::span(stored).first(ShortCheckBytes(has_content_check));
+    PITH_RETURN_IF_ERROR(ReadExact(bytes));
+    ByteReader r(bytes);
+    if (!has_content_check) return CompareCheck(found, r.U32(), 8);
+    return CompareCheck(found & 0xffff, r.U16(), 4);
   }
 
   Result<bool> NextArchive();
@@ -184,8 +197,9 @@ Result<bool> ArchiveReader::Impl::NextArchive() {
   content_hash = Hasher64();
   index.clear();
   end = {};
-  is_short = std::equal(kShortMagic.begin(), kShortMagic.end(), bytes) && n == kShortMagic.size();
+  is_short = n == kArchiveMagic.size() && BeginsShort(ByteSpan(bytes, n));
   if (is_short) {
+    form = bytes[kShortMagic.size()];
     format_version = kArchiveFormatVersion;
     contract_version = kArchiveContractVersion;
     short_block_read = false;
@@ -333,7 +347,10 @@ Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header,
   const bool by_contexts = header.kind == BlockKind::kContexts;
   if (by_model) {
     PITH_ASSIGN_OR_RETURN(counts.tokens, HeadVarint());
-    PITH_ASSIGN_OR_RETURN(counts.streams, HeadVarint());
+    counts.streams = 1;
+    if (!is_short || (form & kShortOneStream) == 0) {
+      PITH_ASSIGN_OR_RETURN(counts.streams, HeadVarint());
+    }
   }
   if (by_contexts) {
     PITH_RETURN_IF_ERROR(ExtendHead(1));
@@ -347,7 +364,7 @@ Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header,
   }
   payload.resize(payload_size);
   PITH_RETURN_IF_ERROR(ReadExact(payload));
-  PITH_RETURN_IF_ERROR(CompareCheck(payload));
+  PITH_RETURN_IF_ERROR(is_short ? CompareShortCheck(payload, by_model || by_contexts) : CompareCheck(payload));
   header.content_size = static_cast<uint32_t>(content_size);
   header.payload_size = static_cast<uint32_t>(payload_size);
   return OkStatus();
@@ -378,15 +395,14 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   header = {};
   kind = FrameKind::kRaw;
   head.assign(kShortMagic.begin(), kShortMagic.end());
-  PITH_RETURN_IF_ERROR(ExtendHead(1));
-  const uint8_t form = head.back();
+  head.push_back(form);
   kind = static_cast<FrameKind>(form & ((1 << kFrameKindBits) - 1));
   const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
   const bool by_contexts = kind == FrameKind::kContexts;
   const bool says_window = (form & kShortHasWindow) != 0;
   const bool has_dictionary = (form & kShortHasDictionary) != 0;
   if ((has_dictionary && kind != FrameKind::kAdaptiveModel) || (form & kShortReserved) != 0 || !(by_model || by_contexts || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
-      (says_window && !by_model)) {
+      (says_window && !by_model) || ((form & kShortOneStream) != 0 && !by_model)) {
     kind = FrameKind::kRaw;
     return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
                        ", which this version does not know (or the data is damaged)");
@@ -588,8 +604,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
 
 bool HasArchiveMagic(ByteSpan head) {
   return head.size() >= kArchiveMagic.size() &&
-         (std::equal(kArchiveMagic.begin(), kArchiveMagic.end(), head.begin()) ||
-          std::equal(kShortMagic.begin(), kShortMagic.end(), head.begin()));
+         (std::equal(kArchiveMagic.begin(), kArchiveMagic.end(), head.begin()) || BeginsShort(head));
 }
 
 }  // namespace pith

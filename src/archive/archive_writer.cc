@@ -97,7 +97,7 @@ Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity*
   ByteWriter(check).U32(FrameCheck(head, payload));
   PITH_RETURN_IF_ERROR(Emit(head));
   PITH_RETURN_IF_ERROR(Emit(payload));
-  PITH_RETURN_IF_ERROR(Emit(check));
+  PITH_RETURN_IF_ERROR(Emit(ByteSpan(check).first(ShortCheckBytes(HasContentCheck(header)))));
   n_blocks_ = 1;
   content_bytes_ = header.content_size;
   return OkStatus();
@@ -106,7 +106,7 @@ Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity*
 size_t ArchiveWriter::ShortCost(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary) {
   Bytes bytes;
   AppendShortHeader(header, model, dictionary, bytes);
-  return bytes.size() + header.payload_size + kFrameCheckBytes;
+  return bytes.size() + header.payload_size + ShortCheckBytes(HasContentCheck(header));
 }
 
 Status ArchiveWriter::Finish(const std::string& file_name, std::optional<int64_t> mtime_ns) {

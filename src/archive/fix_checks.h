@@ -20,7 +20,8 @@ inline void FixChecks(Bytes& archive) {
   };
   while (archive.size() - at >= kArchiveHeaderBytes) {
     ByteReader s(ByteSpan(archive).subspan(at));
-    if (std::equal(kShortMagic.begin(), kShortMagic.end(), s.Raw(kShortMagic.size()).begin())) {
+    if (BeginsShort(ByteSpan(archive).subspan(at))) {
+      s.Raw(kShortMagic.size());
       const uint8_t form = s.U8();
       const FrameKind kind = static_cast<FrameKind>(form & 7);
       const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
@@ -34,14 +35,16 @@ inline void FixChecks(Bytes& archive) {
       if (kind != FrameKind::kRaw) payload = s.Varint();
       if (by_model) {
         s.Varint();
-        s.Varint();
+        if ((form & kShortOneStream) == 0) s.Varint();
       }
+      const bool content_check = by_model || kind == FrameKind::kContexts;
       if (kind == FrameKind::kContexts) s.U8();
-      if (by_model || kind == FrameKind::kContexts) s.U32();
+      if (content_check) s.U32();
       s.Raw(payload);
-      if (!s.ok() || s.remaining() < kFrameCheckBytes) return;
-      put(at + s.position(), Hash32(ByteSpan(archive).subspan(at, s.position())), kFrameCheckBytes);
-      at += s.position() + kFrameCheckBytes;
+      const size_t check_bytes = ShortCheckBytes(content_check);
+      if (!s.ok() || s.remaining() < check_bytes) return;
+      put(at + s.position(), Hash32(ByteSpan(archive).subspan(at, s.position())), check_bytes);
+      at += s.position() + check_bytes;
       continue;
     }
     std::copy(kArchiveMagic.begin(), kArchiveMagic.end(), archive.begin() + static_cast<ptrdiff_t>(at));

@@ -36,6 +36,11 @@ inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   w.U32(header.content_check);
 }
 
+// Whether a short archive of this block holds a check of its content.
+inline bool HasContentCheck(const BlockHeader& header) {
+  return header.kind == BlockKind::kModel || header.kind == BlockKind::kContexts;
+}
+
 // A short archive before its payload (section 10). `model` is what a model block needs, `dictionary` what an adaptive one
 // may need; else null.
 inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary,
@@ -44,8 +49,9 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   const bool by_model = header.kind == BlockKind::kModel;
   const bool says_window = by_model && (model->window != kUsualWindow || model->n_sinks != kUsualSinks);
   w.Raw(kShortMagic);
-  w.U8(static_cast<uint8_t>(static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0) |
-                            (dictionary != nullptr ? kShortHasDictionary : 0)));
+  const bool one_stream = by_model && header.n_streams == 1;
+  w.U8(static_cast<uint8_t>(kShortForm | static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0) |
+                            (dictionary != nullptr ? kShortHasDictionary : 0) | (one_stream ? kShortOneStream : 0)));
   if (by_model) w.Raw(ByteSpan(model->fingerprint.bytes).first(kShortFingerprintBytes));
   if (dictionary != nullptr) w.U32(static_cast<uint32_t>(*dictionary));
   if (says_window) {
@@ -56,10 +62,10 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   if (header.kind != BlockKind::kRaw) w.Varint(header.payload_size);
   if (by_model) {
     w.Varint(header.n_tokens);
-    w.Varint(header.n_streams);
+    if (!one_stream) w.Varint(header.n_streams);
   }
   if (header.kind == BlockKind::kContexts) w.U8(header.strength);
-  if (by_model || header.kind == BlockKind::kContexts) w.U32(header.content_check);
+  if (HasContentCheck(header)) w.U32(header.content_check);
 }
 
 // The check of a frame over all of it but the check.

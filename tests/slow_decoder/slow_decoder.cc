@@ -284,15 +284,15 @@ Bytes DecodeZstd(const Bytes& payload, uint64_t content_size) {
 }
 
 // Section 10
-void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, const Dictionary& dictionary,
+void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_model, const Dictionary& dictionary,
                  Archive& archive) {
-  const uint64_t form = in.Little(1);
   const uint64_t kind = form % 8;
-  Require(form < 32, "a form that is not known");
+  Require(form < 64, "a form that is not known");
   const bool by_model = kind == 3 || kind == 6;
   const bool contexts = kind == 7;
   Require(by_model || contexts || kind == 1 || kind == 2, "a kind that is not known");
-  const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 == 1;
+  const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 % 2 == 1, one_stream = form / 32 == 1;
+  Require(by_model || !one_stream, "a stream without a model");
   Require(kind == 6 || !with_dictionary, "a dictionary for nothing");
   Require(by_model || !window_follows, "a window without a model");
   Bytes fingerprint;
@@ -315,13 +315,17 @@ void DecodeShort(Cursor& in, size_t begin, const FindModel& find_model, const Di
     b.adaptive = kind == 6;
     b.content_size = size;
     b.n = in.Varint();
-    b.s = in.Varint();
+    b.s = one_stream ? 1 : in.Varint();
   }
   const uint64_t strength = contexts ? in.Little(1) : 0;
   if (by_model || contexts) b.content_check = static_cast<uint32_t>(in.Little(4));
   const Bytes payload = in.Take(payload_size);
   const uint32_t check = H32(in.Since(begin));
-  Require(in.Little(4) == check, "check of a short archive");
+  if (by_model || contexts) {
+    Require(in.Little(2) == check % 65536, "check of a short archive");
+  } else {
+    Require(in.Little(4) == check, "check of a short archive");
+  }
   if (by_model) {
     Require(window >= 1 && window <= 131072 && sinks <= 16 && sinks < window, "window or sinks");
     Require(b.n >= 1 && b.n <= size, "number of tokens");
@@ -348,7 +352,9 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
   // Section 2
   const size_t header = in.at();
   const Bytes magic = in.Take(4);
-  if (magic == (Bytes{0x89, 0x70, 0x74, 0x73})) return DecodeShort(in, header, find_model, dictionary, archive);
+  if (magic[0] == 0x89 && magic[1] == 0x70 && magic[2] == 0x74 && magic[3] >= 128) {
+    return DecodeShort(in, header, magic[3] - 128u, find_model, dictionary, archive);
+  }
   Require(magic == (Bytes{0x89, 0x70, 0x74, 0x68}), "magic");
   const uint64_t format = in.Little(1), contract = in.Little(1);
   const uint32_t header_check = H32(in.Since(header)) & 0xffff;
