@@ -68,6 +68,7 @@ class Converter {
                              Joined(encodings));
     }
     PITH_ASSIGN_OR_RETURN(folder_, ModelFolder::Open(folder_path));
+    PITH_RETURN_IF_ERROR(CheckOutputIsNoInput(folder_path, output_path_));
     result_.name = o_.name.empty() ? folder_->name() : o_.name;
     PITH_ASSIGN_OR_RETURN(tokenizer_, ReadFolderTokenizer(folder_path));
     if (tokenizer_ && tokenizer_->vocab_size() > folder_->config().vocab) {
