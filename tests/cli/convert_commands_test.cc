@@ -96,7 +96,7 @@ TEST_F(ConvertCommands, AnExistingTargetStays) {
 
 TEST_F(ConvertCommands, TheCheckpointIsNeverReplaced) {
   const std::string weights = ReadFile(folder_ / "tiny/model.safetensors");
-  for (const std::string& name : {"model.safetensors", "config.json", "tokenizer.json"}) {
+  for (const std::string name : {"model.safetensors", "config.json", "tokenizer.json"}) {
     ExpectError(Run({"convert", "tiny", "-o", "tiny/" + name}), "tiny/" + name);
     ExpectError(Run({"convert", "tiny", "-f", "-o", "tiny/" + name}),
                 "tiny/" + name + ": is " + name + " of the checkpoint itself; not replaced");
@@ -235,9 +235,18 @@ TEST_F(ConvertCommands, InspectOfOtherFiles) {
 
 // Names come from outside: what a terminal would obey is not printed.
 TEST_F(ConvertCommands, InspectPrintsNoControlCharacters) {
-  ASSERT_EQ(Run({"convert", "-q", "tiny", "--system", "a\x1b[31mred\x07"}).code, 0);
-  for (const std::string& option : {"-v", "--json"}) {
-    const Ended ended = Run({"inspect", option, "tiny.litertlm"});
+  ExpectError(Run({"convert", "tiny", "--system", "a\x1b[31mred\x07"}), "control character");
+  ASSERT_EQ(Run({"convert", "-q", "tiny"}).code, 0);
+  std::string file = ReadFile(folder_ / "tiny.litertlm");
+  for (const std::string text : {"1970-01-01T", "Authors", "decode"}) {
+    for (size_t at = file.find(text); at != std::string::npos; at = file.find(text, at + 1)) {
+      file.replace(at, 5, "\x1b[31m");
+    }
+  }
+  file.replace(file.find("00:00:00Z"), 1, "\x07");
+  WriteFile(folder_ / "other", file);
+  for (const std::string option : {"-v", "--json"}) {
+    const Ended ended = Run({"inspect", option, "other"});
     EXPECT_EQ(ended.code, 0) << ended.err;
     EXPECT_EQ(ended.out.find('\x1b'), std::string::npos);
     EXPECT_EQ(ended.out.find('\x07'), std::string::npos);
