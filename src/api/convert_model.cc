@@ -69,6 +69,7 @@ class Converter {
                              Joined(encodings));
     }
     PITH_ASSIGN_OR_RETURN(folder_, ModelFolder::Open(folder_path));
+    PITH_RETURN_IF_ERROR(CheckOutputIsNoInput(folder_path, output_path_));
     result_.name = o_.name.empty() ? folder_->name() : o_.name;
     control_.name = result_.name;
     PITH_ASSIGN_OR_RETURN(tokenizer_, ReadFolderTokenizer(folder_path));

@@ -16,6 +16,7 @@
 #include "convert/calibrate.h"
 #include "convert/checkpoint.h"
 #include "convert/import.h"
+#include "convert/model_folder.h"
 #include "formats/json.h"
 #include "pith/pith.h"
 #include "tokenizer/tokenizer.h"
@@ -56,6 +57,7 @@ Result<ImportModelResult> Import(const std::string& folder, const std::string& o
   PITH_ASSIGN_OR_RETURN(const Activations activations, ParseActivations(options.activations));
   PITH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
 
+  PITH_RETURN_IF_ERROR(CheckOutputIsNoInput(folder, output_path));
   const std::string config_path = folder + "/config.json";
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> config_file, MappedFile::Open(config_path));
   PITH_ASSIGN_OR_RETURN(const ModelConfig sizes, ParseCheckpointConfig(config_file->bytes(), config_path));

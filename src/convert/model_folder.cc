@@ -1,6 +1,8 @@
 #include "convert/model_folder.h"
 
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "formats/json.h"
@@ -162,6 +164,22 @@ Result<std::unique_ptr<ModelFolder>> ModelFolder::Open(const std::string& direct
   PITH_ASSIGN_OR_RETURN(folder->chat_template_, ReadChatTemplate(directory));
   PITH_ASSIGN_OR_RETURN(folder->generation_, ReadGeneration(directory, folder->config().vocab));
   return folder;
+}
+
+Status CheckOutputIsNoInput(const std::string& directory, const std::string& output) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (!fs::exists(output, error)) return OkStatus();
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    const fs::path& path = it->path();
+    const std::string ending = path.extension().string();
+    if (ending == ".litertlm" || ending == ".gguf" || ending == ".onnx" || ending == ".data" || ending == ".pmodel") continue;
+    std::error_code no_file;  // of this entry
+    if (fs::equivalent(path, output, no_file) && fs::is_regular_file(output, no_file)) {
+      return InvalidArgument(output + ": is " + path.filename().string() + " of the checkpoint itself; not replaced");
+    }
+  }
+  return OkStatus();
 }
 
 }  // namespace pith

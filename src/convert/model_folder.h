@@ -53,4 +53,8 @@ class ModelFolder {
   GenerationSettings generation_;
 };
 
+// kInvalidArgument where `output` is one of the folder's own files, by whatever name: to replace it would lose what the
+// output is made from. Models that were written there before (by their endings) are none of them.
+Status CheckOutputIsNoInput(const std::string& directory, const std::string& output);
+
 }  // namespace pith
