@@ -275,7 +275,7 @@ TEST_F(Converted, InspectRefusesWhatIsNoModel) {
     out_.Write("x", text);
     const Status status = InspectModel(out_.File("x")).status();
     EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-    EXPECT_EQ(status.message(), out_.File("x") + ": no model file that this build knows: expected .litertlm, .tflite, GGUF or .pmodel");
+    EXPECT_EQ(status.message(), out_.File("x") + ": no model file that this build knows: expected .litertlm, .tflite, GGUF, .onnx or .pmodel");
   }
   ASSERT_TRUE(Convert("m.litertlm").ok());
   const std::string file = ReadFileText(out_.File("m.litertlm"));

@@ -11,7 +11,6 @@
 #include "convert/import.h"
 #include "convert/litertlm_model.h"
 #include "convert/litertlm_test_files.h"
-#include "kernels/kernels.h"
 
 namespace pith {
 namespace {

@@ -12,7 +12,6 @@
 #include "convert/litertlm_test_files.h"
 #include "convert/quantize.h"
 #include "convert/qwen3_recognise.h"
-#include "kernels/kernels.h"
 
 namespace pith {
 namespace {

@@ -42,9 +42,10 @@ TEST_F(TensorStreamTest, EveryRowOnceInBatchesInOrder) {
           Embedding(),
           [&](size_t row, std::span<const float> row_values, size_t thread) {
             EXPECT_LT(thread, n_threads);
-            ASSERT_LT(row, vocab);
+            EXPECT_LT(row, vocab);
             ++seen[row];
             std::copy(row_values.begin(), row_values.end(), values.begin() + static_cast<ptrdiff_t>(row * config.hidden));
+            return std::nullopt;
           },
           [&](size_t begin, size_t end) {
             EXPECT_EQ(begin, expected_begin);
@@ -75,7 +76,7 @@ TEST_F(TensorStreamTest, LargeMatricesComeInSeveralBatches) {
   EXPECT_EQ(stream.BatchRows(config.hidden), 32u);
   std::vector<std::pair<size_t, size_t>> batches;
   ASSERT_TRUE(stream
-                  .ForEachRow(Embedding(), [](size_t, std::span<const float>, size_t) {},
+                  .ForEachRow(Embedding(), [](size_t, std::span<const float>, size_t) { return std::nullopt; },
                               [&](size_t begin, size_t end) {
                                 batches.emplace_back(begin, end);
                                 return OkStatus();
@@ -99,6 +100,7 @@ TEST_F(TensorStreamTest, ANormIsOneRow) {
                           EXPECT_EQ(row, 0u);
                           EXPECT_EQ(values.size(), spec.cols);
                           ++n;
+                          return std::nullopt;
                         },
                         [](size_t, size_t) { return OkStatus(); })
                     .ok());
@@ -116,7 +118,7 @@ TEST_F(TensorStreamTest, TheFirstBadValueIsNamedForAnyThreads) {
     ThreadPool pool(n_threads);
     TensorStream stream(*checkpoint_, pool, control_);
     bool written = false;
-    const Status status = stream.ForEachRow(Embedding(), [](size_t, std::span<const float>, size_t) {},
+    const Status status = stream.ForEachRow(Embedding(), [](size_t, std::span<const float>, size_t) { return std::nullopt; },
                                             [&](size_t, size_t) {
                                               written = true;
                                               return OkStatus();
@@ -129,10 +131,25 @@ TEST_F(TensorStreamTest, TheFirstBadValueIsNamedForAnyThreads) {
   }
 }
 
+TEST_F(TensorStreamTest, AValueThatTheOutputCannotHoldIsNamed) {
+  Open(MakeCheckpoint(TestConfig(true), "F32"));
+  ThreadPool pool(2);
+  TensorStream stream(*checkpoint_, pool, control_);
+  const Status status = stream.ForEachRow(
+      Embedding(),
+      [](size_t row, std::span<const float>, size_t) {
+        return row == 17 || row == 30 ? std::optional<size_t>(4) : std::nullopt;
+      },
+      [](size_t, size_t) { return OkStatus(); }, ", which is too much");
+  EXPECT_EQ(status.code(), StatusCode::kUnsupported);
+  EXPECT_NE(status.message().find("\"model.embed_tokens.weight\": row 17, column 4: found "), std::string::npos);
+  EXPECT_TRUE(status.message().ends_with(", which is too much")) << status.message();
+}
+
 TEST_F(TensorStreamTest, FailuresAndCancellingEndIt) {
   Open(MakeCheckpoint(TestConfig(true), "F32"));
   ThreadPool pool(1);
-  const auto nothing = [](size_t, std::span<const float>, size_t) {};
+  const auto nothing = [](size_t, std::span<const float>, size_t) { return std::nullopt; };
   {
     TensorStream stream(*checkpoint_, pool, control_);
     EXPECT_EQ(stream.ForEachRow(Embedding(), nothing, [](size_t, size_t) { return IoError("full"); }).message(), "full");

@@ -217,7 +217,7 @@ TEST_F(ConvertCommands, InspectWritesJson) {
 TEST_F(ConvertCommands, InspectOfOtherFiles) {
   ExpectError(Run({"inspect", "missing"}), "missing: no such file");
   WriteFile(folder_ / "text", "some text\n");
-  ExpectError(Run({"inspect", "text"}), "text: no model file that this build knows: expected .litertlm, .tflite, GGUF or .pmodel");
+  ExpectError(Run({"inspect", "text"}), "text: no model file that this build knows: expected .litertlm, .tflite, GGUF, .onnx or .pmodel");
   WriteFile(folder_ / "empty", "");
   ExpectError(Run({"inspect", "empty"}), "empty: no model file");
   ExpectError(Run({"inspect", "tiny"}), "tiny");
