@@ -303,7 +303,7 @@ class Exporter {
           for (size_t row = begin; row < end; ++row) {
             if (fits[row] != 0) continue;
             return Unsupported(folder_.directory() + ": tensor " + CheckpointTensorName(spec) + ": row " +
-                               std::to_string(row) + ": a value beyond what " + encoder_.Name() + " holds");
+                               std::to_string(row) + ": a value too large for " + encoder_.Name());
           }
           const ByteSpan bytes{rows.data(), (end - begin) * row_bytes};
           content_hash_.Update(bytes);
