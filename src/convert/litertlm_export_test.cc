@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -271,6 +272,26 @@ TEST_F(LitertlmExportTest, RefusesWhatAHalfCannotHold) {
   TakeOutput();
   with(1e6f);
   ExpectError(StatusCode::kUnsupported, name + "\": row 5, column 3: found 1e+06, beyond what INT4 blocks of 32 can hold", int4);
+}
+
+// Scales of blocks have the 8 significant bits of bfloat16; codes are chosen for those.
+TEST_F(LitertlmExportTest, Int4ScalesAreThoseThatXnnpackHolds) {
+  const ModelConfig config = EncodingTestConfig(false);
+  WriteFolder(MakeCheckpoint(config, "F32"));
+  const LitertlmOptions options = TestLitertlmOptions(config, WeightEncoding::kDynamicInt4);
+  ASSERT_TRUE(Export(options).ok());
+  const auto model = LitertlmModel::Open(out_.File("x.litertlm"));
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  size_t n_scales = 0;
+  for (const StoredTensor& t : (*model)->tensors()) {
+    for (size_t i = 0; i + 1 < t.block_scales.size(); i += 2) {
+      const float scale = HalfToFloat(static_cast<uint16_t>(t.block_scales[i] | t.block_scales[i + 1] << 8));
+      EXPECT_GT(scale, 0);
+      EXPECT_EQ(std::bit_cast<uint32_t>(scale) & 0xffff, 0u) << scale;
+      ++n_scales;
+    }
+  }
+  EXPECT_GT(n_scales, 100u);
 }
 
 TEST_F(LitertlmExportTest, RefusesOptionsThatMakeNoModel) {

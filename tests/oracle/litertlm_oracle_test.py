@@ -46,7 +46,8 @@ PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\
 # Worst mean KL in nat that rounding costs each model when it is simulated in float32 (golden/README.md): INT8 rows, and
 # INT8 activations (one scale a token) beside float activations on the same rows.
 ROUNDING = {"qwen3-tied-bf16": (2.7e-3, 3.7e-3), "qwen3-untied-sharded-f16": (2.8e-3, 3.2e-3),
-            "qwen3-odd-bf16": (3.4e-4, 4.4e-4), REAL_VOCABULARY: (9.9e-4, 9.7e-4), "qwen3-outliers-bf16": (8.9e-2, 4.4e-1)}
+            "qwen3-odd-bf16": (3.4e-4, 4.4e-4), REAL_VOCABULARY: (9.9e-4, 9.7e-4),
+            "qwen3-outliers-bf16": (8.9e-2, 4.4e-1)}
 SAME_WEIGHTS = {"qwen3-f32": "qwen3-tied-bf16", "qwen3-tied-with-head-bf16": "qwen3-tied-bf16"}
 
 failures = []
@@ -127,8 +128,8 @@ def quantise(matrix, bits, block=0):
     zero, scale = quantizer.tensor_zp_scale_from_min_max(low, high, bits, True, granularity)
     if block:
         scale = np.maximum(scale, np.float32(2**-24))  # for zeros it is 0, which XNNPACK refuses
-    params = qtyping.UniformQuantParams(num_bits=bits, quantized_dimension=1 if block else 0, scale=scale, zero_point=zero,
-                                        symmetric=True, block_size=block)
+    params = qtyping.UniformQuantParams(num_bits=bits, quantized_dimension=1 if block else 0, scale=scale,
+                                        zero_point=zero, symmetric=True, block_size=block)
     return quantizer.uniform_quantize(matrix, params, block > 0), scale
 
 
@@ -139,7 +140,7 @@ def int4_blocks(matrix, block):
 
 
 def stored(path):
-    """Weights by pith's names as they lie in the file: type, bytes, bytes of the scales. And operators with versions."""
+    """Weights by pith's names as they lie in the file: type, bytes, bytes of the scales. And operators, counted."""
     raw = tflite_section(path)
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(raw, 0))
 
@@ -182,9 +183,9 @@ def pith_names(weights, tied):
     """Weights by the names in pith's graphs, where q, k and v are one matrix."""
     names = {"model.embed_tokens": "embedding", "model.norm": "final_norm", "lm_head": "head"}
     names |= {} if not tied else {"lm_head": None}
-    parts = {"input_layernorm": "input_norm", "post_attention_layernorm": "post_attention_norm", "mlp.gate_proj": "gate",
-             "mlp.up_proj": "up", "mlp.down_proj": "down", "self_attn.o_proj": "o", "self_attn.q_norm": "q_norm",
-             "self_attn.k_norm": "k_norm", "self_attn.q_proj": "qkv"}
+    parts = {"input_layernorm": "input_norm", "post_attention_layernorm": "post_attention_norm",
+             "mlp.gate_proj": "gate", "mlp.up_proj": "up", "mlp.down_proj": "down", "self_attn.o_proj": "o",
+             "self_attn.q_norm": "q_norm", "self_attn.k_norm": "k_norm", "self_attn.q_proj": "qkv"}
     out = {}
     for name, values in weights.items():
         name = name.removesuffix(".weight")
@@ -206,7 +207,8 @@ def check_stored(path, folder, weights, quantize):
     wrong = [name for name, values in expected.items() if ours.get(name) != encode(values, quantize)]
     check(not wrong and ours.keys() == expected.keys(), f"{quantize}: {len(ours)} weights with the bytes that LiteRT's "
           f"quantiser gives{': except ' + ', '.join(wrong) if wrong else ''}")
-    check(all(version == (5 if code == schema.BuiltinOperator.FULLY_CONNECTED else 1) for _, code, version in operators),
+    product = schema.BuiltinOperator.FULLY_CONNECTED
+    check(all(version == (5 if code == product else 1) for _, code, version in operators),
           f"{quantize}: versions of operators")
 
 
@@ -238,8 +240,8 @@ def wide_model(folder, rng):
 
 
 def convert(options, folder, out, quantize, **environment):
-    subprocess.run([options.pith, "convert", folder, "-o", out, "--quantize", quantize, "--kv-cache-max-len", str(CACHE),
-                    "--prefill", "8,64", "-f", "-q"], check=True, env={**os.environ, **environment})
+    subprocess.run([options.pith, "convert", folder, "-o", out, "--quantize", quantize, "--kv-cache-max-len",
+                    str(CACHE), "--prefill", "8,64", "-f", "-q"], check=True, env={**os.environ, **environment})
 
 
 # ---- The TFLite interpreter
@@ -347,8 +349,8 @@ def check_prefill(session, ids, what, tolerance):
         kl = divergence(alone, found)
         used = lambda name, c: c[:, :, :n] if "_k_" in name else c[..., :n]
         cache = max(float(np.abs(used(k, c) - used(k, session.cache[k])).max()) for k, c in cache_alone.items())
-        check(kl <= tolerance, f"{what}: prefill {plan}: KL {kl:.1e} from decode alone (at most {tolerance:.0e}), logits "
-              f"{np.abs(alone - found).max():.1e}, cache {cache:.1e}")
+        check(kl <= tolerance, f"{what}: prefill {plan}: KL {kl:.1e} from decode alone (at most {tolerance:.0e}), "
+              f"logits {np.abs(alone - found).max():.1e}, cache {cache:.1e}")
 
 
 def check_model(options, source, scratch):
@@ -400,7 +402,8 @@ def check_int4(options, folder, weights, expected, block, activations_cost, scra
     if any(v.shape[1] % block for v in matrices):
         command = [options.pith, "convert", folder, "-o", out, "--quantize", what, "-f", "-q"]
         done = subprocess.run(command, capture_output=True, text=True)
-        check(done.returncode != 0 and "multiple of the block" in done.stderr, f"{what}: refused, columns do not divide")
+        refused = done.returncode != 0 and "multiple of the block" in done.stderr
+        check(refused, f"{what}: refused, columns do not divide")
         return
     convert(options, folder, out, what)
     check_stored(out, folder, weights, what)
@@ -459,7 +462,8 @@ def check_beside_litert_torch(options, folder, ours, scratch):
     bits = "the same bits" if np.array_equal(a, b) else f"logits differ by up to {np.abs(a - b).max():.1e}"
     check(kl_a <= 1.1 * kl_b, f"dynamic_int8: KL {kl_a:.3e} from float32, litert-torch's file {kl_b:.3e}; {bits}")
     lse = -log_softmax(b)[:, 0] + b[:, 0]
-    check(np.abs(lse - expected["logits"]["logsumexp"]).max() < 1e-2, "litert-torch's file gives the logits of expected.json")
+    off = np.abs(lse - expected["logits"]["logsumexp"]).max()
+    check(off < 1e-2, f"litert-torch's file: logsumexp of expected.json within {off:.1e}")
     # Its converter makes a transpose of one head a reshape, and drops reshapes; this model has one head of keys.
     shapes = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.TRANSPOSE)
     a, b = ({k: n for k, n in stored(f)[1].items() if k[1] not in shapes} for f in (ours, theirs))
@@ -467,8 +471,8 @@ def check_beside_litert_torch(options, folder, ours, scratch):
 
     (scratch / "ids.json").write_text(json.dumps(ids))
     for name, path in (("litert-torch's", theirs), ("its own", ours)):
-        subprocess.run([options.pith, "eval", path, "--ids", scratch / "ids.json", "--logits", scratch / "logits.npy", "-f",
-                        "-q"], check=True)
+        subprocess.run([options.pith, "eval", path, "--ids", scratch / "ids.json", "--logits", scratch / "logits.npy",
+                        "-f", "-q"], check=True)
         kl = divergence(float32, np.load(scratch / "logits.npy"))
         check(kl < kl_b, f"pith on {name} file: KL {kl:.3e} from float32, XNNPACK {kl_b:.3e}")
     check_conversation(ours, expected)
@@ -494,8 +498,8 @@ def check_conversation(path, expected):
             s.run_prefill([case["prompt"]])
             r = s.run_text_scoring([case["text"]], store_token_lengths=True)
         difference = abs(r.scores[0] - case["scores"][0])
-        check(difference < 1e-2 and r.token_lengths == case["tokens"],
-              f"LiteRT-LM scores {case['text']!r} after {case['prompt']!r}: {r.scores[0]:.4f}, differs by {difference:.1e}")
+        check(difference < 1e-2 and r.token_lengths == case["tokens"], f"LiteRT-LM scores {case['text']!r} after "
+              f"{case['prompt']!r}: {r.scores[0]:.4f}, differs by {difference:.1e}")
 
 
 @contextlib.contextmanager
