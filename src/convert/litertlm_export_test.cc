@@ -11,7 +11,6 @@
 #include "convert/import.h"
 #include "convert/litertlm_model.h"
 #include "convert/litertlm_test_files.h"
-#include "kernels/kernels.h"
 
 namespace pith {
 namespace {
@@ -19,8 +18,11 @@ namespace {
 // Writes a folder, exports it, and looks at what came out.
 class LitertlmExportTest : public ::testing::Test {
  protected:
-  void WriteFolder(const TestCheckpoint& checkpoint, size_t n_shards = 1) { WriteTestFolder(in_, checkpoint, n_shards); }
-  Result<LitertlmReport> Export(const LitertlmOptions& options, size_t n_threads = 1, const ExportControl& control = {}) {
+  void WriteFolder(const TestCheckpoint& checkpoint, size_t n_shards = 1) {
+    WriteTestFolder(in_, checkpoint, n_shards);
+  }
+  Result<LitertlmReport> Export(const LitertlmOptions& options, size_t n_threads = 1,
+                                const ExportControl& control = {}) {
     ThreadPool pool(n_threads);
     PITH_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(in_.path()));
     return ExportLitertlm(*folder, out_.File("x.litertlm"), options, control, pool);
@@ -46,7 +48,8 @@ class LitertlmExportTest : public ::testing::Test {
     import.tokenizer = options.tokenizer;
     import.start_token = options.start_token;
     const TestFolder folder;
-    const auto report = ImportCheckpoint(in_.path(), folder.File("m.pmodel"), import, pool, KernelsFor(AvailableIsas().back()));
+    const auto report = ImportCheckpoint(in_.path(), folder.File("m.pmodel"), import, pool,
+                                         KernelsFor(AvailableIsas().back()));
     EXPECT_TRUE(report.ok()) << report.status().message();
     return report.ok() ? report->fingerprint.Text() : "";
   }
@@ -55,8 +58,8 @@ class LitertlmExportTest : public ::testing::Test {
     const auto model = LitertlmModel::Open(out_.File("x.litertlm"));
     EXPECT_TRUE(model.ok()) << model.status().message();
     if (!model.ok()) return "";
-    const auto package = (*model)->ToPackage(Bytes(options.tokenizer.begin(), options.tokenizer.end()), "test",
-                                             options.start_token, options.terms, pool);
+    const auto package = (*model)->ToPackage(Bytes(options.tokenizer.begin(), options.tokenizer.end()),
+                                             "test", options.start_token, options.terms, pool);
     EXPECT_TRUE(package.ok()) << package.status().message();
     return package.ok() ? (*package)->fingerprint().Text() : "";
   }
@@ -97,7 +100,8 @@ TEST_F(LitertlmExportTest, WritesTheSectionsInOrderAtBlocks) {
   std::vector<std::string> names;
   for (const TensorReport& t : report->tensors) names.push_back(t.name);
   std::vector<std::string> expected;
-  for (const TensorSpec& spec : CanonicalTensors(TestConfig(true))) expected.push_back(CheckpointTensorName(spec));
+  for (const TensorSpec& spec : CanonicalTensors(TestConfig(true)))
+    expected.push_back(CheckpointTensorName(spec));
   EXPECT_EQ(names, expected);
 }
 
@@ -126,7 +130,8 @@ TEST_F(LitertlmExportTest, TheFingerprintIsThatOfImport) {
       WriteFolder(MakeCheckpoint(TestConfig(tied), type, 7));
       for (const WeightEncoding encoding :
            {WeightEncoding::kDynamicInt8, WeightEncoding::kWeightOnlyInt8, WeightEncoding::kFloat32}) {
-        SCOPED_TRACE(std::string(type) + (tied ? " tied " : " untied ") + std::to_string(static_cast<int>(encoding)));
+        SCOPED_TRACE(std::string(type) + (tied ? " tied " : " untied ") +
+                     std::to_string(static_cast<int>(encoding)));
         const LitertlmOptions options = TestLitertlmOptions(TestConfig(tied), encoding);
         const auto report = Export(options, 2, {.replace = true});
         ASSERT_TRUE(report.ok()) << report.status().message();
@@ -223,9 +228,11 @@ TEST_F(LitertlmExportTest, NamesAValueThatIsNotFinite) {
     TestCheckpoint checkpoint = MakeCheckpoint(TestConfig(false), "F32");
     checkpoint.Tensor("model.layers.1.self_attn.k_proj.weight").values[3 * 9 + 7] = bad;
     WriteFolder(checkpoint);
-    for (const WeightEncoding encoding : {WeightEncoding::kDynamicInt8, WeightEncoding::kFloat16, WeightEncoding::kFloat32}) {
+    for (const WeightEncoding encoding :
+         {WeightEncoding::kDynamicInt8, WeightEncoding::kFloat16, WeightEncoding::kFloat32}) {
       ExpectError(StatusCode::kCorrupt,
-                  std::string("model.safetensors: tensor \"model.layers.1.self_attn.k_proj.weight\": row 3, column 7: found ") +
+                  std::string("model.safetensors: tensor \"model.layers.1.self_attn.k_proj.weight\": row 3, "
+                              "column 7: found ") +
                       (bad != bad ? "NaN" : "infinity") + ", expected finite values",
                   TestLitertlmOptions(TestConfig(false), encoding));
     }
@@ -233,7 +240,8 @@ TEST_F(LitertlmExportTest, NamesAValueThatIsNotFinite) {
   TestCheckpoint checkpoint = MakeCheckpoint(TestConfig(false), "F32");
   checkpoint.Tensor("model.norm.weight").values[8] = std::numeric_limits<float>::quiet_NaN();
   WriteFolder(checkpoint);
-  ExpectError(StatusCode::kCorrupt, "\"model.norm.weight\": row 0, column 8", TestLitertlmOptions(TestConfig(false)));
+  ExpectError(StatusCode::kCorrupt, "\"model.norm.weight\": row 0, column 8",
+              TestLitertlmOptions(TestConfig(false)));
 }
 
 TEST_F(LitertlmExportTest, ATiedHeadMayBeThereAgainButNotDiffer) {
@@ -271,16 +279,19 @@ TEST_F(LitertlmExportTest, RefusesWhatAHalfCannotHold) {
   EXPECT_NE(LoadedFingerprint(int4), "");
   TakeOutput();
   with(1e6f);
-  ExpectError(StatusCode::kUnsupported, name + ": row 5: a value beyond what INT4 blocks of 32 can hold", int4);
+  ExpectError(StatusCode::kUnsupported, name + ": row 5: a value beyond what INT4 blocks of 32 can hold",
+              int4);
 }
 
 TEST_F(LitertlmExportTest, RefusesOptionsThatMakeNoModel) {
   WriteFolder(MakeCheckpoint(TestConfig(true), "F32"));
   LitertlmOptions options = TestLitertlmOptions(TestConfig(true));
   options.graph.prefill_lengths = {options.graph.cache_length + 1};
-  ExpectError(StatusCode::kInvalidArgument, "prefill length 17, expected 1 to the length of the KV cache, 16", options);
+  ExpectError(StatusCode::kInvalidArgument, "prefill length 17, expected 1 to the length of the KV cache, 16",
+              options);
   options = TestLitertlmOptions(TestConfig(true), WeightEncoding::kDynamicInt4);
-  ExpectError(StatusCode::kInvalidArgument, "embedding: 9 columns, expected a multiple of the block of 32", options);
+  ExpectError(StatusCode::kInvalidArgument, "embedding: 9 columns, expected a multiple of the block of 32",
+              options);
   options = TestLitertlmOptions(TestConfig(true));
   options.name = "";
   ExpectError(StatusCode::kInvalidArgument, "name", options);

@@ -1,5 +1,7 @@
 #include "convert/qwen3_graph.h"
 
+#include <flatbuffers/flexbuffers.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -8,7 +10,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "flatbuffers/flexbuffers.h"
 #include "model/exact_math.h"
 
 namespace pith {

@@ -1,5 +1,7 @@
 #include "convert/qwen3_recognise.h"
 
+#include <flatbuffers/flexbuffers.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -11,7 +13,6 @@
 #include <string>
 
 #include "convert/qwen3_graph.h"
-#include "flatbuffers/flexbuffers.h"
 #include "model/exact_math.h"
 
 namespace pith {

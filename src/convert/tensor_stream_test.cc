@@ -44,7 +44,8 @@ TEST_F(TensorStreamTest, EveryRowOnceInBatchesInOrder) {
             EXPECT_LT(thread, n_threads);
             ASSERT_LT(row, vocab);
             ++seen[row];
-            std::copy(row_values.begin(), row_values.end(), values.begin() + static_cast<ptrdiff_t>(row * config.hidden));
+            std::copy(row_values.begin(), row_values.end(),
+                      values.begin() + static_cast<ptrdiff_t>(row * config.hidden));
           },
           [&](size_t begin, size_t end) {
             EXPECT_EQ(begin, expected_begin);
@@ -75,11 +76,12 @@ TEST_F(TensorStreamTest, LargeMatricesComeInSeveralBatches) {
   EXPECT_EQ(stream.BatchRows(config.hidden), 32u);
   std::vector<std::pair<size_t, size_t>> batches;
   ASSERT_TRUE(stream
-                  .ForEachRow(Embedding(), [](size_t, std::span<const float>, size_t) {},
-                              [&](size_t begin, size_t end) {
-                                batches.emplace_back(begin, end);
-                                return OkStatus();
-                              })
+                  .ForEachRow(
+                      Embedding(), [](size_t, std::span<const float>, size_t) {},
+                      [&](size_t begin, size_t end) {
+                        batches.emplace_back(begin, end);
+                        return OkStatus();
+                      })
                   .ok());
   EXPECT_EQ(batches, (std::vector<std::pair<size_t, size_t>>{{0, 32}, {32, 64}, {64, 70}}));
 }
@@ -116,15 +118,17 @@ TEST_F(TensorStreamTest, TheFirstBadValueIsNamedForAnyThreads) {
     ThreadPool pool(n_threads);
     TensorStream stream(*checkpoint_, pool, control_);
     bool written = false;
-    const Status status = stream.ForEachRow(Embedding(), [](size_t, std::span<const float>, size_t) {},
-                                            [&](size_t, size_t) {
-                                              written = true;
-                                              return OkStatus();
-                                            });
+    const Status status = stream.ForEachRow(
+        Embedding(), [](size_t, std::span<const float>, size_t) {},
+        [&](size_t, size_t) {
+          written = true;
+          return OkStatus();
+        });
     EXPECT_EQ(status.code(), StatusCode::kCorrupt);
-    EXPECT_EQ(status.message(), folder_.File("model.safetensors") +
-                                    ": tensor \"model.embed_tokens.weight\": row 20, column 5: found infinity, expected "
-                                    "finite values");
+    EXPECT_EQ(status.message(),
+              folder_.File("model.safetensors") +
+                  ": tensor \"model.embed_tokens.weight\": row 20, column 5: found infinity, expected "
+                  "finite values");
     EXPECT_FALSE(written);
   }
 }
@@ -135,7 +139,9 @@ TEST_F(TensorStreamTest, FailuresAndCancellingEndIt) {
   const auto nothing = [](size_t, std::span<const float>, size_t) {};
   {
     TensorStream stream(*checkpoint_, pool, control_);
-    EXPECT_EQ(stream.ForEachRow(Embedding(), nothing, [](size_t, size_t) { return IoError("full"); }).message(), "full");
+    EXPECT_EQ(
+        stream.ForEachRow(Embedding(), nothing, [](size_t, size_t) { return IoError("full"); }).message(),
+        "full");
   }
   std::vector<uint64_t> done;
   control_.progress = [&](const ExportProgress& p) {

@@ -1,12 +1,12 @@
 #include "formats/litertlm.h"
 
+#include <flatbuffers/flatbuffers.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
-#include "flatbuffers/flatbuffers.h"
 #include "formats/litertlm_header_generated.h"
 
 namespace pith {

@@ -1,11 +1,12 @@
 #include "formats/tflite.h"
 
+#include <flatbuffers/flatbuffers.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
 
 #include "base/check.h"
-#include "flatbuffers/flatbuffers.h"
 #include "formats/tflite_generated.h"
 
 namespace pith {
