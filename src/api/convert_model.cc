@@ -70,6 +70,8 @@ class Converter {
     }
     PITH_ASSIGN_OR_RETURN(folder_, ModelFolder::Open(folder_path));
     PITH_RETURN_IF_ERROR(CheckOutputIsNoInput(folder_path, output_path_));
+    if (result_.format == "onnx") PITH_RETURN_IF_ERROR(CheckOutputIsNoInput(folder_path, OnnxDataPath(output_path_)));
+    if (result_.format != "litertlm") PITH_RETURN_IF_ERROR(CheckNothingForLitertlm());
     result_.name = o_.name.empty() ? folder_->name() : o_.name;
     control_.name = result_.name;
     PITH_ASSIGN_OR_RETURN(tokenizer_, ReadFolderTokenizer(folder_path));
@@ -98,6 +100,24 @@ class Converter {
   }
 
  private:
+  // What only a .litertlm file can keep must not be lost without a word.
+  Status CheckNothingForLitertlm() const {
+    const ConvertModelOptions usual;
+    const char* given = o_.kv_cache_max_len != usual.kv_cache_max_len ? "kv-cache-max-len"
+                        : !o_.prefill.empty()                         ? "prefill"
+                        : o_.metadata != usual.metadata               ? "metadata"
+                        : !o_.system.empty()                          ? "system"
+                        : !o_.stop.empty()                            ? "stop"
+                        : o_.greedy                                   ? "greedy"
+                        : o_.temperature                              ? "temperature"
+                        : o_.top_p                                    ? "top-p"
+                        : o_.top_k                                    ? "top-k"
+                        : o_.seed                                     ? "seed"
+                                                                      : nullptr;
+    if (given == nullptr) return OkStatus();
+    return InvalidArgument(std::string(given) + " is kept in .litertlm files only; the format is " + result_.format);
+  }
+
   Result<ExportReport> Onnx() {
     OnnxOptions options;
     options.weights = result_.quantize == "none"   ? OnnxWeights::kFloat32

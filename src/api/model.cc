@@ -56,19 +56,16 @@ Result<std::unique_ptr<Package>> OpenLitertlm(const std::string& path, size_t th
     serialized = tokenizer->Serialize();
   }
   // What others wrote does not say how precise activations must be: then nothing is left to chance.
-  std::string name = path.substr(path.rfind('/') + 1);
-  name = name.substr(0, name.rfind('.'));
   TokenId start_token = 0;
   ActivationTerms terms = ActivationTerms::Precise(model->config().n_layers);
   if (model->record()) {
-    name = model->record()->name;
     start_token = model->record()->description.start_token;
     terms = model->record()->description.terms;
   } else if (tokenizer) {
     start_token = tokenizer->FindAddedToken("<|endoftext|>").value_or(0);
   }
   ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
-  Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), name, start_token, terms, pool);
+  Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), model->name(), start_token, terms, pool);
   return package.ok() ? std::move(package) : package.status().WithContext(path);
 }
 

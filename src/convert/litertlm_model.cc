@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/float_environment.h"
 #include "base/half.h"
+#include "convert/package_format.h"
 #include "convert/quantize.h"
 #include "convert/qwen3_recognise.h"
 
@@ -136,6 +137,14 @@ Result<std::unique_ptr<LitertlmModel>> LitertlmModel::FromMemory(ByteSpan file) 
   std::unique_ptr<LitertlmModel> model(new LitertlmModel);
   PITH_RETURN_IF_ERROR(model->Read(file));
   return model;
+}
+
+std::string LitertlmModel::name() const {
+  if (record_) return record_->name;
+  std::string name = file_ != nullptr ? file_->path() : "";
+  name = name.substr(name.rfind('/') + 1);
+  name = name.substr(0, name.rfind('.'));
+  return ValidateModelName(name).ok() ? name : "model";
 }
 
 Status LitertlmModel::Read(ByteSpan file) {

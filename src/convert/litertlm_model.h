@@ -49,6 +49,9 @@ class LitertlmModel {
   const Bytes& tokenizer_json() const { return tokenizer_json_; }      // empty: none, or SentencePiece
   const std::vector<StoredTensor>& tensors() const { return tensors_; }  // canonical order
 
+  // That of the record, else of the file, without folder and ending; "model" where that would be no name.
+  std::string name() const;
+
   // Packs the weights for the engine: int8 rows as they are, others quantised as import does it. `tokenizer`: serialised.
   // kCorrupt where the file's record says another fingerprint than its content has: damage that nothing else shows.
   Result<std::unique_ptr<Package>> ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
@@ -58,7 +61,7 @@ class LitertlmModel {
   LitertlmModel() = default;
   Status Read(ByteSpan file);
 
-  std::unique_ptr<MappedFile> file_;
+  std::unique_ptr<MappedFile> file_;  // null over memory
   uint64_t size_bytes_ = 0;
   LitertlmHeader header_;
   TfliteFile graphs_;

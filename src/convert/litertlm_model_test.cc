@@ -26,7 +26,8 @@ std::string Fingerprint128(const LitertlmModel& model, const LitertlmOptions& op
 // The graph of a model that can be changed before it is written; its weights are zeros but for norms of 1.
 struct GraphFile {
   explicit GraphFile(const ModelConfig& config, WeightEncoding encoding = WeightEncoding::kFloat32) {
-    const auto built = BuildQwen3Graph(config, {.encoding = encoding, .cache_length = 16, .prefill_lengths = {2}});
+    const auto built =
+        BuildQwen3Graph(config, {.encoding = encoding, .cache_length = 16, .prefill_lengths = {2}});
     EXPECT_TRUE(built.ok()) << built.status().message();
     graph = *built;
   }
@@ -82,7 +83,8 @@ TEST(Qwen3Recognise, FindsTheConfigAndEveryWeight) {
       EXPECT_EQ(found->config, expected);
       std::vector<std::pair<uint32_t, uint32_t>> places;  // buffer and first row
       for (const FoundTensor& t : found->tensors) {
-        places.emplace_back(parsed->model().graphs[found->graph].tensors[static_cast<size_t>(t.tensor)].buffer, t.first_row);
+        places.emplace_back(
+            parsed->model().graphs[found->graph].tensors[static_cast<size_t>(t.tensor)].buffer, t.first_row);
       }
       std::vector<std::pair<uint32_t, uint32_t>> all;
       for (const GraphWeight& w : g.graph.weights) {
@@ -99,7 +101,8 @@ TEST(Qwen3Recognise, FindsTheConfigAndEveryWeight) {
 
 TEST(Qwen3Recognise, FindsEveryBaseOfRope) {
   for (const size_t head_dim : {4u, 6u, 64u, 128u}) {
-    for (const double theta : {1.0, 2.0, 100.0, 10000.0, 10000.5, 500000.0, 1e6, 5e6, 1e7, 12345678.0, 1e8, 1e12}) {
+    for (const double theta :
+         {1.0, 2.0, 100.0, 10000.0, 10000.5, 500000.0, 1e6, 5e6, 1e7, 12345678.0, 1e8, 1e12}) {
       ModelConfig config = TestConfig(true);
       config.n_layers = 1;
       config.head_dim = head_dim;
@@ -144,7 +147,9 @@ TEST(Qwen3Recognise, SaysWhatIsMissing) {
   {
     GraphFile g(config);
     g.Find(TfliteOp::kDynamicUpdateSlice, 2).op = TfliteOp::kAdd;
-    g.ExpectRefused("layer 1: the decode graph is none of a Qwen3 model: the cache is not written by DYNAMIC_UPDATE_SLICE");
+    g.ExpectRefused(
+        "layer 1: the decode graph is none of a Qwen3 model: the cache is not written by "
+        "DYNAMIC_UPDATE_SLICE");
   }
   {
     GraphFile g(config);
@@ -292,7 +297,8 @@ TEST(LitertlmModel, SectionsMayLieAnywhereAndInAnyOrder) {
   EXPECT_EQ(Fingerprint128(**model, options), fingerprint);
 }
 
-// Pages that are dropped after packing come back from the file, never as zeros: also where the section is a copy.
+// Pages that are dropped after packing come back from the file, never as zeros: also where the section is a
+// copy.
 TEST(LitertlmModel, PacksLargeUnalignedSectionsTwice) {
   ModelConfig config = TestConfig(true);
   config.hidden = 64;
@@ -312,7 +318,8 @@ TEST(LitertlmModel, FilesOfOthersHaveNoRecord) {
   const Bytes file = ExportedFile(MakeCheckpoint(TestConfig(true), "F32"), options);
   std::vector<TestSection> sections = SectionsOf(file);
   sections.erase(sections.begin() + 2);
-  for (LitertlmItem& item : sections.back().items) item = {"MODEL_TYPE", std::string("TF_LITE_Prefill_Decode")};
+  for (LitertlmItem& item : sections.back().items)
+    item = {"MODEL_TYPE", std::string("TF_LITE_Prefill_Decode")};
   Bytes other = LitertlmFileOf(sections);
   auto model = LitertlmModel::FromMemory(other);
   ASSERT_TRUE(model.ok()) << model.status().message();
@@ -323,14 +330,38 @@ TEST(LitertlmModel, FilesOfOthersHaveNoRecord) {
   EXPECT_TRUE(LitertlmModel::FromMemory(other).ok());
   sections.back().items = {{"model_type", std::string("tf_lite_embedder")}};
   other = LitertlmFileOf(sections);
-  EXPECT_NE(LitertlmModel::FromMemory(other).status().message().find("no section with a TFLite model"), std::string::npos);
+  EXPECT_NE(LitertlmModel::FromMemory(other).status().message().find("no section with a TFLite model"),
+            std::string::npos);
   sections.push_back({LitertlmSectionType::kTfliteWeights, {}, {}});
   other = LitertlmFileOf(sections);
   EXPECT_EQ(LitertlmModel::FromMemory(other).status().code(), StatusCode::kUnsupported);
 }
 
+// Archives hold the name: one that they cannot hold would stop every compression.
+TEST(LitertlmModel, HasANameThatArchivesCanHold) {
+  const Bytes file =
+      ExportedFile(MakeCheckpoint(TestConfig(true), "F32"), TestLitertlmOptions(TestConfig(true)));
+  std::vector<TestSection> sections = SectionsOf(file);
+  EXPECT_EQ((*LitertlmModel::FromMemory(file))->name(), "test");
+  sections.erase(sections.begin() + 2);
+  const Bytes other = LitertlmFileOf(sections);
+  EXPECT_EQ((*LitertlmModel::FromMemory(other))->name(), "model");
+  const TestFolder folder;
+  for (const auto& [path, name] : {std::pair<std::string, std::string>("Qwen3-0.6B.litertlm", "Qwen3-0.6B"),
+                                   {"a\x1b[31m.litertlm", "model"},
+                                   {"\xff.litertlm", "model"},
+                                   {".litertlm", "model"},
+                                   {"plain", "plain"}}) {
+    folder.Write(path, AsText(other));
+    const auto model = LitertlmModel::Open(folder.File(path));
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    EXPECT_EQ((*model)->name(), name);
+  }
+}
+
 TEST(LitertlmModel, ARecordOfAnotherModelIsRefused) {
-  const Bytes file = ExportedFile(MakeCheckpoint(TestConfig(true), "F32"), TestLitertlmOptions(TestConfig(true)));
+  const Bytes file =
+      ExportedFile(MakeCheckpoint(TestConfig(true), "F32"), TestLitertlmOptions(TestConfig(true)));
   for (const int change : {0, 1, 2}) {
     std::vector<TestSection> sections = SectionsOf(file);
     Result<PithRecord> record = DecodePithRecord(sections[2].content);
@@ -361,7 +392,8 @@ TEST(LitertlmModel, LayersThatShareWeightsAreRefused) {
     }
   }
   // Without the buffers that nothing uses, and with short names, the file is smaller than the model.
-  for (const std::string name : {"gate", "up", "down", "qkv", "o"}) g.graph.model.buffers[buffer_of("layers.1." + name)] = {};
+  for (const std::string name : {"gate", "up", "down", "qkv", "o"})
+    g.graph.model.buffers[buffer_of("layers.1." + name)] = {};
   EXPECT_TRUE(g.Recognise().ok());
   const Bytes file = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, g.File()}});
   (void)LitertlmModel::FromMemory(file).ok();  // small as this is, the graphs outweigh it
@@ -370,7 +402,9 @@ TEST(LitertlmModel, LayersThatShareWeightsAreRefused) {
   GraphFile h(large);
   uint32_t first = 0;
   for (const GraphWeight& w : h.graph.weights) {
-    if (!w.is_matrix() || (w.name.find("gate") == std::string::npos && w.name.find("up") == std::string::npos)) continue;
+    if (!w.is_matrix() ||
+        (w.name.find("gate") == std::string::npos && w.name.find("up") == std::string::npos))
+      continue;
     if (first == 0) {
       first = w.buffer;
       continue;
@@ -392,17 +426,19 @@ TEST(LitertlmModel, WeightsThatAreNotFiniteAreRefused) {
   const Bytes file = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, model}});
   const auto opened = LitertlmModel::FromMemory(file);
   ASSERT_TRUE(opened.ok()) << opened.status().message();
-  EXPECT_EQ(Fingerprint128(**opened, TestLitertlmOptions(config)), "a matrix holds values that are not finite");
+  EXPECT_EQ(Fingerprint128(**opened, TestLitertlmOptions(config)),
+            "a matrix holds values that are not finite");
 }
 
 // Codes of -128, which other quantisers may write, are quantised again.
 TEST(LitertlmModel, CodesBeyondOursStandForTheSameValues) {
   const ModelConfig config = TestConfig(true);
   GraphFile g(config, WeightEncoding::kDynamicInt8);
-  for (TfliteQuantization& q : g.graph.model.quantizations) std::fill(q.scale.begin(), q.scale.end(), 1.0f / 128);
+  for (TfliteQuantization& q : g.graph.model.quantizations)
+    std::fill(q.scale.begin(), q.scale.end(), 1.0f / 128);
   Bytes model = g.File();
   const uint64_t at = g.graph.model.buffers[g.graph.weights[0].buffer].offset;
-  model[at] = 0x80;      // row 0: -128 and 64
+  model[at] = 0x80;  // row 0: -128 and 64
   model[at + 1] = 0x40;
   model[at + 9] = 0x81;  // row 1: -127
   const Bytes file = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, model}});
@@ -428,7 +464,8 @@ TEST(LitertlmModel, ScalesThatAreNoneAreRefused) {
     return LitertlmModel::FromMemory(LitertlmFileOf({{LitertlmSectionType::kTflite, {}, g.File()}})).status();
   };
   EXPECT_TRUE(with([](TfliteQuantization&) {}).ok());
-  for (const float bad : {0.0f, -1.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+  for (const float bad :
+       {0.0f, -1.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
     EXPECT_EQ(with([&](TfliteQuantization& q) { q.scale[36] = bad; }).code(), StatusCode::kCorrupt) << bad;
   }
   EXPECT_EQ(with([](TfliteQuantization& q) { q.scale.resize(36); }).code(), StatusCode::kUnsupported);
@@ -438,8 +475,8 @@ TEST(LitertlmModel, ScalesThatAreNoneAreRefused) {
 
 // ---- Damage
 
-// Files of a tiny model. Every prefix is an error; a byte that is flipped is one, or changes nothing that is weights: for
-// a file that has a fingerprint nothing else gets through.
+// Files of a tiny model. Every prefix is an error; a byte that is flipped is one, or changes nothing that is
+// weights: for a file that has a fingerprint nothing else gets through.
 TEST(LitertlmModel, DamageIsFoundOrChangesNoWeight) {
   ModelConfig config = TestConfig(false);
   config.n_layers = 1;
@@ -479,9 +516,10 @@ TEST(LitertlmModel, DamageIsFoundOrChangesNoWeight) {
       }
       // As Model::Open: terms and start token of the record.
       const auto& record = (*model)->record();
-      const auto package = (*model)->ToPackage(Bytes(options.tokenizer.begin(), options.tokenizer.end()), "test",
-                                               record ? record->description.start_token : options.start_token,
-                                               record ? record->description.terms : options.terms, pool);
+      const auto package =
+          (*model)->ToPackage(Bytes(options.tokenizer.begin(), options.tokenizer.end()), "test",
+                              record ? record->description.start_token : options.start_token,
+                              record ? record->description.terms : options.terms, pool);
       if (!package.ok()) {
         EXPECT_EQ(package.status().code(), StatusCode::kCorrupt);
         ++n_found;
@@ -551,13 +589,14 @@ TEST(LitertlmModel, AFileOfLitertTorchHoldsTheRowsOfImport) {
   options.name = "test";
   options.activations = Activations::kPrecise;
   const TestFolder folder;
-  const auto report = ImportCheckpoint(golden + "models/qwen3-realvocab-bf16", folder.File("m.pmodel"), options, pool,
-                                       KernelsFor(AvailableIsas().back()));
+  const auto report = ImportCheckpoint(golden + "models/qwen3-realvocab-bf16", folder.File("m.pmodel"),
+                                       options, pool, KernelsFor(AvailableIsas().back()));
   ASSERT_TRUE(report.ok()) << report.status().message();
   const auto imported = Package::Open(folder.File("m.pmodel"));
   ASSERT_TRUE(imported.ok()) << imported.status().message();
   ModelConfig config = (*package)->weights().config;
-  config.max_positions = (*imported)->weights().config.max_positions;  // the file only knows the length of its cache
+  config.max_positions =
+      (*imported)->weights().config.max_positions;  // the file only knows the length of its cache
   ASSERT_EQ(config, (*imported)->weights().config);
   ModelWeights a = (*package)->weights();
   ModelWeights b = (*imported)->weights();

@@ -16,9 +16,9 @@
 
 namespace pith {
 
-inline constexpr WeightEncoding kAllEncodings[] = {WeightEncoding::kDynamicInt8, WeightEncoding::kWeightOnlyInt8,
-                                                   WeightEncoding::kDynamicInt4, WeightEncoding::kFloat16,
-                                                   WeightEncoding::kFloat32};
+inline constexpr WeightEncoding kAllEncodings[] = {
+    WeightEncoding::kDynamicInt8, WeightEncoding::kWeightOnlyInt8, WeightEncoding::kDynamicInt4,
+    WeightEncoding::kFloat16, WeightEncoding::kFloat32};
 
 inline void WriteTestFolder(const TestFolder& folder, const TestCheckpoint& checkpoint, size_t n_shards = 1) {
   checkpoint.Write(folder, n_shards);
@@ -71,7 +71,8 @@ struct TestSection {
   std::vector<LitertlmItem> items;
   Bytes content;
 };
-inline Bytes LitertlmFileOf(const std::vector<TestSection>& sections, uint64_t alignment = 16, uint64_t shift = 0) {
+inline Bytes LitertlmFileOf(const std::vector<TestSection>& sections, uint64_t alignment = 16,
+                            uint64_t shift = 0) {
   LitertlmHeader header;
   for (const TestSection& s : sections) header.sections.push_back({s.type, s.items, 1, 2});
   // Twice: where the header ends does not depend on the numbers in it.
@@ -110,8 +111,10 @@ inline std::vector<TestSection> SectionsOf(ByteSpan file) {
   return sections;
 }
 
-// The same sections close together: a few kilobytes instead of blocks of 16 KiB. Where it is `shift`ed, no section is
-// aligned.
-inline Bytes WithoutPadding(ByteSpan file, uint64_t shift = 0) { return LitertlmFileOf(SectionsOf(file), 16, shift); }
+// The same sections close together: a few kilobytes instead of blocks of 16 KiB. Where it is `shift`ed, no
+// section is aligned.
+inline Bytes WithoutPadding(ByteSpan file, uint64_t shift = 0) {
+  return LitertlmFileOf(SectionsOf(file), 16, shift);
+}
 
 }  // namespace pith

@@ -1,6 +1,7 @@
 #include "convert/model_folder.h"
 
 #include <filesystem>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -170,10 +171,11 @@ Status CheckOutputIsNoInput(const std::string& directory, const std::string& out
   namespace fs = std::filesystem;
   std::error_code error;
   if (!fs::exists(output, error)) return OkStatus();
+  static const std::set<std::string> kOutputEndings = {".litertlm", ".gguf", ".onnx", ".data", ".pmodel"};
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     const fs::path& path = it->path();
     const std::string ending = path.extension().string();
-    if (ending == ".litertlm" || ending == ".gguf" || ending == ".onnx" || ending == ".data" || ending == ".pmodel") continue;
+    if (kOutputEndings.count(ending) == 1) continue;
     std::error_code no_file;  // of this entry
     if (fs::equivalent(path, output, no_file) && fs::is_regular_file(output, no_file)) {
       return InvalidArgument(output + ": is " + path.filename().string() + " of the checkpoint itself; not replaced");

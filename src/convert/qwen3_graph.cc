@@ -1,5 +1,7 @@
 #include "convert/qwen3_graph.h"
 
+#include <flatbuffers/flexbuffers.h>
+
 #include <algorithm>
 #include <cmath>
 #include <flatbuffers/flexbuffers.h>

@@ -37,7 +37,8 @@ std::map<TfliteOp, size_t> CountOps(const TfliteGraph& graph) {
   return counts;
 }
 
-const TfliteTensor& TensorOf(const Qwen3Graph& graph, const TfliteSignature& s, const std::string& name, bool input) {
+const TfliteTensor& TensorOf(const Qwen3Graph& graph, const TfliteSignature& s, const std::string& name,
+                             bool input) {
   for (const TfliteSignature::Entry& e : input ? s.inputs : s.outputs) {
     if (e.name == name) return graph.model.graphs[s.graph].tensors[e.tensor];
   }
@@ -144,7 +145,8 @@ TEST(Qwen3Graph, WeightsAreTheCanonicalTensorsInOrder) {
         EXPECT_EQ(rows, w.rows);
         EXPECT_TRUE(buffers.insert(w.buffer).second);
         EXPECT_EQ(w.parts.size(), w.name.ends_with("qkv") ? 3u : 1u);
-        const bool int8 = encoding == WeightEncoding::kDynamicInt8 || encoding == WeightEncoding::kWeightOnlyInt8;
+        const bool int8 =
+            encoding == WeightEncoding::kDynamicInt8 || encoding == WeightEncoding::kWeightOnlyInt8;
         EXPECT_EQ(w.quantization >= 0, int8 && w.is_matrix());
         if (w.quantization >= 0) {
           EXPECT_EQ(graph.model.quantizations[static_cast<size_t>(w.quantization)].scale.size(), w.rows);
@@ -194,7 +196,8 @@ TEST(Qwen3Graph, EncodedGraphsParseAndAreTheSameEachTime) {
   }
 }
 
-// Operators compute in the order in which they lie: each input is there before it is used, and each tensor has one maker.
+// Operators compute in the order in which they lie: each input is there before it is used, and each tensor
+// has one maker.
 TEST(Qwen3Graph, OperatorsComeAfterWhatTheyNeed) {
   for (const WeightEncoding encoding : kAllEncodings) {
     const Qwen3Graph graph = Build(EncodingTestConfig(false), SmallOptions(encoding));
@@ -248,7 +251,8 @@ TEST(Qwen3Graph, ShapesFitTheOperators) {
           for (const int32_t t : op.inputs) n += product(shape(t));
           EXPECT_EQ(n, product(y));
         } else if (op.op == TfliteOp::kStablehloComposite) {
-          const TfliteGraph& inner = graph.model.graphs[static_cast<size_t>(std::get<TfliteComposite>(op.options).graph)];
+          const TfliteGraph& inner =
+              graph.model.graphs[static_cast<size_t>(std::get<TfliteComposite>(op.options).graph)];
           EXPECT_EQ(inner.tensors[static_cast<size_t>(inner.inputs[0])].shape, a);
           EXPECT_EQ(inner.tensors[static_cast<size_t>(inner.outputs[0])].shape, y);
         }
@@ -265,7 +269,8 @@ TEST(Qwen3Graph, FurtherSignaturesShareWeightsAndScales) {
   const Qwen3Graph five = Build(TestConfig(false), options);
   EXPECT_EQ(one.model.quantizations.size(), five.model.quantizations.size());
   const auto external = [](const Qwen3Graph& g) {
-    return std::count_if(g.model.buffers.begin(), g.model.buffers.end(), [](const TfliteBuffer& b) { return b.size != 0; });
+    return std::count_if(g.model.buffers.begin(), g.model.buffers.end(),
+                         [](const TfliteBuffer& b) { return b.size != 0; });
   };
   EXPECT_EQ(external(one), external(five));
 }
@@ -299,10 +304,12 @@ TEST(Qwen3Graph, RefusesBlocksThatDoNotDivideTheColumns) {
   c.ffn = 48;
   ExpectRefused(c, options, "layers.0.down: 48 columns");
   options.block = 128;
-  ExpectRefused(EncodingTestConfig(true), options, "embedding: 32 columns, expected a multiple of the block of 128");
+  ExpectRefused(EncodingTestConfig(true), options,
+                "embedding: 32 columns, expected a multiple of the block of 128");
   for (const int32_t block : {0, -32, 1, 31}) {
     options.block = block;
-    ExpectRefused(EncodingTestConfig(true), options, "blocks of " + std::to_string(block) + " columns, expected an even number");
+    ExpectRefused(EncodingTestConfig(true), options,
+                  "blocks of " + std::to_string(block) + " columns, expected an even number");
   }
 }
 

@@ -1,5 +1,7 @@
 #include "convert/qwen3_recognise.h"
 
+#include <flatbuffers/flexbuffers.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -235,7 +237,7 @@ class Recogniser {
     PITH_ASSIGN_OR_RETURN(const Op* v, OnlySource(InputOf(*update_v, 1), IsProduct, "product of the values"));
     PITH_RETURN_IF_ERROR(FoundNorm(TensorRole::kQNorm, layer, *q_norm, c.head_dim, "the norm of the queries"));
     PITH_RETURN_IF_ERROR(FoundNorm(TensorRole::kKNorm, layer, *k_norm, c.head_dim, "the norm of the keys"));
-    PITH_RETURN_IF_ERROR(ReadProducts(layer, *q, *k, *v, InputOf(*q_norm, 0)));
+    PITH_RETURN_IF_ERROR(ReadProducts(layer, *q, *k, *v, InputOf(*q_norm, 0), InputOf(*k_norm, 0), InputOf(*update_v, 1)));
     PITH_ASSIGN_OR_RETURN(const Op* input_norm, OnlySource(InputOf(*q, 0), IsNorm, "norm before attention"));
     PITH_RETURN_IF_ERROR(FoundNorm(TensorRole::kInputNorm, layer, *input_norm, c.hidden, "the norm before attention"));
 
@@ -284,8 +286,29 @@ class Recogniser {
            });
   }
 
+  // Where the nearest SLICE, behind changes of shape, begins: the only number of its start that is not 0.
+  std::optional<size_t> CutFrom(int32_t t) const {
+    for (size_t step = 0; step < 8; ++step) {
+      const Op* op = Producer(t);
+      if (op == nullptr) return std::nullopt;
+      if (op->op == TfliteOp::kSlice) {
+        const int32_t start = InputOf(*op, 1);
+        if (start < 0 || Tensor(start).type != TfliteType::kInt32) return std::nullopt;
+        const ByteSpan data = file_.Data(Tensor(start).buffer);
+        ByteReader r(data);
+        size_t begin = 0;
+        while (r.remaining() >= 4) begin = std::max<size_t>(begin, r.U32());
+        return begin;
+      }
+      if (op->op != TfliteOp::kReshape && op->op != TfliteOp::kTranspose) return std::nullopt;
+      t = InputOf(*op, 0);
+    }
+    return std::nullopt;
+  }
+
   // One product each, or one for all three with the rows of q, k and v in that order.
-  Status ReadProducts(uint32_t layer, const Op& q, const Op& k, const Op& v, int32_t query_heads) {
+  Status ReadProducts(uint32_t layer, const Op& q, const Op& k, const Op& v, int32_t query_heads, int32_t key_heads,
+                      int32_t value_heads) {
     ModelConfig& c = out_.config;
     const size_t kv = c.kv_rows();
     PITH_ASSIGN_OR_RETURN(const int32_t weight, Weight(q, 2, "the product of the queries"));
@@ -303,11 +326,13 @@ class Recogniser {
       return FoundMatrix(TensorRole::kV, layer, v, kv, c.hidden, "v");
     }
     PITH_RETURN_IF_ERROR(FoundMatrix(TensorRole::kQ, layer, q, q_rows + 2 * kv, c.hidden, "qkv"));
-    if (const Op* slice = Producer(query_heads); slice != nullptr && slice->op == TfliteOp::kSlice) {
-      const int32_t start = InputOf(*slice, 1);
-      const ByteSpan begin = start < 0 ? ByteSpan() : file_.Data(Tensor(start).buffer);
-      if (begin.empty() || std::any_of(begin.begin(), begin.end(), [](uint8_t b) { return b != 0; })) {
-        return NoQwen3("the rows of qkv do not begin with the queries");
+    // Which rows are whose: by where each part is cut out, in heads or in rows.
+    const size_t begins[] = {0, q_rows, q_rows + kv};
+    const int32_t parts[] = {query_heads, key_heads, value_heads};
+    for (size_t i = 0; i < 3; ++i) {
+      const std::optional<size_t> begin = CutFrom(parts[i]);
+      if (begin && *begin != begins[i] && *begin * c.head_dim != begins[i]) {
+        return NoQwen3("the rows of qkv are not those of q, k and v in that order");
       }
     }
     Found(TensorRole::kK, layer, weight, q_rows);

@@ -1,5 +1,6 @@
 #include "formats/litertlm.h"
 
+#include <flatbuffers/flatbuffers.h>
 #include <zlib.h>
 
 #include <algorithm>

@@ -16,7 +16,8 @@ LitertlmHeader SomeHeader() {
               {"real", 0.25},
               {"", std::string()}};
   h.sections.push_back({LitertlmSectionType::kLlmMetadata, {}, 16384, 16394});
-  h.sections.push_back({LitertlmSectionType::kTflite, {{"model_type", std::string("tf_lite_prefill_decode")}}, 32768, 32768});
+  h.sections.push_back(
+      {LitertlmSectionType::kTflite, {{"model_type", std::string("tf_lite_prefill_decode")}}, 32768, 32768});
   return h;
 }
 
@@ -67,7 +68,8 @@ TEST(Litertlm, ValuesAreShownAsText) {
   const LitertlmHeader header = SomeHeader();
   std::vector<std::string> texts;
   for (const LitertlmItem& item : header.system) texts.push_back(item.ValueText());
-  EXPECT_EQ(texts, (std::vector<std::string>{"someone", "true", "-5", "18446744073709551615", "0.250000", ""}));
+  EXPECT_EQ(texts,
+            (std::vector<std::string>{"someone", "true", "-5", "18446744073709551615", "0.250000", ""}));
 }
 
 TEST(Litertlm, ItemsAreFoundInAnyCase) {
@@ -125,7 +127,8 @@ TEST(Litertlm, RefusesOtherFilesAndVersions) {
   ExpectRefused({}, StatusCode::kCorrupt, "does not begin with LITERTLM");
   Bytes file = FileOf(SomeHeader());
   file[8] = 2;
-  ExpectRefused(file, StatusCode::kUnsupported, "version 2 of the .litertlm format; this build reads version 1");
+  ExpectRefused(file, StatusCode::kUnsupported,
+                "version 2 of the .litertlm format; this build reads version 1");
   file = FileOf(SomeHeader());
   file[12] = 99;  // minor: not looked at
   EXPECT_TRUE(DecodeLitertlmHeader(file).ok());
@@ -139,7 +142,8 @@ TEST(Litertlm, RefusesOtherFilesAndVersions) {
 TEST(Litertlm, RefusesSectionsThatMakeNoSense) {
   LitertlmHeader h = SomeHeader();
   h.sections[1].end = 40001;
-  ExpectRefused(FileOf(h), StatusCode::kCorrupt, "section 1 (TFLite model): bytes 32768 to 40001, expected within");
+  ExpectRefused(FileOf(h), StatusCode::kCorrupt,
+                "section 1 (TFLite model): bytes 32768 to 40001, expected within");
   ExpectRefused(FileOf(h), StatusCode::kCorrupt, "the file is cut short");
   h.sections[1].end = 40000;
   EXPECT_TRUE(DecodeLitertlmHeader(FileOf(h)).ok());
@@ -155,7 +159,8 @@ TEST(Litertlm, RefusesSectionsThatMakeNoSense) {
 
 TEST(Litertlm, RefusesTooManySections) {
   LitertlmHeader h;
-  for (size_t i = 0; i < kMaxLitertlmSections; ++i) h.sections.push_back({LitertlmSectionType::kGeneric, {}, 16384, 16384});
+  for (size_t i = 0; i < kMaxLitertlmSections; ++i)
+    h.sections.push_back({LitertlmSectionType::kGeneric, {}, 16384, 16384});
   EXPECT_TRUE(DecodeLitertlmHeader(FileOf(h)).ok());
   h.sections.push_back({LitertlmSectionType::kGeneric, {}, 16384, 16384});
   ExpectRefused(FileOf(h), StatusCode::kUnsupported, "65 sections, expected at most 64");

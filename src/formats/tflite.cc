@@ -1,5 +1,7 @@
 #include "formats/tflite.h"
 
+#include <flatbuffers/flatbuffers.h>
+
 #include <algorithm>
 #include <flatbuffers/flatbuffers.h>
 #include <map>

@@ -160,8 +160,9 @@ Bytes EncodeTflite(const TfliteModel& model);
 // A model read from memory that outlives the object. Thread-safe once opened.
 class TfliteFile {
  public:
-  // `file` may lie at any address: where it is no multiple of 8, which FlatBuffers needs, it is copied whole. Every index, shape and range is checked. kCorrupt for what contradicts the format, kUnsupported beyond a limit or for
-  // another schema version.
+  // Every index, shape and range is checked. kCorrupt for what contradicts the format, kUnsupported beyond a limit or for
+  // another schema version. `file` may lie at any address: where that is no multiple of 8, which FlatBuffers needs, it is
+  // copied whole.
   static Result<TfliteFile> Parse(ByteSpan file);
 
   const TfliteModel& model() const { return model_; }  // `data` of its buffers is empty: see Data

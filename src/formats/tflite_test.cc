@@ -14,8 +14,8 @@ Bytes Numbers(size_t n) {
   return out;
 }
 
-// A model with one of everything that is written: two graphs, each kind of options, every kind of quantisation, buffers
-// inside, outside and empty.
+// A model with one of everything that is written: two graphs, each kind of options, every kind of
+// quantisation, buffers inside, outside and empty.
 TfliteModel SomeModel() {
   TfliteModel m;
   m.description = "a test";
@@ -187,7 +187,9 @@ TEST(Tflite, TheEmptyModelRoundTrips) {
   ExpectSame(parsed->model(), {});
 }
 
-TEST(Tflite, TheSameModelGivesTheSameBytes) { EXPECT_EQ(EncodeTflite(SomeModel()), EncodeTflite(SomeModel())); }
+TEST(Tflite, TheSameModelGivesTheSameBytes) {
+  EXPECT_EQ(EncodeTflite(SomeModel()), EncodeTflite(SomeModel()));
+}
 
 TEST(Tflite, TheSizeDependsOnNoScaleAndNoOffset) {
   TfliteModel model = SomeModel();
@@ -286,7 +288,8 @@ TEST(Tflite, RefusesIndicesThatAreOutOfRange) {
 TEST(Tflite, RefusesShapesThatTheDataHasNot) {
   TfliteModel m = SomeModel();
   m.graphs[0].tensors[1].shape = {4, 3};
-  ExpectRefused(m, StatusCode::kCorrupt, "graph 0: tensor 1: found 8 bytes of data, expected 12 for its shape");
+  ExpectRefused(m, StatusCode::kCorrupt,
+                "graph 0: tensor 1: found 8 bytes of data, expected 12 for its shape");
   m = SomeModel();
   m.graphs[0].tensors[0].shape = {-2};
   ExpectRefused(m, StatusCode::kCorrupt, "dimension -2");
@@ -303,7 +306,8 @@ TEST(Tflite, RefusesDataBeyondTheFile) {
   const Bytes file = EncodeTflite(m);
   const Status status = TfliteFile::Parse(file).status();
   EXPECT_EQ(status.code(), StatusCode::kCorrupt);
-  EXPECT_NE(status.message().find("buffer 2: 8 bytes from byte 18446744073709551612"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("buffer 2: 8 bytes from byte 18446744073709551612"), std::string::npos)
+      << status.message();
 }
 
 // The vector of `n` tables, each of which becomes the first.
@@ -330,7 +334,8 @@ TEST(Tflite, RefusesTextNamedTooOften) {
   EXPECT_TRUE(TfliteFile::Parse(EncodeTflite(m)).ok());
   Status status = TfliteFile::Parse(AllTheFirst(EncodeTflite(m), kTimes)).status();
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-  EXPECT_NE(status.message().find("names and lists of more than 256 MiB"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("names and lists of more than 256 MiB"), std::string::npos)
+      << status.message();
 
   m.graphs[0].tensors.resize(1);
   m.graphs[0].operators.assign(kTimes, {TfliteOp::kAdd, 1, {0}, {0}, {}, ""});
@@ -338,7 +343,8 @@ TEST(Tflite, RefusesTextNamedTooOften) {
   EXPECT_TRUE(TfliteFile::Parse(EncodeTflite(m)).ok());
   status = TfliteFile::Parse(AllTheFirst(EncodeTflite(m), kTimes)).status();
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-  EXPECT_NE(status.message().find("names and lists of more than 256 MiB"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("names and lists of more than 256 MiB"), std::string::npos)
+      << status.message();
 }
 
 TEST(Tflite, KnowsTheBytesOfATensor) {
@@ -350,7 +356,8 @@ TEST(Tflite, KnowsTheBytesOfATensor) {
   EXPECT_EQ(TfliteDataBytes(static_cast<TfliteType>(77), {1}), std::nullopt);
   constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
   EXPECT_EQ(TfliteDataBytes(TfliteType::kInt8, {kMost, kMost}), std::nullopt);
-  EXPECT_EQ(TfliteDataBytes(TfliteType::kInt8, {kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost}), std::nullopt);
+  EXPECT_EQ(TfliteDataBytes(TfliteType::kInt8, {kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost}),
+            std::nullopt);
 }
 
 TEST(Tflite, NamesWhatItKnowsAndNumbersTheRest) {

@@ -32,8 +32,8 @@ class ConvertCommands : public ::testing::Test {
   // Nothing but the checkpoint is there.
   void ExpectNothingMade() const {
     EXPECT_EQ(folder_.Names(), std::vector<std::string>{"tiny"});
-    EXPECT_EQ(TinyNames(), (std::vector<std::string>{"config.json", "generation_config.json", "model.safetensors",
-                                                  "tokenizer.json"}));
+    EXPECT_EQ(TinyNames(), (std::vector<std::string>{"config.json", "generation_config.json",
+                                                     "model.safetensors", "tokenizer.json"}));
   }
   std::vector<std::string> TinyNames() const {
     std::vector<std::string> names;
@@ -100,7 +100,8 @@ TEST_F(ConvertCommands, TheCheckpointIsNeverReplaced) {
     ExpectError(Run({"convert", "tiny", "-o", "tiny/" + name}), "tiny/" + name);
     ExpectError(Run({"convert", "tiny", "-f", "-o", "tiny/" + name}),
                 "tiny/" + name + ": is " + name + " of the checkpoint itself; not replaced");
-    ExpectError(Run({"import", "tiny", "-f", "-o", "tiny/" + name}), "of the checkpoint itself; not replaced");
+    ExpectError(Run({"import", "tiny", "-f", "-o", "tiny/" + name}),
+                "of the checkpoint itself; not replaced");
   }
   EXPECT_EQ(ReadFile(folder_ / "tiny/model.safetensors"), weights);
   ExpectNothingMade();
@@ -108,12 +109,16 @@ TEST_F(ConvertCommands, TheCheckpointIsNeverReplaced) {
 
 TEST_F(ConvertCommands, MistakesAreNamed) {
   ExpectError(Run({"convert", "tiny", "--quantize", "int8"}),
-              "quantize 'int8', expected for litertlm: dynamic_int8, fp16, none, weight_only_int8, dynamic_int4_block32 or "
+              "quantize 'int8', expected for litertlm: dynamic_int8, fp16, none, weight_only_int8, "
+              "dynamic_int4_block32 or "
               "dynamic_int4_block128");
   ExpectError(Run({"convert", "tiny", "--prefill", "8,2000"}),
               "prefill length 2000, expected 1 to the length of the KV cache, 1280");
-  ExpectError(Run({"convert", "tiny", "--quantize", "dynamic_int4_block128"}), "expected a multiple of the block of 128");
+  ExpectError(Run({"convert", "tiny", "--quantize", "dynamic_int4_block128"}),
+              "expected a multiple of the block of 128");
   EXPECT_NE(Run({"convert"}).code, 0);
+  ExpectError(Run({"convert", "tiny", "-o", "x.gguf", "--prefill", "8"}),
+              "prefill is kept in .litertlm files only; the format is gguf");
   EXPECT_NE(Run({"convert", "tiny", "--prefill", "8,,9"}).code, 0);
   EXPECT_NE(Run({"convert", "tiny", "--prefill", "-8"}).code, 0);
   ExpectError(Run({"convert", "nowhere"}), "nowhere: no such folder");
@@ -126,7 +131,8 @@ TEST_F(ConvertCommands, MistakesAreNamed) {
 
 TEST_F(ConvertCommands, WithoutTokenizerThereIsNoFile) {
   std::filesystem::remove(folder_ / "tiny/tokenizer.json");
-  ExpectError(Run({"convert", "tiny"}), "tiny: no tokenizer.json, without which a .litertlm file is of no use");
+  ExpectError(Run({"convert", "tiny"}),
+              "tiny: no tokenizer.json, without which a .litertlm file is of no use");
   EXPECT_EQ(folder_.Names(), std::vector<std::string>{"tiny"});
 }
 
@@ -149,9 +155,11 @@ TEST_F(ConvertCommands, OtherModelsAreRefusedByName) {
 TEST_F(ConvertCommands, TheReportIsATable) {
   const Ended ended = Run({"convert", "-q", "tiny", "--report"});
   ASSERT_EQ(ended.code, 0) << ended.err;
-  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 15) << "a heading and 14 tensors\n" << ended.out;
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 15) << "a heading and 14 tensors\n"
+                                                                      << ended.out;
   EXPECT_NE(ended.out.find("relative error"), std::string::npos);
-  EXPECT_NE(ended.out.find("INT8 rows, [257, 32], model.embed_tokens.weight"), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("INT8 rows, [257, 32], model.embed_tokens.weight"), std::string::npos)
+      << ended.out;
   EXPECT_NE(ended.out.find("FLOAT32, [32], model.norm.weight"), std::string::npos) << ended.out;
 }
 
@@ -161,13 +169,15 @@ TEST_F(ConvertCommands, AFullDiskIsAnErrorAndLeavesNothing) {
   ExpectNothingMade();
   if (!Exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
   ASSERT_EQ(Run({"convert", "-q", "tiny"}).code, 0);
-  for (const char* script : {R"("$PITH" inspect tiny.litertlm >/dev/full)", R"("$PITH" inspect --json tiny.litertlm >/dev/full)",
-                             R"("$PITH" convert -q -f --report tiny >/dev/full)"}) {
+  for (const char* script :
+       {R"("$PITH" inspect tiny.litertlm >/dev/full)", R"("$PITH" inspect --json tiny.litertlm >/dev/full)",
+        R"("$PITH" convert -q -f --report tiny >/dev/full)"}) {
     const Ended full = Shell(setting_, script);
     EXPECT_EQ(full.code, 1) << script;
     EXPECT_NE(full.err.find("No space left on device"), std::string::npos) << full.err;
   }
-  ExpectError(Run({"convert", "-f", "tiny", "-o", "/dev/full"}), "/dev/full: is not a regular file; not replaced");
+  ExpectError(Run({"convert", "-f", "tiny", "-o", "/dev/full"}),
+              "/dev/full: is not a regular file; not replaced");
 }
 
 // ---- inspect
@@ -184,7 +194,8 @@ TEST_F(ConvertCommands, InspectShowsWhatIsInside) {
     EXPECT_GT(more.out.size(), ended.out.size());
   }
   const Ended ended = Run({"inspect", "tiny.litertlm"});
-  for (const char* part : {"decode", "likewise prefill_", "FULLY_CONNECTED", "TFLite model", "<|endoftext|>", "INT8"}) {
+  for (const char* part :
+       {"decode", "likewise prefill_", "FULLY_CONNECTED", "TFLite model", "<|endoftext|>", "INT8"}) {
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   }
   EXPECT_EQ(ended.out.find("cannot run it"), std::string::npos);
@@ -217,7 +228,8 @@ TEST_F(ConvertCommands, InspectWritesJson) {
 TEST_F(ConvertCommands, InspectOfOtherFiles) {
   ExpectError(Run({"inspect", "missing"}), "missing: no such file");
   WriteFile(folder_ / "text", "some text\n");
-  ExpectError(Run({"inspect", "text"}), "text: no model file that this build knows: expected .litertlm, .tflite, GGUF, .onnx or .pmodel");
+  ExpectError(Run({"inspect", "text"}),
+              "text: no model file that this build knows: expected .litertlm, .tflite, GGUF, .onnx or .pmodel");
   WriteFile(folder_ / "empty", "");
   ExpectError(Run({"inspect", "empty"}), "empty: no model file");
   ExpectError(Run({"inspect", "tiny"}), "tiny");
