@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The same archive from every program, instruction set and number of threads; and every one of them restores it.
+# The same archive and the same converted model from every program, instruction set and number of threads; and every one of
+# them restores the archive.
 #
 #   same_bits.sh NAME=COMMAND...     e.g. same_bits.sh gcc=build/pith "arm=qemu-aarch64 build-arm/pith"
 #
@@ -16,6 +17,12 @@ failures=0
 cp "$here/mixed_text.bin" "$work/small"
 for _ in 1 2 3 4 5 6; do cat "$here/mixed_text.bin" "$0"; done >"$work/large"
 head -c 3000 /bin/ls >"$work/binary"
+# A checkpoint to convert: the built-in model's weights with a tokenizer of single bytes.
+mkdir "$work/checkpoint"
+cp "$here"/../../models/mini/* "$work/checkpoint"
+cp "$here/bytes_tokenizer.json" "$work/checkpoint/tokenizer.json"
+conversions="dynamic_int8.litertlm dynamic_int4_block32.litertlm fp16.litertlm q8_0.gguf q4_0.gguf int8.onnx"
+
 cp "$work/small" "$work/fast"  # by contexts, without the model
 cp "$work/small" "$work/strong"
 
@@ -29,6 +36,15 @@ compress() {
     strong) set -- "$@" -2 ;;
   esac
   $command compress -q -c "$@" <"$work/$text"
+}
+
+# convert COMMAND ENCODING.FORMAT FOLDER [options]: what comes out, as one stream.
+convert() {
+  local command=$1 what=$2 folder=$3
+  shift 3
+  mkdir -p "$folder"
+  rm -f "$folder"/*
+  $command convert "$work/checkpoint" -q --quantize "${what%.*}" -o "$folder/m.${what#*.}" "$@" && cat "$folder"/*
 }
 
 # check WHAT FOUND EXPECTED: compares two files; $errors says what the program said.
@@ -58,11 +74,20 @@ try_program() {
       done
     done
   done
+  for what in $conversions; do
+    for threads in 1 4; do
+      convert "$command" "$what" "$work/converted" -T"$threads" >"$work/found" 2>"$work/errors"
+      check "$name, $threads threads, convert to $what" "$work/found" "$work/$what"
+    done
+  done
 }
 
 reference=${1#*=}
 for text in small binary fast strong large; do
   compress "$reference" $text >"$work/$text.pith" || exit 1
+done
+for what in $conversions; do
+  convert "$reference" "$what" "$work/converted" >"$work/$what" || exit 1
 done
 for program in "$@"; do try_program "${program%%=*}" "${program#*=}"; done
 exit $failures
