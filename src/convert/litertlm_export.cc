@@ -164,14 +164,17 @@ std::string TimeText(int64_t seconds) {
   return text;
 }
 
-// A UUID of the content: version 8 of RFC 9562, which leaves the other bits to the maker.
-std::string UuidText(Fingerprint f) {
+}  // namespace
+
+std::string ContentUuid(Fingerprint f) {
   f.bytes[6] = static_cast<uint8_t>((f.bytes[6] & 0x0f) | 0x80);
   f.bytes[8] = static_cast<uint8_t>((f.bytes[8] & 0x3f) | 0x80);
   const std::string hex = f.Text();
   return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
          hex.substr(20);
 }
+
+namespace {
 
 class Exporter {
  public:
@@ -348,6 +351,7 @@ class Exporter {
     PITH_CHECK(flatbuffer.size() == flatbuffer_bytes_);
     PITH_RETURN_IF_ERROR(file_->WriteAt(model_at_, flatbuffer));
     content_hash_.Update(flatbuffer);
+    content_hash_.Update(Bytes(RoundUp(flatbuffer.size(), kTfliteDataAlignment) - flatbuffer.size()));
     if (canonical_ != nullptr) record_.fingerprint = canonical_->Digest();
     return WriteRecord();
   }
@@ -387,7 +391,7 @@ class Exporter {
     report_.fingerprint = record_.fingerprint;
     report_.terms = record_.description.terms;
     header_.system = {{"Authors", std::string("pith")},
-                      {"uuid", UuidText(content.Digest128())},
+                      {"uuid", ContentUuid(content.Digest128())},
                       {"creation_timestamp", TimeText(o_.timestamp)}};
     PITH_ASSIGN_OR_RETURN(const Bytes header, EncodeLitertlmHeader(header_));
     return file_->WriteAt(0, header);

@@ -52,6 +52,11 @@ struct PithRecord {
   std::string name;
   std::optional<Fingerprint> fingerprint;  // where the file holds the canonical int8 rows
 };
+// The uuid in the header of a file that pith wrote: a hash of the content as version 8 of RFC 9562, which leaves the other bits
+// to the maker. Hashed are, in this order, metadata and tokenizer section, the external buffers of the TFLite model in the order
+// of their numbers, its flatbuffer with the zeros up to the first of them, and pith's record.
+std::string ContentUuid(Fingerprint hash);
+
 inline constexpr std::string_view kPithRecordItem = "pith";  // value of the section's model_type
 Bytes EncodePithRecord(const PithRecord& record);
 Result<PithRecord> DecodePithRecord(ByteSpan section);

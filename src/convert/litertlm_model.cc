@@ -148,7 +148,7 @@ std::string LitertlmModel::name() const {
 }
 
 Status LitertlmModel::Read(ByteSpan file) {
-  size_bytes_ = file.size();
+  bytes_ = file;
   PITH_ASSIGN_OR_RETURN(header_, DecodeLitertlmHeader(file));
   const LitertlmSection* tflite = nullptr;
   for (const LitertlmSection& s : header_.sections) {
@@ -167,7 +167,8 @@ Status LitertlmModel::Read(ByteSpan file) {
     }
   }
   if (tflite == nullptr) return Unsupported("no section with a TFLite model of type tf_lite_prefill_decode");
-  Result<TfliteFile> graphs = TfliteFile::Parse(file.subspan(tflite->begin, tflite->end - tflite->begin));
+  tflite_ = file.subspan(tflite->begin, tflite->end - tflite->begin);
+  Result<TfliteFile> graphs = TfliteFile::Parse(tflite_);
   if (!graphs.ok()) return graphs.status().WithContext("section TFLite model");
   graphs_ = *std::move(graphs);
   PITH_ASSIGN_OR_RETURN(const RecognisedModel found, RecogniseQwen3(graphs_));
@@ -194,10 +195,40 @@ Status LitertlmModel::Read(ByteSpan file) {
   return OkStatus();
 }
 
+// Of files that pith wrote and nobody packed anew: others write uuids of version 4.
+Status LitertlmModel::CheckUuid() const {
+  const std::string* uuid = nullptr;
+  for (const LitertlmItem& item : header_.system) {
+    if (item.key == "uuid") uuid = std::get_if<std::string>(&item.value);
+  }
+  if (uuid == nullptr || uuid->size() != 36 || (*uuid)[14] != '8') return OkStatus();
+  Hasher hasher;
+  ByteSpan record;
+  for (const LitertlmSection& s : header_.sections) {
+    const ByteSpan content = bytes_.subspan(s.begin, s.end - s.begin);
+    const std::string* model_type = s.Find("model_type");
+    if (s.type == LitertlmSectionType::kGeneric && model_type != nullptr && *model_type == kPithRecordItem) record = content;
+    if (s.type == LitertlmSectionType::kLlmMetadata || s.type == LitertlmSectionType::kTokenizerZlib) hasher.Update(content);
+  }
+  uint64_t flatbuffer_end = 0;
+  const std::vector<TfliteBuffer>& buffers = graphs_.model().buffers;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    if (buffers[i].size == 0) continue;
+    if (flatbuffer_end == 0) flatbuffer_end = buffers[i].offset;
+    hasher.Update(graphs_.Data(static_cast<uint32_t>(i)));
+  }
+  hasher.Update(tflite_.first(std::min<uint64_t>(flatbuffer_end, tflite_.size())));
+  hasher.Update(record);
+  const std::string found = ContentUuid(hasher.Digest128());
+  if (found == *uuid) return OkStatus();
+  return Corrupt("content has the uuid " + found + ", the header says " + *uuid + ": the data is damaged");
+}
+
 Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
                                                           const ActivationTerms& terms, ThreadPool& pool) const {
   const ScopedFloatEnvironment environment;
   PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, start_token}));
+  if (record_ && !record_->fingerprint) PITH_RETURN_IF_ERROR(CheckUuid());
   PackageMemory memory;
   ModelWeights weights;
   weights.config = config_;
@@ -250,7 +281,7 @@ Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const
                    record_->fingerprint->Text());
   }
   memory.tokenizer = std::move(tokenizer);
-  return Package::FromWeights(std::move(weights), std::move(memory), name, start_token, fingerprint, size_bytes_);
+  return Package::FromWeights(std::move(weights), std::move(memory), name, start_token, fingerprint, bytes_.size());
 }
 
 }  // namespace pith

@@ -53,16 +53,19 @@ class LitertlmModel {
   std::string name() const;
 
   // Packs the weights for the engine: int8 rows as they are, others quantised as import does it. `tokenizer`: serialised.
-  // kCorrupt where the file's record says another fingerprint than its content has: damage that nothing else shows.
+  // kCorrupt where the file's record says another fingerprint than its content has, or, in files whose record says none, the
+  // header another uuid: damage that nothing else shows.
   Result<std::unique_ptr<Package>> ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
                                              const ActivationTerms& terms, ThreadPool& pool) const;
 
  private:
   LitertlmModel() = default;
   Status Read(ByteSpan file);
+  Status CheckUuid() const;
 
   std::unique_ptr<MappedFile> file_;  // null over memory
-  uint64_t size_bytes_ = 0;
+  ByteSpan bytes_;   // the whole file
+  ByteSpan tflite_;  // its TFLite section
   LitertlmHeader header_;
   TfliteFile graphs_;
   std::optional<LlmMetadata> metadata_;

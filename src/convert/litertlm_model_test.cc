@@ -620,5 +620,36 @@ TEST(LitertlmModel, AFileOfLitertTorchHoldsTheRowsOfImport) {
   }
 }
 
+// Where the record holds no fingerprint, the header's uuid shows damage to weights.
+TEST(LitertlmModelDamage, IsFoundInEveryEncoding) {
+  const ModelConfig config = EncodingTestConfig(true);
+  for (const WeightEncoding encoding : {WeightEncoding::kFloat16, WeightEncoding::kFloat32, WeightEncoding::kDynamicInt4,
+                                        WeightEncoding::kDynamicInt8}) {
+    TestFolder in;
+    WriteTestFolder(in, MakeCheckpoint(config, "BF16"));
+    const auto folder = ModelFolder::Open(in.path());
+    ASSERT_TRUE(folder.ok()) << folder.status().message();
+    const LitertlmOptions options = TestLitertlmOptions(config, encoding);
+    ThreadPool pool(1);
+    TestFolder out;
+    ASSERT_TRUE(ExportLitertlm(**folder, out.File("m"), options, {}, pool).ok());
+    std::string file = ReadFileText(out.File("m"));
+    const auto load = [&] {
+      out.Write("n", file);
+      const auto model = LitertlmModel::Open(out.File("n"));
+      if (!model.ok()) return model.status();
+      return (*model)
+          ->ToPackage(Bytes(options.tokenizer.begin(), options.tokenizer.end()), "n", options.start_token, options.terms, pool)
+          .status();
+    };
+    ASSERT_TRUE(load().ok()) << load().message();
+    for (const size_t from_end : {size_t{1}, size_t{600}, size_t{5000}}) {
+      file[file.size() - from_end] ^= 1;
+      EXPECT_EQ(load().code(), StatusCode::kCorrupt) << static_cast<int>(encoding) << " " << from_end;
+      file[file.size() - from_end] ^= 1;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace pith
