@@ -350,10 +350,13 @@ class Builder {
     const int32_t half = N(c_.head_dim / 2);
     const int32_t a = g.Slice(x, 3, 0, half, name + ".a");
     const int32_t b = g.Slice(x, 3, half, half, name + ".b");
-    const int32_t left = g.Binary(TfliteOp::kSub, g.Binary(TfliteOp::kMul, a, cosine, name + ".a_cos"),
-                                  g.Binary(TfliteOp::kMul, b, sine, name + ".b_sin"), name + ".left");
-    const int32_t right = g.Binary(TfliteOp::kAdd, g.Binary(TfliteOp::kMul, b, cosine, name + ".b_cos"),
-                                   g.Binary(TfliteOp::kMul, a, sine, name + ".a_sin"), name + ".right");
+    // One after another: arguments of one call would be made in an order that is the compiler's.
+    const int32_t a_cosine = g.Binary(TfliteOp::kMul, a, cosine, name + ".a_cos");
+    const int32_t b_sine = g.Binary(TfliteOp::kMul, b, sine, name + ".b_sin");
+    const int32_t left = g.Binary(TfliteOp::kSub, a_cosine, b_sine, name + ".left");
+    const int32_t b_cosine = g.Binary(TfliteOp::kMul, b, cosine, name + ".b_cos");
+    const int32_t a_sine = g.Binary(TfliteOp::kMul, a, sine, name + ".a_sin");
+    const int32_t right = g.Binary(TfliteOp::kAdd, b_cosine, a_sine, name + ".right");
     return g.Op(TfliteOp::kConcatenation, {left, right}, name + ".rope", g.ShapeOf(x), TfliteConcatenation{3});
   }
 

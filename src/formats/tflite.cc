@@ -18,6 +18,8 @@ using flatbuffers::Offset;
 
 // ---- Writing --------------------------------------------------------------------------------------------------------
 
+// Parts are made one after another, never as arguments of one call: the order of those is the compiler's, and the bytes would
+// be, too.
 class Encoder {
  public:
   explicit Encoder(const TfliteModel& model) : model_(model), builder_(size_t{1} << 20) {
@@ -42,9 +44,14 @@ class Encoder {
       codes.push_back(fb::CreateOperatorCode(builder_, static_cast<int8_t>(std::min(code, 127)), 0, version,
                                              static_cast<fb::BuiltinOperator>(code)));
     }
-    const auto root = fb::CreateModel(builder_, 3, builder_.CreateVector(codes), builder_.CreateVector(graphs),
-                                      builder_.CreateString(model_.description), builder_.CreateVector(buffers), 0,
-                                      builder_.CreateVector(metadata), builder_.CreateVector(signatures));
+    const auto code_list = builder_.CreateVector(codes);
+    const auto graph_list = builder_.CreateVector(graphs);
+    const auto description = builder_.CreateString(model_.description);
+    const auto buffer_list = builder_.CreateVector(buffers);
+    const auto metadata_list = builder_.CreateVector(metadata);
+    const auto signature_list = builder_.CreateVector(signatures);
+    const auto root = fb::CreateModel(builder_, 3, code_list, graph_list, description, buffer_list, 0, metadata_list,
+                                      signature_list);
     fb::FinishModelBuffer(builder_, root);
     return {builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize()};
   }
@@ -76,15 +83,19 @@ class Encoder {
     for (const TfliteTensor& t : graph.tensors) {
       const auto quantization = t.quantization < 0 ? Offset<fb::QuantizationParameters>()
                                                    : quantizations_[static_cast<size_t>(t.quantization)];
-      tensors.push_back(fb::CreateTensor(builder_, Numbers(t.shape), static_cast<fb::TensorType>(t.type), t.buffer,
-                                         builder_.CreateSharedString(t.name), quantization, false, 0, 0, true));
+      const auto shape = Numbers(t.shape);
+      const auto name = builder_.CreateSharedString(t.name);
+      tensors.push_back(fb::CreateTensor(builder_, shape, static_cast<fb::TensorType>(t.type), t.buffer, name, quantization,
+                                         false, 0, 0, true));
     }
     std::vector<Offset<fb::Operator>> operators;
     for (const TfliteOperator& op : graph.operators) operators.push_back(Operator(op));
     const auto tensor_list = builder_.CreateVector(tensors);
     const auto operator_list = builder_.CreateVector(operators);
-    return fb::CreateSubGraph(builder_, tensor_list, Numbers(graph.inputs), Numbers(graph.outputs), operator_list,
-                              builder_.CreateString(graph.name));
+    const auto inputs = Numbers(graph.inputs);
+    const auto outputs = Numbers(graph.outputs);
+    const auto name = builder_.CreateString(graph.name);
+    return fb::CreateSubGraph(builder_, tensor_list, inputs, outputs, operator_list, name);
   }
 
   Offset<fb::Operator> Operator(const TfliteOperator& op) {
