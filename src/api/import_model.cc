@@ -1,5 +1,4 @@
 // ImportModel of include/pith/pith.h: ties tokenizer, start token, calibration text and converter together.
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,19 +16,11 @@
 #include "convert/checkpoint.h"
 #include "convert/import.h"
 #include "convert/model_folder.h"
-#include "formats/json.h"
 #include "pith/pith.h"
 #include "tokenizer/tokenizer.h"
 
 namespace pith {
 namespace {
-
-// The folder's own name: "Qwen3-0.6B" for "models/Qwen3-0.6B/".
-std::string FolderName(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  path = path.substr(path.rfind('/') + 1);
-  return path.empty() || path == "." || path == ".." ? "model" : path;
-}
 
 // Without a tokenizer no text can be measured: ids without meaning, the same on every machine (splitmix64).
 std::vector<TokenId> ArbitraryTokens(size_t vocab) {

@@ -14,6 +14,7 @@
 #include "convert/litertlm_export.h"
 #include "convert/litertlm_model.h"
 #include "convert/package.h"
+#include "convert/package_format.h"
 #include "formats/gguf.h"
 #include "formats/litertlm.h"
 #include "formats/llm_metadata.h"
@@ -67,8 +68,6 @@ class Inspector {
   }
 
  private:
-  static constexpr std::string_view kPackageMagic = "\x89PITHM\r\n";
-
   void Field(const std::string& name, std::string value) {
     if (value.size() > kMaxValueBytes) {
       value = value.substr(0, kMaxValueBytes) + "... (" + std::to_string(value.size()) + " bytes)";

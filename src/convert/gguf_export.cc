@@ -15,14 +15,12 @@
 #include "base/float_environment.h"
 #include "convert/ggml_quants.h"
 #include "convert/gguf_vocabulary.h"
-#include "convert/quantize.h"
 #include "convert/tensor_stream.h"
 #include "formats/gguf.h"
 #include "formats/json.h"
 
 namespace pith {
 namespace {
-
 
 GgufEncoding EncodingOf(GgufType type) {
   switch (type) {

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
-#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -29,8 +28,6 @@ namespace {
 
 // Scale of a row of zeros, which LiteRT's quantiser gives too: 0 is no scale to XNNPACK.
 constexpr float kScaleOfZeros = 1e-9f / 127.0f;
-
-constexpr float kHalfLimit = 65520.0f;  // from here on a half would be infinite
 
 // The scale of a block whose largest magnitude is given, as a half. Rounded to the 8 significant bits of bfloat16 first, as
 // LiteRT's quantiser does: XNNPACK holds the scales of blocks so, and codes have to fit those. Infinite where no half is large
@@ -71,18 +68,6 @@ class RowEncoder {
         return "INT4 blocks of " + std::to_string(graph_.block);
       default:
         return "INT8 rows";
-    }
-  }
-
-  // Magnitudes from here on cannot be stored.
-  float Limit() const {
-    switch (graph_.encoding) {
-      case WeightEncoding::kFloat16:
-        return kHalfLimit;
-      case WeightEncoding::kDynamicInt4:
-        return 7 * (kHalfLimit - 8);  // a scale is a seventh, as a half
-      default:
-        return std::numeric_limits<float>::infinity();
     }
   }
 
@@ -314,8 +299,6 @@ class Exporter {
     Bytes rows(n_batch * row_bytes);
     std::vector<float> scales(spec.rows);
     std::vector<RowError> errors(o_.measure_errors ? spec.rows : 0);
-    const float limit = encoder_.Limit();
-    std::vector<uint8_t> overflow(std::isinf(limit) ? 0 : spec.rows);
     PITH_RETURN_IF_ERROR(stream_.ForEachRow(
         spec,
         [&](size_t row, std::span<const float> values, size_t) {

@@ -206,8 +206,7 @@ Status LitertlmModel::CheckUuid() const {
   ByteSpan record;
   for (const LitertlmSection& s : header_.sections) {
     const ByteSpan content = bytes_.subspan(s.begin, s.end - s.begin);
-    const std::string* model_type = s.Find("model_type");
-    if (s.type == LitertlmSectionType::kGeneric && model_type != nullptr && *model_type == kPithRecordItem) record = content;
+    if (s.type == LitertlmSectionType::kGeneric && s.HasModelType(kPithRecordItem)) record = content;
     if (s.type == LitertlmSectionType::kLlmMetadata || s.type == LitertlmSectionType::kTokenizerZlib) hasher.Update(content);
   }
   uint64_t flatbuffer_end = 0;

@@ -39,20 +39,8 @@ struct GraphFile {
     ADD_FAILURE() << TfliteOpName(op);
     return decode().operators[0];
   }
-  Bytes File() {
-    uint64_t at = EncodeTflite(graph.model).size();
-    for (TfliteBuffer& b : graph.model.buffers) {
-      if (b.size == 0) continue;
-      at = RoundUp(at, kTfliteDataAlignment);
-      b.offset = at;
-      at += b.size;
-    }
-    Bytes file = EncodeTflite(graph.model);
-    file.resize(at);
-    return file;
-  }
   Status Recognise() {
-    const Bytes file = File();
+    const Bytes file = FileOf(graph);
     const auto parsed = TfliteFile::Parse(file);
     if (!parsed.ok()) return parsed.status();
     return RecogniseQwen3(*parsed).status();
@@ -73,7 +61,7 @@ TEST(Qwen3Recognise, FindsTheConfigAndEveryWeight) {
     for (const WeightEncoding encoding : kAllEncodings) {
       const ModelConfig config = EncodingTestConfig(tied);
       GraphFile g(config, encoding);
-      const Bytes file = g.File();
+      const Bytes file = FileOf(g.graph);
       const auto parsed = TfliteFile::Parse(file);
       ASSERT_TRUE(parsed.ok()) << parsed.status().message();
       const auto found = RecogniseQwen3(*parsed);
@@ -108,7 +96,7 @@ TEST(Qwen3Recognise, FindsEveryBaseOfRope) {
       config.head_dim = head_dim;
       config.rope_theta = theta;
       GraphFile g(config);
-      const Bytes file = g.File();
+      const Bytes file = FileOf(g.graph);
       const auto parsed = TfliteFile::Parse(file);
       ASSERT_TRUE(parsed.ok());
       const auto found = RecogniseQwen3(*parsed);
@@ -395,7 +383,7 @@ TEST(LitertlmModel, LayersThatShareWeightsAreRefused) {
   for (const std::string name : {"gate", "up", "down", "qkv", "o"})
     g.graph.model.buffers[buffer_of("layers.1." + name)] = {};
   EXPECT_TRUE(g.Recognise().ok());
-  const Bytes file = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, g.File()}});
+  const Bytes file = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, FileOf(g.graph)}});
   (void)LitertlmModel::FromMemory(file).ok();  // small as this is, the graphs outweigh it
   ModelConfig large = config;
   large.ffn = 3000;
@@ -412,7 +400,7 @@ TEST(LitertlmModel, LayersThatShareWeightsAreRefused) {
     for (TfliteTensor& t : h.decode().tensors) t.buffer = t.buffer == w.buffer ? first : t.buffer;
     h.graph.model.buffers[w.buffer] = {};
   }
-  const Bytes shared = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, h.File()}});
+  const Bytes shared = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, FileOf(h.graph)}});
   const Status status = LitertlmModel::FromMemory(shared).status();
   EXPECT_EQ(status.message(), "a graph in which layers share weights");
 }
@@ -420,7 +408,7 @@ TEST(LitertlmModel, LayersThatShareWeightsAreRefused) {
 TEST(LitertlmModel, WeightsThatAreNotFiniteAreRefused) {
   const ModelConfig config = TestConfig(true);
   GraphFile g(config);
-  Bytes model = g.File();
+  Bytes model = FileOf(g.graph);
   const uint32_t nan = 0x7fc00000;
   std::memcpy(model.data() + g.graph.model.buffers[g.graph.weights[0].buffer].offset + 8, &nan, 4);
   const Bytes file = LitertlmFileOf({{LitertlmSectionType::kTflite, {}, model}});
@@ -436,7 +424,7 @@ TEST(LitertlmModel, CodesBeyondOursStandForTheSameValues) {
   GraphFile g(config, WeightEncoding::kDynamicInt8);
   for (TfliteQuantization& q : g.graph.model.quantizations)
     std::fill(q.scale.begin(), q.scale.end(), 1.0f / 128);
-  Bytes model = g.File();
+  Bytes model = FileOf(g.graph);
   const uint64_t at = g.graph.model.buffers[g.graph.weights[0].buffer].offset;
   model[at] = 0x80;  // row 0: -128 and 64
   model[at + 1] = 0x40;
@@ -461,7 +449,7 @@ TEST(LitertlmModel, ScalesThatAreNoneAreRefused) {
   const auto with = [&](const auto& change) {
     GraphFile g(config, WeightEncoding::kDynamicInt8);
     change(g.graph.model.quantizations[0]);
-    return LitertlmModel::FromMemory(LitertlmFileOf({{LitertlmSectionType::kTflite, {}, g.File()}})).status();
+    return LitertlmModel::FromMemory(LitertlmFileOf({{LitertlmSectionType::kTflite, {}, FileOf(g.graph)}})).status();
   };
   EXPECT_TRUE(with([](TfliteQuantization&) {}).ok());
   for (const float bad :

@@ -117,4 +117,18 @@ inline Bytes WithoutPadding(ByteSpan file, uint64_t shift = 0) {
   return LitertlmFileOf(SectionsOf(file), 16, shift);
 }
 
+// The encoded graph with its data outside: zeros.
+inline Bytes FileOf(Qwen3Graph& graph) {
+  uint64_t at = EncodeTflite(graph.model).size();
+  for (TfliteBuffer& b : graph.model.buffers) {
+    if (b.size == 0) continue;
+    at = RoundUp(at, kTfliteDataAlignment);
+    b.offset = at;
+    at += b.size;
+  }
+  Bytes file = EncodeTflite(graph.model);
+  file.resize(at);
+  return file;
+}
+
 }  // namespace pith

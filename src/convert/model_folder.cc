@@ -147,14 +147,13 @@ Result<std::string> ReadChatTemplate(const std::string& directory) {
                  ", expected a string or a list of {name, template} with a default");
 }
 
-// "Qwen3-0.6B" for "models/Qwen3-0.6B/".
+}  // namespace
+
 std::string FolderName(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   path = path.substr(path.rfind('/') + 1);
   return path.empty() || path == "." || path == ".." ? "model" : path;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<ModelFolder>> ModelFolder::Open(const std::string& directory) {
   std::unique_ptr<ModelFolder> folder(new ModelFolder);

@@ -26,6 +26,9 @@ struct GenerationSettings {
   std::optional<double> top_p;
 };
 
+// The folder's own name: "Qwen3-0.6B" for "models/Qwen3-0.6B/"; "model" where it has none.
+std::string FolderName(std::string path);
+
 // Immutable, hence thread-safe.
 class ModelFolder {
  public:

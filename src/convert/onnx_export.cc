@@ -12,19 +12,17 @@
 
 #include "base/check.h"
 #include "base/file.h"
-#include "base/half.h"
 #include "base/float_environment.h"
+#include "base/half.h"
 #include "convert/model_layout.h"
 #include "convert/onnx_blocks.h"
 #include "convert/onnx_graph.h"
 #include "convert/quantize.h"
 #include "convert/tensor_stream.h"
-#include "formats/json.h"
 #include "formats/onnx.h"
 
 namespace pith {
 namespace {
-
 
 template <typename T>
 ByteSpan BytesOf(const std::vector<T>& values) {

@@ -46,20 +46,6 @@ const TfliteTensor& TensorOf(const Qwen3Graph& graph, const TfliteSignature& s, 
   return graph.model.graphs[0].tensors[0];
 }
 
-// The encoded graph with its data outside: zeros.
-Bytes FileOf(Qwen3Graph& graph) {
-  uint64_t at = EncodeTflite(graph.model).size();
-  for (TfliteBuffer& b : graph.model.buffers) {
-    if (b.size == 0) continue;
-    at = RoundUp(at, kTfliteDataAlignment);
-    b.offset = at;
-    at += b.size;
-  }
-  Bytes file = EncodeTflite(graph.model);
-  file.resize(at);
-  return file;
-}
-
 TEST(Qwen3Graph, SignaturesHaveTheShapesThatLiteRtLmWants) {
   const ModelConfig c = TestConfig(true);
   const Qwen3Graph graph = Build(c, SmallOptions());
