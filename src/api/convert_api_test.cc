@@ -196,6 +196,7 @@ TEST_F(Converted, NeverReplacesTheCheckpoint) {
   // An earlier result in the same folder is no part of it.
   for (const bool replace : {false, true}) {
     EXPECT_TRUE(ConvertModel(folder_.path(), folder_.File("x.litertlm"), {.replace = replace}, {}).ok());
+    EXPECT_TRUE(ConvertModel(folder_.path(), folder_.File("x.onnx"), {.replace = replace}, {}).ok());
   }
 }
 

@@ -170,7 +170,7 @@ Status CheckOutputIsNoInput(const std::string& directory, const std::string& out
   namespace fs = std::filesystem;
   std::error_code error;
   if (!fs::exists(output, error)) return OkStatus();
-  static const std::set<std::string> kOutputEndings = {".litertlm", ".gguf", ".onnx", ".data", ".pmodel"};
+  static const std::set<std::string> kOutputEndings = {".litertlm", ".gguf", ".onnx", ".onnx_data", ".pmodel"};
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     const fs::path& path = it->path();
     const std::string ending = path.extension().string();
