@@ -7,6 +7,7 @@
 #include "api/model_impl.h"
 #include "base/cpu.h"
 #include "base/file.h"
+#include "convert/chat_templates.h"
 #include "convert/litertlm_model.h"
 
 namespace pith {
@@ -44,8 +45,13 @@ Result<std::optional<Tokenizer>> ReadTokenizer(const Package& package) {
   return std::optional<Tokenizer>(*std::move(tokenizer));
 }
 
+struct OpenedModel {
+  std::unique_ptr<Package> package;
+  ChatSource chat;
+};
+
 // A .litertlm file: its weights packed for the engine.
-Result<std::unique_ptr<Package>> OpenLitertlm(const std::string& path, size_t threads) {
+Result<OpenedModel> OpenLitertlm(const std::string& path, size_t threads) {
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LitertlmModel> model, LitertlmModel::Open(path));
   Bytes serialized;
   std::optional<Tokenizer> tokenizer;
@@ -66,15 +72,29 @@ Result<std::unique_ptr<Package>> OpenLitertlm(const std::string& path, size_t th
   }
   ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
   Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), model->name(), start_token, terms, pool);
-  return package.ok() ? std::move(package) : package.status().WithContext(path);
+  if (!package.ok()) return package.status().WithContext(path);
+  return OpenedModel{*std::move(package), {.metadata = model->metadata()}};
 }
 
-Result<std::unique_ptr<Package>> OpenPackage(const std::string& path, size_t threads) {
+Result<OpenedModel> OpenModel(const std::string& path, size_t threads) {
   {
     PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
     if (LooksLikeLitertlm(file->bytes())) return OpenLitertlm(path, threads);
   }
-  return Package::Open(path);
+  PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, Package::Open(path));
+  return OpenedModel{std::move(package), {}};
+}
+
+ChatProfile ProfileOf(ChatSource source, const Package& package, const Tokenizer& tokenizer) {
+  if (source.metadata) return ProfileFromMetadata(*source.metadata, tokenizer);
+  if (source.chat_template.empty() && tokenizer.FindAddedToken("<|im_start|>") && tokenizer.FindAddedToken("<|im_end|>")) {
+    // A file that says nothing, but whose tokenizer is that of Qwen's chat models.
+    source.chat_template = tokenizer.FindAddedToken("<think>") ? "{%- set thinking = 'switch' %}" : "{%- set thinking = 'never' %}";
+    source.chat_template += "{%- set default_system = '' %}";
+    source.chat_template += kQwen3ChatTemplate;
+  }
+  if (source.chat_template.empty()) return ProfileOfBaseModel(package.start_token(), tokenizer);
+  return ProfileFromTemplate(std::move(source.chat_template), source.stop_tokens, tokenizer);
 }
 
 Result<std::unique_ptr<Package>> OpenBuiltin() {
@@ -105,12 +125,14 @@ ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
 // ---- Model::Impl
 // --------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, size_t threads) {
+Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, ChatSource chat,
+                                                               size_t threads) {
   auto impl = std::make_unique<Impl>();
   PITH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   impl->kernels = &KernelsFor(isa);
   PITH_ASSIGN_OR_RETURN(impl->tokenizer, ReadTokenizer(*package));
   impl->info = DescribePackage(*package, impl->tokenizer ? &*impl->tokenizer : nullptr);
+  if (impl->tokenizer) impl->chat = ProfileOf(std::move(chat), *package, *impl->tokenizer);
   impl->package = std::move(package);
   impl->pool = std::make_unique<ThreadPool>(threads == 0 ? AvailableThreads() : threads);
   return impl;
@@ -164,15 +186,16 @@ Model::~Model() = default;
 Result<Model> Model::Builtin(const ModelOptions& options) {
   return AtBoundary([&]() -> Result<Model> {
     PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenBuiltin());
-    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(std::move(package), options.threads));
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(std::move(package), {}, options.threads));
     return Model(std::move(impl));
   });
 }
 
 Result<Model> Model::Open(const std::string& path, const ModelOptions& options) {
   return AtBoundary([&]() -> Result<Model> {
-    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenPackage(path, options.threads));
-    Result<std::unique_ptr<Impl>> impl = Impl::Create(std::move(package), options.threads);
+    PITH_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(path, options.threads));
+    Result<std::unique_ptr<Impl>> impl =
+        Impl::Create(std::move(opened.package), std::move(opened.chat), options.threads);
     if (!impl.ok()) return impl.status().WithContext(path);
     return Model(*std::move(impl));
   });

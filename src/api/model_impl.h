@@ -3,8 +3,11 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/thread_pool.h"
+#include "chat/chat_profile.h"
 #include "codec/language_model.h"
 #include "convert/package.h"
 #include "kernels/kernels.h"
@@ -26,9 +29,16 @@ struct Context {
 inline constexpr uint32_t kDefaultMaxWindow = 1024;
 inline constexpr uint32_t kDefaultSinks = 4;
 
+// What a model's file says about turns; all empty for a .pmodel, which says nothing.
+struct ChatSource {
+  std::optional<LlmMetadata> metadata;
+  std::string chat_template;
+  std::vector<TokenId> stop_tokens;
+};
+
 struct Model::Impl {
   // `threads` as in ModelOptions.
-  static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, size_t threads);
+  static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, ChatSource chat, size_t threads);
 
   // The model as the codec sees it, with this context. The last one is kept: valid until the next call with
   // another context. kInvalidArgument for one that is out of range; kUnsupported without a tokenizer.
@@ -45,6 +55,7 @@ struct Model::Impl {
   const Kernels* kernels = nullptr;
   std::unique_ptr<ThreadPool> pool;
   ModelInfo info;
+  ChatProfile chat;  // empty without a tokenizer
 
  private:
   Context context_;  // of what follows

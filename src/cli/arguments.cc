@@ -211,6 +211,24 @@ class Parser {
       case OptionId::kTopK: return ParseCount(dashed, value, r.top_k.emplace());
       case OptionId::kSeed: return ParseCount(dashed, value, r.seed.emplace());
       case OptionId::kReport: r.report = true; break;
+      case OptionId::kPrompt: r.prompt = std::string(value); break;
+      case OptionId::kPromptFile: r.prompt_file = std::string(value); break;
+      case OptionId::kMaxTokens: return ParseCount(dashed, value, r.max_tokens);
+      case OptionId::kThink: r.think = true; break;
+      case OptionId::kNoThink: r.think = false; break;
+      case OptionId::kHideThinking: r.hide_thinking = true; break;
+      case OptionId::kRaw: r.raw = true; break;
+      case OptionId::kTools: r.tools = std::string(value); break;
+      case OptionId::kJsonSchema: r.json_schema = std::string(value); break;
+      case OptionId::kGrammar: r.grammar = std::string(value); break;
+      case OptionId::kStats: r.stats = true; break;
+      case OptionId::kMinP: return ParseCount(dashed, value, r.min_p.emplace());
+      case OptionId::kRepetitionPenalty: return ParseCount(dashed, value, r.repetition_penalty.emplace());
+      case OptionId::kPresencePenalty: return ParseCount(dashed, value, r.presence_penalty);
+      case OptionId::kFrequencyPenalty: return ParseCount(dashed, value, r.frequency_penalty);
+      case OptionId::kContext: return ParseCount(dashed, value, r.context);
+      case OptionId::kChatTemplate: r.chat_template = std::string(value); break;
+      case OptionId::kNoDraft: r.draft = false; break;
       case OptionId::kMan: r.man = true; break;
       case OptionId::kQuiet: r.verbosity = 0; break;
       case OptionId::kVerbose: r.verbosity = 2; break;
@@ -336,6 +354,17 @@ class Parser {
         if (!r.output)
           return InvalidArgument("import needs a target: pith import " + r.operands[0] + " -o FILE.pmodel");
         if (*r.output == "-") return InvalidArgument("import cannot write to standard output");
+        return OkStatus();
+      case CommandId::kRun:
+        if (r.operands.size() != 1) {
+          return InvalidArgument("run takes one model, found " + std::to_string(r.operands.size()) +
+                                 ": pith run MODEL --prompt TEXT");
+        }
+        if (r.greedy && r.temperature.value_or(0) != 0) return InvalidArgument("--greedy and --temperature do not go together");
+        if (!r.json_schema.empty() && !r.grammar.empty()) return InvalidArgument("--json-schema and --grammar do not go together");
+        if (r.raw && (!r.system.empty() || !r.tools.empty() || !r.chat_template.empty() || r.think)) {
+          return InvalidArgument("--raw has no turns: --system, --tools, --chat-template, --think and --no-think do not go with it");
+        }
         return OkStatus();
       case CommandId::kConvert:
         if (r.operands.size() != 1) {

@@ -63,8 +63,25 @@ struct Arguments {
   std::optional<double> temperature;
   std::optional<double> top_p;
   std::optional<uint32_t> top_k;
-  std::optional<int32_t> seed;
+  std::optional<uint64_t> seed;
   bool report = false;
+  std::optional<std::string> prompt;
+  std::string prompt_file;
+  uint32_t max_tokens = 0;
+  std::optional<bool> think;
+  bool hide_thinking = false;
+  bool raw = false;
+  std::string tools;
+  std::string json_schema;
+  std::string grammar;
+  bool stats = false;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
+  double presence_penalty = 0;
+  double frequency_penalty = 0;
+  uint32_t context = 0;
+  std::string chat_template;
+  bool draft = true;
   bool man = false;
   int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
 };

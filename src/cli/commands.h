@@ -14,6 +14,7 @@ int RunTrain(const Arguments& arguments, Console& console);
 int RunImport(const Arguments& arguments, Console& console);
 int RunConvert(const Arguments& arguments, Console& console);
 int RunInspect(const Arguments& arguments, Console& console);
+int RunRun(const Arguments& arguments, Console& console);
 int RunVersion(const Arguments& arguments, Console& console);
 
 }  // namespace pith::cli

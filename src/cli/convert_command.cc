@@ -130,7 +130,12 @@ Status Convert(const Arguments& arguments, Console& console) {
   options.temperature = arguments.temperature;
   options.top_p = arguments.top_p;
   options.top_k = arguments.top_k;
-  options.seed = arguments.seed;
+  if (arguments.seed) {
+    if (*arguments.seed > INT32_MAX) {
+      return InvalidArgument("--seed: " + std::to_string(*arguments.seed) + ", expected at most 2147483647: a .litertlm file holds no larger one");
+    }
+    options.seed = static_cast<int32_t>(*arguments.seed);
+  }
   if (!arguments.activations.empty()) options.activations = arguments.activations;
   const std::string output =
       arguments.output.value_or(checkpoint.name + "." + (arguments.format.empty() ? "litertlm" : arguments.format));

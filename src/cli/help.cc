@@ -28,6 +28,22 @@ bool IsEverywhere(const OptionSpec& option) {
 
 // Those that hardly anyone needs: named in one line, explained in the manual.
 bool IsFinePoint(const OptionSpec& option, CommandId id) {
+  if (id == CommandId::kRun) {
+    switch (option.id) {
+      case OptionId::kPrompt:
+      case OptionId::kPromptFile:
+      case OptionId::kSystem:
+      case OptionId::kSeed:
+      case OptionId::kMaxTokens:
+      case OptionId::kNoThink:
+      case OptionId::kRaw:
+      case OptionId::kJsonSchema:
+      case OptionId::kStats:
+        return false;
+      default:
+        return true;
+    }
+  }
   if (id == CommandId::kConvert) {
     switch (option.id) {
       case OptionId::kFormat:

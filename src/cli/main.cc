@@ -84,6 +84,8 @@ int RunCommand(const Arguments& arguments, Console& console) {
       return RunConvert(arguments, console);
     case CommandId::kInspect:
       return RunInspect(arguments, console);
+    case CommandId::kRun:
+      return RunRun(arguments, console);
     case CommandId::kCompletion:
       return RunCompletion(arguments, console);
     case CommandId::kHelp:

@@ -17,6 +17,7 @@ constexpr uint32_t kR = Bit(CommandId::kTrain);
 constexpr uint32_t kI = Bit(CommandId::kImport);
 constexpr uint32_t kV = Bit(CommandId::kConvert);
 constexpr uint32_t kS = Bit(CommandId::kInspect);
+constexpr uint32_t kN = Bit(CommandId::kRun);
 constexpr uint32_t kH = Bit(CommandId::kHelp);
 constexpr uint32_t kAll = (uint32_t{1} << kNCommands) - 1;
 
@@ -59,6 +60,11 @@ constexpr Example kConvertExamples[] = {
 constexpr Example kInspectExamples[] = {
     {"pith inspect Qwen3-0.6B.litertlm", "what is in it"},
     {"pith inspect --json model.gguf | jq .fields", "for programs"},
+};
+constexpr Example kRunExamples[] = {
+    {"pith run Qwen/Qwen3-0.6B", "a chat; /help says what it understands"},
+    {"git diff | pith run qwen.litertlm --prompt \"Write a commit message\"", ""},
+    {"pith run builtin --raw --prompt \"Once upon a time\" --max-tokens 48", ""},
 };
 constexpr Example kCompletionExamples[] = {
     {"pith completion bash >~/.local/share/bash-completion/completions/pith", ""},
@@ -144,6 +150,18 @@ constexpr CommandSpec kCommands[] = {
      "also of .tflite, GGUF, ONNX and .pmodel. With -v, all tensors and the template.",
      "The kind of file is found by its first bytes. A damaged file is an error that says where.",
      "file", kInspectExamples},
+    {CommandId::kRun, "run", 0, "", "[OPTION]... MODEL",
+     "chat with a model, or let it continue text",
+     "Answers --prompt, --prompt-file and what comes on standard input, one below the\n"
+     "other; without any of them, and on a terminal, it is a conversation. MODEL is a\n"
+     "file, a name (Qwen/Qwen3-0.6B), or \"builtin\", which continues text.",
+     "The same conversation, options and seed give the same words on every machine. Text in a prompt is text: <|im_start|> there "
+     "is no markup, unless --raw says so. Thoughts of models that think are shown dimly on a terminal and nowhere else; with "
+     "--think they go to standard error where standard output is no terminal. Ctrl-C stops an answer, Ctrl-D ends the "
+     "conversation. Lines typed are kept in ~/.local/state/pith/history; PITH_HISTORY names another file, or none if it is empty.\n"
+     "With --json each line of the output is an object: {\"type\": \"text\", \"thinking\" or \"tool_call\", \"text\", \"tokens\"}, and at the end "
+     "one of type \"end\" with counts, times and the seed.",
+     "model", kRunExamples},
     {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish", "print a completion script for a shell",
      "Prints the script that lets a shell complete pith's commands and options.", "", "shell",
      kCompletionExamples},
@@ -228,16 +246,18 @@ constexpr OptionSpec kOptions[] = {
      "lengths that prompts are cut into", "For .litertlm. Default: 8,64,128,256,512,1024, up to --kv-cache-max-len."},
     {OptionId::kMetadata, 0, "metadata", ValueKind::kChoice, "STYLE", "qwen3 generic", kV,
      "qwen3 (tools, thinking) or generic", "For .litertlm. generic is what litert-lm-cli writes."},
-    {OptionId::kSystem, 0, "system", ValueKind::kText, "TEXT", "", kV, "system message where a chat brings none",
-     "For .litertlm."},
-    {OptionId::kStop, 0, "stop", ValueKind::kText, "TEXT", "", kV, "one more text that ends an answer",
-     "For .litertlm; may be given several times."},
-    {OptionId::kGreedy, 0, "greedy", ValueKind::kNone, "", "", kV, "always the likeliest token", "For .litertlm."},
-    {OptionId::kTemperature, 0, "temperature", ValueKind::kText, "X", "", kV, "of sampling",
-     "For .litertlm, as --top-p, --top-k and --seed. What is not given comes from generation_config.json."},
-    {OptionId::kTopP, 0, "top-p", ValueKind::kText, "X", "", kV, "of sampling", ""},
-    {OptionId::kTopK, 0, "top-k", ValueKind::kCount, "N", "", kV, "of sampling", ""},
-    {OptionId::kSeed, 0, "seed", ValueKind::kCount, "N", "", kV, "of sampling", ""},
+    {OptionId::kSystem, 0, "system", ValueKind::kText, "TEXT", "", kV | kN, "system message of the chat",
+     "In a .litertlm file: of chats that bring none."},
+    {OptionId::kStop, 0, "stop", ValueKind::kText, "TEXT", "", kV | kN, "one more text that ends an answer",
+     "May be given several times. convert: for .litertlm."},
+    {OptionId::kGreedy, 0, "greedy", ValueKind::kNone, "", "", kV | kN, "always the likeliest token", "The same as --temperature 0. convert: for .litertlm."},
+    {OptionId::kTemperature, 0, "temperature", ValueKind::kText, "X", "", kV | kN, "of sampling",
+     "convert: for .litertlm, as --top-p, --top-k and --seed; what is not given comes from generation_config.json. run: what is not "
+     "given comes from the model's file."},
+    {OptionId::kTopP, 0, "top-p", ValueKind::kText, "X", "", kV | kN, "of sampling", ""},
+    {OptionId::kTopK, 0, "top-k", ValueKind::kCount, "N", "", kV | kN, "of sampling", ""},
+    {OptionId::kSeed, 0, "seed", ValueKind::kCount, "N", "", kV | kN, "the same seed, the same words",
+     "run: where neither this nor the model's file gives one, a random one is taken; --stats shows it."},
     {OptionId::kReport, 0, "report", ValueKind::kNone, "", "", kV, "show each tensor: bytes, error, outliers",
      "error: root mean square of what rounding changed, over that of the weights. outlier: the largest weight over the root "
      "mean square; above about 30 a row's steps are coarse for the rest of it."},
@@ -248,10 +268,35 @@ constexpr OptionSpec kOptions[] = {
      "ONNX, fast lets onnxruntime round activations, too: faster on CPUs, about twice the loss."},
     {OptionId::kCalibration, 0, "calibration", ValueKind::kFile, "FILE", "", kI,
      "text to measure with; else a built-in one", ""},
-    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV,
+    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kN,
      "use N threads; 0 = all, the default", "The result does not depend on it."},
-    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS,
-     "print JSON: one list, an object for each file", ""},
+    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kN,
+     "print JSON", "One list with an object for each file; of run an object a line."},
+    {OptionId::kPrompt, 'p', "prompt", ValueKind::kText, "TEXT", "", kN, "answer TEXT and end", ""},
+    {OptionId::kPromptFile, 0, "prompt-file", ValueKind::kFile, "FILE", "", kN, "answer what FILE says", "Below --prompt, if that is given, too."},
+    {OptionId::kMaxTokens, 'n', "max-tokens", ValueKind::kCount, "N", "", kN, "tokens of an answer at most",
+     "Thoughts count. Default: what fits into the context."},
+    {OptionId::kThink, 0, "think", ValueKind::kNone, "", "", kN, "let the model think, and show it", ""},
+    {OptionId::kNoThink, 0, "no-think", ValueKind::kNone, "", "", kN, "answer at once, without thoughts", ""},
+    {OptionId::kHideThinking, 0, "hide-thinking", ValueKind::kNone, "", "", kN, "let it think, but do not show it", ""},
+    {OptionId::kRaw, 0, "raw", ValueKind::kNone, "", "", kN, "no turns: continue the text as it is",
+     "Markup such as <|im_start|> then counts."},
+    {OptionId::kTools, 0, "tools", ValueKind::kFile, "FILE", "", kN, "JSON list of functions that it may call",
+     "Entries are {\"type\": \"function\", \"function\": {\"name\", \"description\", \"parameters\"}}. A call is printed as one line of JSON."},
+    {OptionId::kJsonSchema, 0, "json-schema", ValueKind::kFile, "FILE", "", kN, "the answer is JSON of this schema",
+     "Thoughts are off then, unless --think."},
+    {OptionId::kGrammar, 0, "grammar", ValueKind::kFile, "FILE", "", kN, "the answer keeps to this grammar (GBNF)", ""},
+    {OptionId::kStats, 0, "stats", ValueKind::kNone, "", "", kN, "show tokens, times and the seed", ""},
+    {OptionId::kMinP, 0, "min-p", ValueKind::kText, "X", "", kN, "of sampling: at least X times the likeliest's probability", ""},
+    {OptionId::kRepetitionPenalty, 0, "repetition-penalty", ValueKind::kText, "X", "", kN, "of sampling: of what was said or asked", ""},
+    {OptionId::kPresencePenalty, 0, "presence-penalty", ValueKind::kText, "X", "", kN, "of sampling: of what the answer has", ""},
+    {OptionId::kFrequencyPenalty, 0, "frequency-penalty", ValueKind::kText, "X", "", kN, "of sampling: each time the answer has it", ""},
+    {OptionId::kContext, 0, "context", ValueKind::kCount, "N", "", kN, "tokens that the model sees",
+     "Default: 8192, or what the model was trained with if that is less. Where a conversation grows beyond it, the oldest turns are "
+     "dropped, with a message; an answer that reaches its end stops there."},
+    {OptionId::kChatTemplate, 0, "chat-template", ValueKind::kFile, "FILE", "", kN, "Jinja in place of the model's own", ""},
+    {OptionId::kNoDraft, 0, "no-draft", ValueKind::kNone, "", "", kN, "do not guess ahead",
+     "Guesses from the text so far are checked several at once; the words are the same with and without."},
     {OptionId::kMan, 0, "man", ValueKind::kNone, "", "", kH, "print the manual page (roff)", ""},
     {OptionId::kQuiet, 'q', "quiet", ValueKind::kNone, "", "", kAll, "say nothing but errors", ""},
     {OptionId::kVerbose, 'v', "verbose", ValueKind::kNone, "", "", kAll, "say more", ""},

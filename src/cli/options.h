@@ -21,11 +21,12 @@ enum class CommandId : uint8_t {
   kImport,
   kConvert,
   kInspect,
+  kRun,
   kCompletion,
   kHelp,
   kVersion,
 };
-inline constexpr size_t kNCommands = 12;
+inline constexpr size_t kNCommands = 13;
 
 struct Example {
   std::string_view line;
@@ -85,6 +86,24 @@ enum class OptionId : uint8_t {
   kTopK,
   kSeed,
   kReport,
+  kPrompt,
+  kPromptFile,
+  kMaxTokens,
+  kThink,
+  kNoThink,
+  kHideThinking,
+  kRaw,
+  kTools,
+  kJsonSchema,
+  kGrammar,
+  kStats,
+  kMinP,
+  kRepetitionPenalty,
+  kPresencePenalty,
+  kFrequencyPenalty,
+  kContext,
+  kChatTemplate,
+  kNoDraft,
   kMan,
   kQuiet,
   kVerbose,

@@ -30,7 +30,31 @@ extern "C" void OnSignal(int signal_number) {
   errno = saved_errno;
 }
 
+volatile std::sig_atomic_t g_interrupted = 0;
+extern "C" void NoteInterrupt(int) { g_interrupted = 1; }
+
 }  // namespace
+
+InterruptScope::InterruptScope() {
+  g_interrupted = 0;
+  struct sigaction action{};
+  action.sa_handler = NoteInterrupt;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  (void)sigaction(SIGINT, nullptr, &old_);
+  if (old_.sa_handler != SIG_IGN) (void)sigaction(SIGINT, &action, nullptr);
+}
+
+InterruptScope::~InterruptScope() { (void)sigaction(SIGINT, &old_, nullptr); }
+bool InterruptScope::interrupted() const { return g_interrupted != 0; }
+void InterruptScope::Clear() { g_interrupted = 0; }
+
+void DieOfInterrupt() {
+  AtomicFile::RemoveUnfinished();
+  std::signal(SIGINT, SIG_DFL);
+  raise(SIGINT);
+  _exit(130);
+}
 
 void InstallSignalHandlers() {
   for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {

@@ -13,4 +13,22 @@ extern volatile std::sig_atomic_t g_progress_line_shown;
 // stays ignored.
 void InstallSignalHandlers();
 
+// While it lives, SIGINT does not end the process but is noted. One at a time.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+  bool interrupted() const;
+  void Clear();
+
+ private:
+  struct sigaction old_;
+};
+
+// Ends the process as SIGINT would have.
+[[noreturn]] void DieOfInterrupt();
+
 }  // namespace pith::cli

@@ -42,6 +42,7 @@ struct Piece {
   size_t n;
   size_t position;
   const TokenId* tokens;
+  size_t first_logits;  // token of the piece from which on logits are wanted; n: of none
 };
 
 struct AttentionTile {
@@ -140,6 +141,7 @@ struct Engine::Workspace {
   std::vector<Scratch> scratch;    // [threads]
   std::vector<Piece> pieces;
   std::vector<AttentionTile> tiles;
+  std::vector<size_t> logits_rows;  // rows of the pass whose logits are wanted
 };
 
 // One forward pass over the rows of a workspace.
@@ -177,10 +179,14 @@ class Engine::Pass {
   // Calls task(first row, number of rows, thread) over all rows.
   template <typename Task>
   void ForRows(const Task& task) {
-    const size_t n_blocks = std::min(n_rows_, parallel_.n_threads() == 1 ? size_t{1} : parallel_.n_threads() * 2);
+    ForBlocks(n_rows_, task);
+  }
+  template <typename Task>
+  void ForBlocks(size_t n_rows, const Task& task) {
+    const size_t n_blocks = std::min(n_rows, parallel_.n_threads() == 1 ? size_t{1} : parallel_.n_threads() * 2);
     parallel_.For(n_blocks, [&](size_t b, size_t thread) {
-      const size_t begin = n_rows_ * b / n_blocks;
-      task(begin, n_rows_ * (b + 1) / n_blocks - begin, thread);
+      const size_t begin = n_rows * b / n_blocks;
+      task(begin, n_rows * (b + 1) / n_blocks - begin, thread);
     });
   }
 
@@ -408,22 +414,29 @@ class Engine::Pass {
   }
 
   void Head(const LogitsConsumer& consumer, size_t thread_of_pass) {
-    const CodeRowsView codes = ws_.codes.View(n_rows_, c_.hidden, e_.weights_.terms.head);
-    ForRows([&](size_t begin, size_t n, size_t) {
-      for (size_t r = begin; r < begin + n; ++r) {
-        kernels_.rms_norm(ws_.x.data() + r * ws_.hidden_stride, e_.weights_.final_norm, c_.hidden, c_.rms_eps,
-                          ws_.h.data() + r * ws_.hidden_stride);
+    ws_.logits_rows.clear();
+    for (const Piece& p : ws_.pieces) {
+      for (size_t i = p.first_logits; i < p.n; ++i) ws_.logits_rows.push_back(p.row + i);
+    }
+    const size_t n_logits = ws_.logits_rows.size();
+    if (n_logits == 0) return;
+    const CodeRowsView codes = ws_.codes.View(n_logits, c_.hidden, e_.weights_.terms.head);
+    ForBlocks(n_logits, [&](size_t begin, size_t n, size_t) {
+      for (size_t i = begin; i < begin + n; ++i) {
+        kernels_.rms_norm(ws_.x.data() + ws_.logits_rows[i] * ws_.hidden_stride, e_.weights_.final_norm, c_.hidden,
+                          c_.rms_eps, ws_.h.data() + i * ws_.hidden_stride);
       }
       Quantize(ws_.h.data(), ws_.hidden_stride, codes, begin, n);
     });
     if (!ok_) return;
     const size_t stride = RoundUp(c_.vocab, kLanes);
-    for (size_t begin = 0; begin < n_rows_; begin += ws_.head_rows) {
-      const size_t n = std::min(ws_.head_rows, n_rows_ - begin);
+    for (size_t begin = 0; begin < n_logits; begin += ws_.head_rows) {
+      const size_t n = std::min(ws_.head_rows, n_logits - begin);
       Multiply(codes.Slice(begin, n), {{&e_.weights_.head, ws_.logits.data(), stride}});
       parallel_.For(n, [&](size_t i, size_t thread) {
-        const Piece& p = PieceOfRow(begin + i);
-        consumer(p.segment, p.index + (begin + i - p.row), parallel_.n_threads() == 1 ? thread_of_pass : thread,
+        const size_t row = ws_.logits_rows[begin + i];
+        const Piece& p = PieceOfRow(row);
+        consumer(p.segment, p.index + (row - p.row), parallel_.n_threads() == 1 ? thread_of_pass : thread,
                  ws_.logits.data() + i * stride);
       });
     }
@@ -499,7 +512,10 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
       while (segment < end && rows < kMaxRows) {
         const Segment& s = segments[segment];
         const size_t n = std::min(s.tokens.size() - done, kMaxRows - rows);
-        if (n != 0) ws.pieces.push_back({s.cache, segment, done, rows, n, 0, s.tokens.data() + done});
+        if (n != 0) {
+          const size_t first_logits = std::clamp(s.logits_from, done, done + n) - done;
+          ws.pieces.push_back({s.cache, segment, done, rows, n, 0, s.tokens.data() + done, first_logits});
+        }
         rows += n;
         done += n;
         if (done < s.tokens.size()) break;

@@ -28,10 +28,12 @@ struct EngineOptions {
 struct Segment {
   KvCache* cache = nullptr;
   std::span<const TokenId> tokens;
+  size_t logits_from = 0;  // the consumer wants logits of tokens[logits_from] and those after it
 };
 
 // Receives logits[vocab padded to 16] of token `index` of segment `segment` (contract 6; padding ids included); may
-// overwrite them; they are gone when it returns. Called from several threads at once, once for each token.
+// overwrite them; they are gone when it returns. Called from several threads at once, once for each
+// token from the segment's logits_from on.
 using LogitsConsumer = std::function<void(size_t segment, size_t index, size_t thread, float* logits)>;
 
 class Engine {

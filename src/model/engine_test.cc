@@ -157,6 +157,62 @@ TEST(Engine, AClearedCacheStartsAFreshStream) {
   EXPECT_EQ(runs[0], runs[1]);
 }
 
+TEST(Engine, ATruncatedCacheGoesOnAsIfNothingHadFollowed) {
+  const RandomModel model(OddConfig(), ActivationTerms::Precise(2), 5);
+  ThreadPool pool(2);
+  for (const Isa isa : AvailableIsas()) {
+    Engine engine(model.weights(), KernelsFor(isa), pool, {.window = 200, .n_sinks = 0});
+    const std::vector<TokenId> tokens = RandomTokens(150, model.weights().config.vocab, 1);
+    const Logits expected = RunStreams(engine, {tokens}, {150})[0];
+    const std::vector<TokenId> others = RandomTokens(70, model.weights().config.vocab, 2);
+    KvCache cache = engine.NewCache();
+    // Other tokens in between, at every kind of place within a panel.
+    for (size_t kept = 0; kept + 13 < tokens.size(); kept += 13) {
+      const Segment wrong{&cache, std::span(others).first(std::min(others.size(), 200 - kept))};
+      ASSERT_TRUE(engine.Forward({&wrong, 1}, nullptr).ok());
+      cache.Truncate(kept);
+      ASSERT_EQ(cache.length(), kept);
+      Logits got(13);
+      const Segment right{&cache, std::span(tokens).subspan(kept, 13)};
+      ASSERT_TRUE(engine.Forward({&right, 1}, [&](size_t, size_t index, size_t, float* l) {
+                          got[index].assign(l, l + model.weights().config.vocab);
+                        }).ok());
+      ExpectSameBits(got, Logits(expected.begin() + kept, expected.begin() + kept + 13), "kept " + std::to_string(kept));
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Engine, OnlyTheLogitsThatAreWantedCome) {
+  const RandomModel model(OddConfig(), ActivationTerms::Fast(2), 5);
+  const size_t vocab = model.weights().config.vocab;
+  const std::vector<TokenId> a = RandomTokens(230, vocab, 1);
+  const std::vector<TokenId> b = RandomTokens(40, vocab, 2);
+  for (const size_t n_threads : {1, 3}) {
+    ThreadPool pool(n_threads);
+    Engine engine(model.weights(), KernelsFor(AvailableIsas().back()), pool, {});
+    const Logits expected_a = RunStreams(engine, {a}, {230})[0];
+    const Logits expected_b = RunStreams(engine, {b}, {40})[0];
+    for (const size_t from : {size_t{0}, size_t{1}, size_t{95}, size_t{96}, size_t{150}, size_t{229}, size_t{230}}) {
+      KvCache cache_a = engine.NewCache();
+      KvCache cache_b = engine.NewCache();
+      const Segment segments[] = {{&cache_a, a, from}, {&cache_b, b, 39}};
+      Logits got_a(230);
+      Logits got_b(40);
+      std::mutex mutex;
+      ASSERT_TRUE(engine.Forward(segments, [&](size_t segment, size_t index, size_t, float* l) {
+                          const std::lock_guard<std::mutex> lock(mutex);
+                          (segment == 0 ? got_a : got_b)[index].assign(l, l + vocab);
+                        }).ok());
+      for (size_t i = 0; i < from; ++i) EXPECT_TRUE(got_a[i].empty()) << i;
+      for (size_t i = 0; i < 39; ++i) EXPECT_TRUE(got_b[i].empty()) << i;
+      ExpectSameBits(Logits(got_a.begin() + from, got_a.end()), Logits(expected_a.begin() + from, expected_a.end()), "first");
+      ExpectSameBits({got_b[39]}, {expected_b[39]}, "second");
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST(Engine, TokensOutOfRangeAreRefused) {
   const RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
   ThreadPool pool(1);

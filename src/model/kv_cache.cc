@@ -45,6 +45,11 @@ void KvCache::Clear() {
   first_panel_ = 1;
 }
 
+void KvCache::Truncate(size_t n) {
+  PITH_CHECK(n <= length_ && length_ <= window_);
+  length_ = n;
+}
+
 void KvCache::MovePanels(size_t from, size_t to, size_t n) {
   for (size_t h = 0; h < n_heads_total_; ++h) {
     for (size_t plane = 0; plane < planes_; ++plane) {

@@ -25,6 +25,8 @@ class KvCache {
 
   size_t length() const { return length_; }  // tokens so far
   void Clear();                              // forgets them
+  // Forgets all but the first n tokens. REQUIRES: n <= length() <= window: nothing has left the window yet.
+  void Truncate(size_t n);
 
   // Makes room for n more tokens (n <= max_append), moving what is still seen if need be. Positions
   // length() .. length() + n - 1 can then be stored; Advance(n) makes them part of the stream.

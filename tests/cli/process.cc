@@ -130,20 +130,65 @@ Ended Shell(const Setting& setting, const std::string& script) {
   return Run(setting, {"/bin/sh", "-c", script});
 }
 
-Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& args, const std::string& keys) {
+namespace {
+
+pid_t StartOnTerminal(const Setting& setting, const std::vector<std::string>& args, int& terminal) {
   winsize size{};
   size.ws_row = 24;
   size.ws_col = 80;
-  int terminal = -1;
   const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
   if (pid == 0) Become(setting, WithProgram(args));
+  return pid;
+}
+
+void Type(int terminal, const std::string& keys) {
   if (!keys.empty() && write(terminal, keys.data(), keys.size()) < 0) ADD_FAILURE() << std::strerror(errno);
-  std::string out;
+}
+
+// False when the last process has closed the terminal (read fails with EIO).
+bool ReadSome(int terminal, std::string& out) {
   char buffer[4096];
-  while (true) {  // read fails with EIO when the last process has closed the terminal
-    const ssize_t n = read(terminal, buffer, sizeof buffer);
-    if (n <= 0) break;
-    out.append(buffer, static_cast<size_t>(n));
+  const ssize_t n = read(terminal, buffer, sizeof buffer);
+  if (n > 0) out.append(buffer, static_cast<size_t>(n));
+  return n > 0;
+}
+
+}  // namespace
+
+Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& args, const std::string& keys) {
+  int terminal = -1;
+  const pid_t pid = StartOnTerminal(setting, args, terminal);
+  Type(terminal, keys);
+  std::string out;
+  while (ReadSome(terminal, out)) {
+  }
+  Ended ended = WaitFor(pid);
+  close(terminal);
+  ended.out = out;
+  return ended;
+}
+
+Ended PithInDialogue(const Setting& setting, const std::vector<std::string>& args, const std::vector<std::string>& lines) {
+  constexpr std::string_view kPasteOn = "\x1b[?2004h";
+  constexpr int kPatience = 30'000;  // milliseconds
+  int terminal = -1;
+  const pid_t pid = StartOnTerminal(setting, args, terminal);
+  std::string out;
+  size_t seen = 0;  // of `out`, up to the last prompt that was answered
+  for (size_t next = 0;;) {
+    const size_t at = out.find(kPasteOn, seen);
+    const size_t prompt = at == std::string::npos ? at : out.find_first_of(">.", at + kPasteOn.size());
+    if (prompt != std::string::npos && prompt + 1 < out.size() && next < lines.size()) {
+      seen = prompt;
+      Type(terminal, lines[next++]);
+    }
+    pollfd waiting{.fd = terminal, .events = POLLIN, .revents = 0};
+    if (poll(&waiting, 1, kPatience) == 0) {
+      ADD_FAILURE() << "nothing happens after line " << next << "; so far:\n" << out;
+      kill(pid, SIGKILL);
+      break;
+    }
+    if (!ReadSome(terminal, out)) break;
   }
   Ended ended = WaitFor(pid);
   close(terminal);

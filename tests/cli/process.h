@@ -52,6 +52,10 @@ Ended Shell(const Setting& setting, const std::string& script);
 Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& args,
                      const std::string& keys = "");
 
+// The same for a program that prompts: types each of `lines` when the prompt for it stands there, "> " or ". " behind
+// what asks for bracketed paste. Fails the test when one does not come within half a minute.
+Ended PithInDialogue(const Setting& setting, const std::vector<std::string>& args, const std::vector<std::string>& lines);
+
 // pith in the background; its output goes nowhere.
 class Background {
  public:

@@ -20,7 +20,8 @@ constexpr int kHidden = 32;
 constexpr int kFfn = 64;
 constexpr int kHeadDim = 16;
 constexpr int kHeads = 2;
-constexpr int kVocab = 257;
+constexpr int kVocab = 257;      // bytes and <|endoftext|>
+constexpr int kChatVocab = 262;  // and what a chat needs
 
 // Characters of a walk: at each step one of two may follow. What follows state i is in states 2i and 2i + 1
 // (mod 32).
@@ -77,7 +78,11 @@ std::vector<std::string> ByteCharacters() {
   return characters;
 }
 
-Json TokenizerJson() {
+Json Added(int id, const char* content, bool special) {
+  return {{"id", id}, {"content", content}, {"special", special}};
+}
+
+Json TokenizerJson(bool chat) {
   Json vocab;
   int id = 0;
   for (const std::string& character : ByteCharacters()) vocab[character] = id++;
@@ -87,14 +92,25 @@ Json TokenizerJson() {
       {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
   const Json bytes = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
+  Json added = {Added(256, "<|endoftext|>", true)};
+  Json merges = Json::array();
+  if (chat) {
+    const std::string line_end = ByteCharacters()['\n'];
+    vocab[line_end + line_end] = 257;
+    merges.push_back(line_end + " " + line_end);
+    added.push_back(Added(258, "<|im_start|>", true));
+    added.push_back(Added(259, "<|im_end|>", true));
+    added.push_back(Added(260, "<think>", false));
+    added.push_back(Added(261, "</think>", false));
+  }
   return {{"version", "1.0"},
-          {"added_tokens", {{{"id", 256}, {"content", "<|endoftext|>"}, {"special", true}}}},
+          {"added_tokens", added},
           {"normalizer", nullptr},
           {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}}},
-          {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", Json::array()}}}};
+          {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}}}};
 }
 
-Json ConfigJson() {
+Json ConfigJson(int n_vocab) {
   return {{"architectures", {"Qwen3ForCausalLM"}},
           {"model_type", "qwen3"},
           {"attention_bias", false},
@@ -105,7 +121,7 @@ Json ConfigJson() {
           {"num_attention_heads", kHeads},
           {"num_key_value_heads", 1},
           {"head_dim", kHeadDim},
-          {"vocab_size", kVocab},
+          {"vocab_size", n_vocab},
           {"max_position_embeddings", 256},
           {"rms_norm_eps", 1e-6},
           {"rope_theta", 10000.0},
@@ -116,24 +132,24 @@ Json ConfigJson() {
           {"use_sliding_window", false}};
 }
 
-}  // namespace
+// What a model of one layer that adds nothing can say: the token before decides. embedding[token, state] is 1 for its
+// state, head[token, state] the weight of what may follow.
+struct Machine {
+  explicit Machine(int n) : n_vocab(n), embedding(n * kHidden, 0.0f), head(n * kHidden, 0.0f) {}
+  void IsState(size_t token, size_t state) { embedding[token * kHidden + state] = 1; }
+  void MayFollow(size_t state, size_t token, float weight) { head[token * kHidden + state] = weight; }
 
-void WriteTinyCheckpoint(const std::string& folder, uint64_t seed) {
+  int n_vocab;
+  std::vector<float> embedding;
+  std::vector<float> head;
+};
+
+void WriteCheckpoint(const std::string& folder, const Machine& machine) {
   std::filesystem::create_directories(folder);
-  // The embedding says which state a character is; the head gives weight to what may follow. The layer adds
-  // nothing.
-  std::vector<float> embedding(kVocab * kHidden, 0.0f);
-  std::vector<float> head(kVocab * kHidden, 0.0f);
-  for (size_t state = 0; state < kHidden; ++state) {
-    embedding[static_cast<unsigned char>(kAlphabet[state]) * kHidden + state] = 1;
-    for (const size_t next : {2 * state % kHidden, (2 * state + 1) % kHidden}) {
-      head[static_cast<unsigned char>(kAlphabet[next]) * kHidden + state] = Confidence(seed);
-    }
-  }
   Safetensors weights;
   const std::string layer = "model.layers.0.";
-  weights.Add("model.embed_tokens.weight", {kVocab, kHidden}, embedding);
-  weights.Add("lm_head.weight", {kVocab, kHidden}, head);
+  weights.Add("model.embed_tokens.weight", {machine.n_vocab, kHidden}, machine.embedding);
+  weights.Add("lm_head.weight", {machine.n_vocab, kHidden}, machine.head);
   weights.AddConstant("model.norm.weight", {kHidden}, 3);
   weights.AddConstant(layer + "input_layernorm.weight", {kHidden}, 1);
   weights.AddConstant(layer + "self_attn.q_proj.weight", {kHeads * kHeadDim, kHidden}, 0.1f);
@@ -147,8 +163,35 @@ void WriteTinyCheckpoint(const std::string& folder, uint64_t seed) {
   weights.AddConstant(layer + "mlp.up_proj.weight", {kFfn, kHidden}, 0.1f);
   weights.AddConstant(layer + "mlp.down_proj.weight", {kHidden, kFfn}, 0);
   WriteFile(folder + "/model.safetensors", weights.Text());
-  WriteFile(folder + "/config.json", ConfigJson().dump());
-  WriteFile(folder + "/tokenizer.json", TokenizerJson().dump());
+  WriteFile(folder + "/config.json", ConfigJson(machine.n_vocab).dump());
+  WriteFile(folder + "/tokenizer.json", TokenizerJson(machine.n_vocab == kChatVocab).dump());
+}
+
+}  // namespace
+
+void WriteTinyCheckpoint(const std::string& folder, uint64_t seed) {
+  Machine machine(kVocab);
+  for (size_t state = 0; state < kHidden; ++state) {
+    machine.IsState(static_cast<unsigned char>(kAlphabet[state]), state);
+    for (const size_t next : {2 * state % kHidden, (2 * state + 1) % kHidden}) {
+      machine.MayFollow(state, static_cast<unsigned char>(kAlphabet[next]), Confidence(seed));
+    }
+  }
+  WriteCheckpoint(folder, machine);
+}
+
+void WriteTinyChatCheckpoint(const std::string& folder) {
+  // One line end comes last in the prompt of an answer that may think, two in that of one that may not.
+  static constexpr size_t kChain[][2] = {
+      {'\n', 260}, {260, 'h'}, {'h', 'm'}, {'m', 261}, {261, 257}, {257, 'Y'}, {'Y', 'e'}, {'e', 's'}, {'s', '.'}, {'.', 259},
+  };
+  Machine machine(kChatVocab);
+  for (size_t state = 0; state < std::size(kChain); ++state) {
+    machine.IsState(kChain[state][0], state);
+    machine.MayFollow(state, kChain[state][1], 2);
+  }
+  WriteCheckpoint(folder, machine);
+  WriteFile(folder + "/generation_config.json", R"({"eos_token_id": 259})");
 }
 
 std::string WalkText(size_t n) {

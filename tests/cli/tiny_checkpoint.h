@@ -11,7 +11,11 @@ namespace pith::test {
 // <|endoftext|>). Other seeds give other weights, so another fingerprint.
 void WriteTinyCheckpoint(const std::string& folder, uint64_t seed = 1);
 
-// Text that these models know: one bit a character, where zstd needs five.
+// The same for a chat: 262 tokens, ChatML and thoughts. Whatever it is asked, it thinks "hm" and says "Yes.", or says
+// "Yes." at once where thinking is off.
+void WriteTinyChatCheckpoint(const std::string& folder);
+
+// Text that the walking models know: one bit a character, where zstd needs five.
 std::string WalkText(size_t n);
 
 // Path of a model file of that checkpoint, made once for all tests of this process and seed.

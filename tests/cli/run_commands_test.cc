@@ -1,0 +1,283 @@
+// run: prompts in, answers out.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "process.h"
+#include "tiny_checkpoint.h"
+
+namespace pith::test {
+namespace {
+
+using Json = nlohmann::json;
+
+class RunCommands : public ::testing::Test {
+ protected:
+  RunCommands() {
+    setting_.folder = folder_.path();
+    setting_.environment = {"PITH_HISTORY=" + folder_ / "history"};
+    WriteTinyChatCheckpoint(folder_ / "chat");
+    const Ended ended = Pith(setting_, {"convert", "-q", "chat"});
+    EXPECT_EQ(ended.code, 0) << ended.err;
+  }
+  Ended Run(std::vector<std::string> args) const {
+    args.insert(args.begin(), {"run", "chat.litertlm"});
+    return Pith(setting_, args);
+  }
+  Ended Say(std::vector<std::string> args, const std::string& prompt = "Hi") const {
+    args.insert(args.end(), {"--prompt", prompt});
+    return Run(std::move(args));
+  }
+  void ExpectError(const Ended& ended, int code, const std::string& part) const {
+    EXPECT_EQ(ended.code, code) << ended.err;
+    EXPECT_NE(ended.err.find(part), std::string::npos) << ended.err;
+    EXPECT_TRUE(ended.err.starts_with("pith: ")) << ended.err;
+    EXPECT_EQ(ended.out, "");
+  }
+  static std::vector<Json> Lines(const std::string& text) {
+    std::vector<Json> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line, nullptr, false));
+    return lines;
+  }
+
+  Folder folder_;
+  Setting setting_;
+};
+
+TEST_F(RunCommands, AnswersAPromptWithoutItsThoughtsInAPipe) {
+  const Ended ended = Say({});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "Yes.\n");
+  EXPECT_EQ(ended.err, "");
+  EXPECT_EQ(Say({"--hide-thinking"}).err, "");
+  const Ended thoughts = Say({"--think"});
+  EXPECT_EQ(thoughts.out, "Yes.\n");
+  EXPECT_EQ(thoughts.err, "hm\n\n") << "thoughts that were asked for go to standard error";
+  EXPECT_EQ(Say({"--no-think"}).out, "Yes.\n");
+}
+
+TEST_F(RunCommands, TheThreePlacesOfAPromptAreJoined) {
+  WriteFile(folder_ / "file", "from the file");
+  WriteFile(folder_ / "input", "from the pipe");
+  setting_.input = folder_ / "input";
+  const auto prompt_tokens = [&](const std::vector<std::string>& args) {
+    std::vector<std::string> all = {"--json", "--no-think"};
+    all.insert(all.end(), args.begin(), args.end());
+    const Ended ended = Run(all);
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    return Lines(ended.out).back()["prompt_tokens"].get<size_t>();
+  };
+  const size_t pipe = prompt_tokens({});
+  EXPECT_EQ(prompt_tokens({"--prompt", "x"}), pipe + 2) << "one byte and a double line end";
+  EXPECT_EQ(prompt_tokens({"--prompt-file", "file"}), pipe + 14);
+  EXPECT_EQ(prompt_tokens({"--prompt", "x", "--prompt-file", "file"}), pipe + 16);
+  EXPECT_EQ(prompt_tokens({"--prompt-file", "-"}), pipe) << "standard input once";
+}
+
+TEST_F(RunCommands, JsonLinesSayWhatIsWhatAndWhatItCost) {
+  const Ended ended = Say({"--json", "--seed", "18446744073709551615"});
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const std::vector<Json> lines = Lines(ended.out);
+  std::string thinking, text;
+  std::vector<int> tokens;
+  for (size_t i = 0; i + 1 < lines.size(); ++i) {
+    ASSERT_TRUE(lines[i].is_object()) << ended.out;
+    (lines[i]["type"] == "thinking" ? thinking : text) += lines[i]["text"].get<std::string>();
+    for (const int id : lines[i]["tokens"].get<std::vector<int>>()) tokens.push_back(id);
+  }
+  EXPECT_EQ(thinking, "hm");
+  EXPECT_EQ(text, "Yes.");
+  EXPECT_EQ(tokens, (std::vector<int>{260, 'h', 'm', 261, 257, 'Y', 'e', 's', '.'}));
+  const Json& end = lines.back();
+  EXPECT_EQ(end["type"], "end");
+  EXPECT_EQ(end["end"], "stop");
+  EXPECT_EQ(end["answer_tokens"], 9);
+  EXPECT_EQ(end["reused_tokens"], 0);
+  EXPECT_EQ(end["seed"], 18446744073709551615u);
+}
+
+TEST_F(RunCommands, StatsGoToStandardError) {
+  const Ended ended = Say({"--stats", "--seed", "7"});
+  EXPECT_EQ(ended.out, "Yes.\n");
+  EXPECT_NE(ended.err.find("; seed 7\n"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find(" 0 known, "), std::string::npos) << ended.err;
+}
+
+TEST_F(RunCommands, MarkupInAPromptIsText) {
+  const auto count = [&](const std::string& prompt, const char* raw) {
+    std::vector<std::string> args = {"--json", "-n", "1"};
+    if (*raw != 0) args.push_back(raw);
+    const Ended ended = Say(args, prompt);
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    return Lines(ended.out).back()["prompt_tokens"].get<size_t>();
+  };
+  EXPECT_EQ(count("a<|im_end|>", ""), count("a", "") + 10) << "ten characters of a prompt";
+  EXPECT_EQ(count("a<|im_end|>", "--raw"), count("a", "--raw") + 1) << "one token of raw text";
+}
+
+TEST_F(RunCommands, RawTextGoesOnBehindWhatWasGiven) {
+  const Ended ended = Say({"--raw"}, "h");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "hm</think>\n\nYes.\n");
+}
+
+TEST_F(RunCommands, LimitsAndStopTextsEndAnAnswer) {
+  EXPECT_EQ(Say({"--no-think", "-n", "2"}).out, "Ye\n");
+  EXPECT_EQ(Say({"--no-think", "--stop", "s."}).out, "Ye\n");
+  EXPECT_EQ(Say({"--stop", "hm", "--stop", "e"}).out, "Y\n") << "thoughts are not searched";
+}
+
+TEST_F(RunCommands, AModelWithoutTurnsContinuesAndSaysSo) {
+  const Ended ended = Pith(setting_, {"run", TinyModel(), "--prompt", "a", "-n", "3", "--greedy"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.out.size(), 5u) << ended.out;
+  EXPECT_NE(ended.err.find("knows no turns: it continues the text"), std::string::npos) << ended.err;
+  EXPECT_EQ(Pith(setting_, {"run", TinyModel(), "--raw", "--prompt", "a", "-n", "3"}).err, "");
+  ExpectError(Pith(setting_, {"run", TinyModel(), "--system", "x", "--prompt", "a"}), 1, "knows no turns");
+}
+
+TEST_F(RunCommands, TheSameSeedTheSameWords) {
+  const auto say = [&](const std::string& seed, const std::string& threads) {
+    return Pith(setting_, {"run", TinyModel(), "--raw", "--prompt", "a", "-n", "100", "--seed", seed, "-T", threads, "--temperature", "1"}).out;
+  };
+  const std::string first = say("7", "1");
+  EXPECT_EQ(say("7", "2"), first);
+  EXPECT_NE(say("8", "1"), first);
+  EXPECT_EQ(Pith(setting_, {"run", TinyModel(), "--raw", "--prompt", "a", "-n", "100", "--seed", "7", "--temperature", "1", "--no-draft"}).out,
+            first);
+}
+
+TEST_F(RunCommands, BadWishesAreNamed) {
+  ExpectError(Pith(setting_, {"run"}), 2, "run takes one model");
+  ExpectError(Pith(setting_, {"run", "a", "b"}), 2, "run takes one model, found 2");
+  ExpectError(Pith(setting_, {"run", "missing.litertlm", "--prompt", "x"}), 3, "missing.litertlm");
+  ExpectError(Say({"--temperature", "-1"}), 1, "temperature");
+  ExpectError(Say({"--temperature", "warm"}), 2, "--temperature: 'warm' is not a number");
+  ExpectError(Say({"--top-p", "1.5"}), 1, "top_p");
+  ExpectError(Say({"--context", "5"}), 1, "context: 5 tokens, expected 17 to");
+  ExpectError(Say({"--greedy", "--temperature", "1"}), 2, "do not go together");
+  ExpectError(Say({"--raw", "--system", "x"}), 2, "--raw has no turns");
+  ExpectError(Say({"--prompt-file", "missing"}), 1, "missing: no such file");
+  ExpectError(Run({}), 1, "the prompt is empty");
+  ExpectError(Say({}, std::string(300, 'x')), 1, "the context holds 256");
+  ExpectError(Pith(setting_, {"compress", "--prompt", "x", "y"}), 2, "does not go with compress");
+}
+
+TEST_F(RunCommands, BadFilesAreNamed) {
+  WriteFile(folder_ / "empty", "");
+  WriteFile(folder_ / "no_json", "{");
+  WriteFile(folder_ / "no_list", "{}");
+  WriteFile(folder_ / "no_name", "[{}]");
+  ExpectError(Say({"--tools", "empty"}), 1, "--tools: empty: the file is empty");
+  ExpectError(Say({"--tools", "no_json"}), 1, "tools: no JSON");
+  ExpectError(Say({"--tools", "no_list"}), 1, "tools: expected a JSON list");
+  ExpectError(Say({"--tools", "no_name"}), 1, "tools: entry 0");
+  WriteFile(folder_ / "broken.jinja", "{% for %}");
+  ExpectError(Say({"--chat-template", "broken.jinja"}), 1, "line 1, column 8");
+  WriteFile(folder_ / "loop.jinja", "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}");
+  ExpectError(Say({"--chat-template", "loop.jinja"}), 1, "chat template");
+  WriteFile(folder_ / "calls.jinja", "{{ messages | upside_down }}");
+  ExpectError(Say({"--chat-template", "calls.jinja"}), 1, "upside_down");
+  std::string damaged = ReadFile(folder_ / "chat.litertlm");
+  damaged[damaged.size() / 2] ^= 1;
+  WriteFile(folder_ / "damaged.litertlm", damaged);
+  ExpectError(Pith(setting_, {"run", "damaged.litertlm", "--prompt", "x"}), 3, "damaged.litertlm");
+}
+
+TEST_F(RunCommands, BytesThatAreNoUtf8AreReplacedAndCounted) {
+  const Ended ended = Say({"--no-think"}, "a\xff\xfe" "b\x01");
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.out, "Yes.\n");
+  EXPECT_NE(ended.err.find("2 bytes of the prompt were no UTF-8"), std::string::npos) << ended.err;
+}
+
+TEST_F(RunCommands, AFullDiskIsAnError) {
+  const Ended ended = Shell(setting_, "$PITH run chat.litertlm --prompt x >/dev/full");
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_NE(ended.err.find("standard output"), std::string::npos) << ended.err;
+}
+
+class RunOnTerminal : public RunCommands {
+ protected:
+  // One line after the other, then Ctrl-D.
+  Ended Type(std::vector<std::string> lines, std::vector<std::string> args = {}) const {
+    args.insert(args.begin(), {"run", "chat.litertlm"});
+    lines.push_back("\x04");
+    return PithInDialogue(setting_, args, lines);
+  }
+  static size_t Count(const std::string& text, const std::string& part) {
+    size_t n = 0;
+    for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+    return n;
+  }
+};
+
+TEST_F(RunOnTerminal, AConversationWithThoughtsShownDimly) {
+  const Ended ended = Type({"Hi\n", "And now?\n"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(Count(ended.out, "\x1b[2mhm\x1b[0m\r\n\r\nYes."), 2u) << ended.out;
+  EXPECT_NE(ended.out.find("chat: "), std::string::npos) << "it says which model it is";
+  EXPECT_NE(ReadFile(folder_ / "history").find("Hi"), std::string::npos);
+  setting_.environment.push_back("NO_COLOR=1");
+  EXPECT_EQ(Count(Type({"Hi\n"}).out, "(hm)\r\n\r\nYes."), 1u);
+  EXPECT_EQ(Count(Type({"Hi\n"}, {"--hide-thinking"}).out, "hm"), 0u);
+}
+
+TEST_F(RunOnTerminal, TheSecondTurnReadsOnlyWhatIsNew) {
+  const Ended ended = Type({"Hi\n", "Again\n"}, {"--stats", "--seed", "1"});
+  // The beginning up to the answer is known; the answer without its thoughts, and the question, are new:
+  // Yes.<|im_end|>\n<|im_start|>user\nAgain<|im_end|>\n<|im_start|>assistant\n.
+  EXPECT_NE(ended.out.find(" 0 known, "), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("prompt 51 tokens, 21 known, 30 new"), std::string::npos) << ended.out;
+}
+
+TEST_F(RunOnTerminal, CommandsAreObeyed) {
+  Ended ended = Type({"/help\n", "/seed 5\n", "/seed\n", "/system Be brief.\n", "/system\n", "/nothink\n", "Hi\n", "/save talk.json\n", "/clear\n",
+                      "/load talk.json\n", "/foo\n", "//foo\n", "/exit\n"});
+  EXPECT_EQ(ended.code, 0);
+  for (const char* part : {"/clear          forget", "seed 5", "Be brief.", "(it does not think)", "(3 messages in talk.json)", "(a new conversation)",
+                           "(3 messages)", "there is no /foo"}) {
+    EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
+  }
+  EXPECT_EQ(Count(ended.out, "Yes."), 2u) << "// is a message";
+  EXPECT_EQ(Count(ended.out, "hm"), 0u);
+  const Json saved = Json::parse(ReadFile(folder_ / "talk.json"));
+  ASSERT_EQ(saved["messages"].size(), 3u);
+  EXPECT_EQ(saved["messages"][2]["content"], "Yes.");
+  WriteFile(folder_ / "bad.json", "[]");
+  ended = Type({"/save talk.json\n", "/load bad.json\n", "/load missing\n", "/save\n", "/seed x\n", "/save no/folder\n"});
+  for (const char* part : {"talk.json", "bad.json: expected {", "missing: no such file", "/save needs a file", "/seed: 'x' is no number",
+                           "no/folder"}) {
+    EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
+  }
+  EXPECT_EQ(Json::parse(ReadFile(folder_ / "talk.json")), saved) << "a file that was there stays";
+}
+
+TEST_F(RunOnTerminal, SeveralLinesAreOneMessage) {
+  Ended ended = Type({"one\\\n", "two\n"}, {"--no-think", "--stats"});
+  EXPECT_EQ(Count(ended.out, "Yes."), 1u) << ended.out;
+  ended = Type({"\"\"\"\n", "one\n", "\n", "two\n", "\"\"\"\n"}, {"--no-think"});
+  EXPECT_EQ(Count(ended.out, "Yes."), 1u) << ended.out;
+  ended = Type({"\x1b[200~one\ntwo\n\x1b[201~\n"}, {"--no-think"});
+  EXPECT_EQ(Count(ended.out, "Yes."), 1u) << ended.out;
+  ended = Type({"\n", "  \n"}, {"--no-think"});
+  EXPECT_EQ(Count(ended.out, "Yes."), 0u) << "an empty line is no message";
+}
+
+TEST_F(RunOnTerminal, TheContextThatIsFullForgetsTheOldest) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 6; ++i) lines.push_back(std::string(60, static_cast<char>('a' + i)) + "\n");
+  const Ended ended = Type(lines, {"--no-think"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(Count(ended.out, "Yes."), 6u) << ended.out;
+  EXPECT_NE(ended.out.find("the context of 256 tokens is full: the oldest 2 messages had to be forgotten"), std::string::npos) << ended.out;
+  EXPECT_NE(Type({std::string(300, 'x') + "\n"}).out.find("the context holds 256"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pith::test
