@@ -65,6 +65,11 @@ struct Arguments {
   std::optional<uint32_t> top_k;
   std::optional<int32_t> seed;
   bool report = false;
+  std::string revision;
+  std::string file;
+  bool offline = false;
+  bool convert = true;
+  bool cache = false;
   bool man = false;
   int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
 };

@@ -14,6 +14,8 @@ int RunTrain(const Arguments& arguments, Console& console);
 int RunImport(const Arguments& arguments, Console& console);
 int RunConvert(const Arguments& arguments, Console& console);
 int RunInspect(const Arguments& arguments, Console& console);
+int RunPull(const Arguments& arguments, Console& console);
+int RunModels(const Arguments& arguments, Console& console);
 int RunVersion(const Arguments& arguments, Console& console);
 
 }  // namespace pith::cli

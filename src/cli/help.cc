@@ -26,6 +26,11 @@ bool IsEverywhere(const OptionSpec& option) {
          option.id == OptionId::kVersion;
 }
 
+// Commands that say something of the program itself share a line: the screen is full.
+bool IsAboutProgram(CommandId id) {
+  return id == CommandId::kCompletion || id == CommandId::kHelp || id == CommandId::kVersion;
+}
+
 // Those that hardly anyone needs: named in one line, explained in the manual.
 bool IsFinePoint(const OptionSpec& option, CommandId id) {
   if (id == CommandId::kConvert) {
@@ -72,10 +77,16 @@ std::string MainHelp() {
       "\n"
       "Commands:\n";
   for (const CommandSpec& command : Commands()) {
+    if (IsAboutProgram(command.id)) continue;
     std::string name = std::string(command.name);
     if (command.flag != 0) name = Pad(name, 11) + " -" + command.flag;
     text += "  " + Pad(name, 16) + std::string(command.summary) + "\n";
   }
+  std::string names;
+  for (const CommandSpec& command : Commands()) {
+    if (IsAboutProgram(command.id)) names += (names.empty() ? "" : ", ") + std::string(command.name);
+  }
+  text += "  " + names + "    scripts for shells; of a command; of pith\n";
   text +=
       "\n"
       "Common options: -1 (fast) .. -9 (small)  -o FILE  -c (to stdout)  -f (force)\n"

@@ -84,6 +84,10 @@ int RunCommand(const Arguments& arguments, Console& console) {
       return RunConvert(arguments, console);
     case CommandId::kInspect:
       return RunInspect(arguments, console);
+    case CommandId::kPull:
+      return RunPull(arguments, console);
+    case CommandId::kModels:
+      return RunModels(arguments, console);
     case CommandId::kCompletion:
       return RunCompletion(arguments, console);
     case CommandId::kHelp:

@@ -21,11 +21,13 @@ enum class CommandId : uint8_t {
   kImport,
   kConvert,
   kInspect,
+  kPull,
+  kModels,
   kCompletion,
   kHelp,
   kVersion,
 };
-inline constexpr size_t kNCommands = 12;
+inline constexpr size_t kNCommands = 14;
 
 struct Example {
   std::string_view line;
@@ -42,7 +44,7 @@ struct CommandSpec {
   std::string_view about;      // first lines of its help; 78 columns
   std::string_view manual;     // further paragraphs of the man page; may be empty
   std::string_view
-      operands;  // what the shell should offer: "file", "archive", "model", "folder", "command", "shell"
+      operands;  // what the shell should offer: "file", "archive", "model", "folder", "command", "shell", "models"
   std::span<const Example> examples;
 };
 
@@ -85,6 +87,11 @@ enum class OptionId : uint8_t {
   kTopK,
   kSeed,
   kReport,
+  kRevision,
+  kFile,
+  kOffline,
+  kNoConvert,
+  kCache,
   kMan,
   kQuiet,
   kVerbose,

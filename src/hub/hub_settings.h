@@ -13,7 +13,7 @@ struct HubSettings {
   std::string cache;        // HF_HUB_CACHE, else $HF_HOME/hub; empty where not even HOME is set
   bool offline = false;     // HF_HUB_OFFLINE
   double stall_seconds = 30;  // HF_HUB_DOWNLOAD_TIMEOUT: a connection that is silent for so long counts as broken
-  // PITH_RETRY_SECONDS: the wait before the first retry; each further one doubles, up to 30 times this.
+  // PITH_RETRY_SECONDS: the wait before the first retry; each further one doubles, up to 60 times this.
   double retry_seconds = 1;
 };
 
