@@ -187,6 +187,7 @@ FoundModel FolderFound(const std::string& path) {
 Result<FoundModel> Find(const std::string& given) {
   if (given == "builtin") return FoundModel{ModelKind::kBuiltin, given, given};
   const std::string what = WithoutSlashes(given);
+  if (what.empty()) return NotFound("the name of a model is empty");
   if (const std::string folder = CheckpointFolder(what); IsFolder(folder) && IsFile(folder + "/config.json")) {
     return FolderFound(folder);
   }
@@ -337,6 +338,7 @@ Result<RemovedModel> Remove(const std::string& given, bool with_cache) {
 
 std::string StoreName(const std::string& name) {
   const size_t at = name.find('@');
+  if (name.ends_with("@main")) return name.substr(0, at);
   std::string out = name;
   for (size_t slash = at; slash != std::string::npos && (slash = out.find('/', slash)) != std::string::npos;) {
     out.replace(slash, 1, "--");

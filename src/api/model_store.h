@@ -5,7 +5,8 @@
 
 namespace pith {
 
-// "ORG/NAME@refs/pr/1" -> "ORG/NAME@refs--pr--1": a name of ModelFiles. Others as they are.
+// "ORG/NAME@refs/pr/1" -> "ORG/NAME@refs--pr--1": a name of ModelFiles. "ORG/NAME@main" -> "ORG/NAME". Others
+// as they are.
 std::string StoreName(const std::string& name);
 
 // The file beside a converted model that says which commit it was made from.

@@ -145,9 +145,9 @@ std::string ManualPage(std::string_view version) {
   text += Item("\\fBPITH_MODELS\\fR", "Model folders, separated by colons, searched before the user's own.");
   text += Item("\\fBXDG_DATA_HOME\\fR",
                "The user's own model folder is pith/models in it. Default: ~/.local/share.");
-  text += Item("\\fBHF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT\\fR",
+  text += Item("\\fBHF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_HUB_DISABLE_SYMLINKS, HF_HUB_DOWNLOAD_TIMEOUT\\fR",
                "For pull and models, with the meaning that huggingface_hub gives them: the hub's address, the token or its file, "
-               "the folders (default: ~/.cache/huggingface and hub in it), no network, seconds of silence after which a "
+               "the folders (default: ~/.cache/huggingface and hub in it), no network, no links, seconds of silence after which a "
                "connection counts as broken (30).");
   text += Item("\\fBPITH_RETRY_SECONDS\\fR",
                "pull: the wait before the first retry (1). Each further one doubles, and Retry-After of the hub is honoured, up "

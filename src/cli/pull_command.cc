@@ -1,6 +1,7 @@
 // pith pull
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -127,7 +128,11 @@ Status Pull(const Arguments& arguments, Console& console) {
     console.Info(full + " : is there (" + FormatBytes(pulled->total_bytes) + commit);
   }
   if (!pulled->model_file.empty()) {
-    console.Info("  use it: pith --model " + ShortestName(full, pulled->model_file) + " FILE");
+    const bool is_model = std::any_of(std::begin(kModelSuffixes), std::end(kModelSuffixes), [&](std::string_view suffix) {
+      return pulled->model_file.ends_with(suffix);
+    });
+    console.Info(is_model ? "  use it: pith --model " + ShortestName(full, pulled->model_file) + " FILE"
+                          : "  in " + pulled->model_file);
     return OkStatus();
   }
   if (!arguments.convert) {

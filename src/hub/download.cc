@@ -246,8 +246,8 @@ Status ExplainReply(const HttpReply& reply, const std::string& what, const HttpO
   const std::string login = options.token.empty() ? "set HF_TOKEN, or put a token into the file $HF_HOME/token"
                                                   : "the token that was sent (HF_TOKEN, or the token file) does not give it";
   if (!reply.problem.empty() || reply.status == 0) {
-    return IoError(what + ": " + (reply.problem.empty() ? "no answer" : reply.problem) + " (" + host +
-                   "); what was fetched is kept, so try again");
+    return IoError(what + ": " + (reply.problem.empty() ? "no answer" : reply.problem) + " (" + host + ")" +
+                   (reply.hopeless ? "" : "; what was fetched is kept, so try again"));
   }
   if (reply.status == 404 && code == "RevisionNotFound") return NotFound(what + ": the hub has no such revision (404)");
   if (reply.status == 404 && code == "EntryNotFound") return NotFound(what + ": the hub has no such file (404)");

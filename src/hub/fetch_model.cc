@@ -285,8 +285,8 @@ class Fetcher {
     }
     if (!IsFile(blob)) return OkStatus();  // a plain file in its place
     std::error_code error;
-    if (fs::equivalent(LinkPath(info), blob, error) && !options_.plain_files) return OkStatus();
-    return cache_.Link(model_, result_.commit, info.file, info.etag, options_.plain_files);
+    if (fs::equivalent(LinkPath(info), blob, error) && !settings_.plain_files) return OkStatus();
+    return cache_.Link(model_, result_.commit, info.file, info.etag, settings_.plain_files);
   }
 
   Status FetchBlob(const FileInfo& info, const std::string& blob) {

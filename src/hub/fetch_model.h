@@ -36,7 +36,6 @@ Result<std::vector<std::string>> ShardsOf(ByteSpan index, const std::vector<std:
 struct FetchOptions {
   std::string file;            // see ChooseFiles
   bool offline = false;        // ask nobody: what the cache has, or kNotFound
-  bool plain_files = false;    // no links, as where the file system has none
   size_t connections = 4;
   uint64_t part_bytes = uint64_t{64} << 20;
 };

@@ -307,6 +307,19 @@ TEST_F(Fetching, LastingTroubleIsALineThatHelps) {
   ExpectError(FetchError(), StatusCode::kIo, "127.0.0.1");
 }
 
+TEST_F(Fetching, WhereTheHubSaysNothingTheOtherServersWordCounts) {
+  hub_.SetFault([](const Asked& a) {
+    return a.large_server ? Fault{} : Fault{.headers = {{"X-Linked-Etag", ""}, {"X-Linked-Size", ""}}};
+  });
+  ASSERT_TRUE(Fetch().ok());
+  ExpectWhole();
+  fs::remove_all(folder_ / kFolder);
+  hub_.SetFault([](const Asked& a) {
+    return Fault{.headers = {{"X-Linked-Etag", ""}, {a.large_server ? "ETag" : "X-Linked-Size", ""}}};
+  });
+  ExpectError(FetchError(), StatusCode::kCorrupt, "model.safetensors: the server gives neither size nor etag");
+}
+
 TEST_F(Fetching, FilesThatVanishAreNamed) {
   hub_.SetFault([](const Asked& a) {
     return a.file == "tokenizer.json" ? Fault{.status = 404, .headers = {{"X-Error-Code", "EntryNotFound"}}} : Fault{};
@@ -443,7 +456,7 @@ TEST_F(Fetching, OfflineTheCacheHasToDo) {
 }
 
 TEST_F(Fetching, WithoutLinksFilesLieInTheSnapshot) {
-  options_.plain_files = true;
+  settings_.plain_files = true;
   ASSERT_TRUE(Fetch().ok());
   EXPECT_FALSE(fs::is_symlink(Snapshot("model.safetensors")));
   ExpectWhole();
@@ -480,6 +493,21 @@ TEST_F(Fetching, TheLockIsHeldAsLongAsTheResult) {
   EXPECT_EQ(Fetch(kModel, cancel_waiting).status().code(), StatusCode::kCancelled);
   *first = FetchedModel();
   EXPECT_TRUE(Fetch(kModel, cancel_waiting).ok());
+}
+
+TEST_F(Fetching, ALockWhoseFileWasRemovedIsNoLock) {
+  Result<FetchedModel> first = FetchAndLock();
+  ASSERT_TRUE(first.ok());
+  std::future<Status> second = std::async(std::launch::async, [&] {
+    const Result<FileLock> lock = FileLock::Acquire(folder_ / (".locks/" + kFolder + "/pith.lock"), [] { return true; });
+    if (!lock.ok()) return lock.status();
+    // Held by the name that others take, not by a file without one.
+    return FileLock::Acquire(folder_ / (".locks/" + kFolder + "/pith.lock"), [] { return false; }).status();
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // it waits now
+  fs::remove_all(folder_ / ".locks");
+  *first = FetchedModel();
+  EXPECT_EQ(second.get().code(), StatusCode::kCancelled);
 }
 
 TEST_F(Fetching, RoomIsCheckedBeforeAnythingIsFetched) {

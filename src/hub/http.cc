@@ -7,10 +7,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <exception>
 #include <string_view>
 #include <utility>
-
-#include "base/check.h"
 
 namespace pith::hub {
 namespace {
@@ -19,9 +18,9 @@ constexpr long kBufferBytes = 256 << 10;
 constexpr double kMaxRetryAfter = 1e6;
 
 // Once in the process, before the first handle; thread-safe as a local static is.
-void InitialiseCurl() {
+bool InitialiseCurl() {
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  PITH_CHECK(code == CURLE_OK);
+  return code == CURLE_OK;
 }
 
 struct FreeUrl {
@@ -67,16 +66,10 @@ struct Exchange {
   const StopFlag* stop = nullptr;
   size_t header_bytes = 0;
   bool too_many_headers = false;
+  bool out_of_memory = false;
 };
 
-extern "C" size_t OnHeader(char* data, size_t size, size_t count, void* user) {
-  Exchange& exchange = *static_cast<Exchange*>(user);
-  const std::string_view line(data, size * count);
-  exchange.header_bytes += line.size();
-  if (exchange.header_bytes > kMaxHeaderBytes) {
-    exchange.too_many_headers = true;
-    return 0;
-  }
+void TakeHeader(Exchange& exchange, std::string_view line) {
   if (line.starts_with("HTTP/")) {  // also after "100 Continue" and a proxy's own answer: the last counts
     exchange.reply.headers.clear();
     const size_t space = line.find(' ');
@@ -87,18 +80,38 @@ extern "C" size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   } else if (auto [name, value] = SplitHeader(line); !name.empty()) {
     exchange.reply.headers[std::move(name)] = std::move(value);
   }
+}
+
+// The callbacks: no exception may go through libcurl, which is C. What is thrown here is memory that ran out.
+
+extern "C" size_t OnHeader(char* data, size_t size, size_t count, void* user) {
+  Exchange& exchange = *static_cast<Exchange*>(user);
+  const std::string_view line(data, size * count);
+  exchange.header_bytes += line.size();
+  if (exchange.header_bytes > kMaxHeaderBytes) {
+    exchange.too_many_headers = true;
+    return 0;
+  }
+  try {
+    TakeHeader(exchange, line);
+  } catch (const std::exception&) {
+    exchange.out_of_memory = true;
+    return 0;  // anything but the size ends the transfer
+  }
   return line.size();
 }
 
 extern "C" size_t OnBody(char* data, size_t size, size_t count, void* user) {
   Exchange& exchange = *static_cast<Exchange*>(user);
   const size_t n = size * count;
-  const bool wanted = exchange.reply.status >= 200 && exchange.reply.status < 300 && *exchange.body;
-  if (wanted && !(*exchange.body)(exchange.reply, AsBytes(std::string_view(data, n)))) {
+  try {
+    const bool wanted = exchange.reply.status >= 200 && exchange.reply.status < 300 && *exchange.body;
+    if (!wanted || (*exchange.body)(exchange.reply, AsBytes(std::string_view(data, n)))) return n;
     exchange.reply.stopped = true;
-    return n == 0 ? 1 : 0;  // anything but n ends the transfer
+  } catch (const std::exception&) {
+    exchange.out_of_memory = true;
   }
-  return n;
+  return n == 0 ? 1 : 0;
 }
 
 extern "C" int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -149,10 +162,9 @@ std::optional<double> HttpReply::retry_after_seconds() const {
 struct Http::Handle {
   CURL* curl = nullptr;
   Handle() {
-    InitialiseCurl();
-    curl = curl_easy_init();
+    if (InitialiseCurl()) curl = curl_easy_init();
   }
-  ~Handle() { curl_easy_cleanup(curl); }
+  ~Handle() { curl_easy_cleanup(curl); }  // null is allowed
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
 };
@@ -242,10 +254,11 @@ HttpReply Http::PerformOne(const HttpRequest& request, const std::string& url, c
   if (code == CURLE_OK) return std::move(exchange.reply);
   exchange.reply.unreachable =
       code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT;
-  exchange.reply.hopeless = exchange.too_many_headers || code == CURLE_URL_MALFORMAT ||
+  exchange.reply.hopeless = exchange.too_many_headers || exchange.out_of_memory || code == CURLE_URL_MALFORMAT ||
                             code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_PEER_FAILED_VERIFICATION ||
                             code == CURLE_SSL_CACERT_BADFILE;
   exchange.reply.problem = exchange.too_many_headers ? "more than 256 KiB of headers"
+                           : exchange.out_of_memory  ? "out of memory"
                            : error[0] != '\0'        ? error
                                                      : curl_easy_strerror(code);
   return std::move(exchange.reply);

@@ -63,17 +63,27 @@ FileLock& FileLock::operator=(FileLock&& other) noexcept {
 }
 
 Result<FileLock> FileLock::Acquire(const std::string& path, const std::function<bool()>& waiting) {
-  PITH_RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path().string()));
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) return IoError(path + ": cannot open the lock: " + std::strerror(errno));
-  FileLock lock(fd);
-  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return IoError(path + ": cannot lock: " + std::strerror(errno));
-    if (!waiting()) return Cancelled("cancelled while waiting for another process");
-    std::this_thread::sleep_for(kLockPoll);
+  while (true) {
+    PITH_RETURN_IF_ERROR(MakeFolders(fs::path(path).parent_path().string()));
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return IoError(path + ": cannot open the lock: " + std::strerror(errno));
+    FileLock lock(fd);
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EINTR) continue;
+      // A network drive without locks: better none than no model; checksums find what two writers have done to a file.
+      if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS) return lock;
+      if (errno != EWOULDBLOCK) return IoError(path + ": cannot lock: " + std::strerror(errno));
+      if (!waiting()) return Cancelled("cancelled while waiting for another process");
+      std::this_thread::sleep_for(kLockPoll);
+    }
+    // Whoever held it may have removed the file: then the next one to come would lock another.
+    struct stat locked{};
+    struct stat named{};
+    if (fstat(fd, &locked) == 0 && stat(path.c_str(), &named) == 0 && locked.st_ino == named.st_ino &&
+        locked.st_dev == named.st_dev) {
+      return lock;
+    }
   }
-  return lock;
 }
 
 // ---- HubCache -----------------------------------------------------------------------------------------------------

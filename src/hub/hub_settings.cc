@@ -63,6 +63,13 @@ Result<std::string> ReadToken() {
   return token;
 }
 
+// As huggingface_hub reads it.
+bool IsTrue(const char* name) {
+  std::string value = Variable(name);
+  std::transform(value.begin(), value.end(), value.begin(), [](unsigned char c) { return std::toupper(c); });
+  return value == "1" || value == "ON" || value == "YES" || value == "TRUE";
+}
+
 Status SetSeconds(const char* name, double& seconds) {
   const std::string text = Variable(name);
   if (text.empty()) return OkStatus();
@@ -97,9 +104,8 @@ Result<HubSettings> SettingsFromEnvironment() {
     settings.endpoint = std::move(endpoint);
   }
   PITH_ASSIGN_OR_RETURN(settings.token, ReadToken());
-  std::string offline = Variable("HF_HUB_OFFLINE");
-  std::transform(offline.begin(), offline.end(), offline.begin(), [](unsigned char c) { return std::toupper(c); });
-  settings.offline = offline == "1" || offline == "ON" || offline == "YES" || offline == "TRUE";
+  settings.offline = IsTrue("HF_HUB_OFFLINE");
+  settings.plain_files = IsTrue("HF_HUB_DISABLE_SYMLINKS");
   PITH_RETURN_IF_ERROR(SetSeconds("HF_HUB_DOWNLOAD_TIMEOUT", settings.stall_seconds));
   PITH_RETURN_IF_ERROR(SetSeconds("PITH_RETRY_SECONDS", settings.retry_seconds));
   return settings;

@@ -12,6 +12,7 @@ struct HubSettings {
   std::string token;        // HF_TOKEN, else the token file (HF_TOKEN_PATH, $HF_HOME/token); empty: none
   std::string cache;        // HF_HUB_CACHE, else $HF_HOME/hub; empty where not even HOME is set
   bool offline = false;     // HF_HUB_OFFLINE
+  bool plain_files = false;  // HF_HUB_DISABLE_SYMLINKS: no links in the cache, as where the file system has none
   double stall_seconds = 30;  // HF_HUB_DOWNLOAD_TIMEOUT: a connection that is silent for so long counts as broken
   // PITH_RETRY_SECONDS: the wait before the first retry; each further one doubles, up to 60 times this.
   double retry_seconds = 1;

@@ -31,7 +31,7 @@ class Environment {
  private:
   static constexpr const char* kNames[] = {
       "HOME",          "XDG_CACHE_HOME",        "HF_HOME",        "HF_HUB_CACHE",            "HUGGINGFACE_HUB_CACHE", "HF_TOKEN",
-      "HF_TOKEN_PATH", "HF_ENDPOINT",           "HF_HUB_OFFLINE", "HF_HUB_DOWNLOAD_TIMEOUT", "PITH_RETRY_SECONDS"};
+      "HF_TOKEN_PATH", "HF_ENDPOINT",           "HF_HUB_OFFLINE", "HF_HUB_DISABLE_SYMLINKS", "HF_HUB_DOWNLOAD_TIMEOUT", "PITH_RETRY_SECONDS"};
   std::map<std::string, std::string> before_;
 };
 
@@ -82,6 +82,8 @@ TEST(HubSettings, ValuesAreChecked) {
   }
   for (const char* yes : {"1", "on", "YES", "True"}) EXPECT_TRUE(get({{"HF_HUB_OFFLINE", yes}})->offline) << yes;
   for (const char* no : {"", "0", "false", "no"}) EXPECT_FALSE(get({{"HF_HUB_OFFLINE", no}})->offline) << no;
+  EXPECT_TRUE(get({{"HF_HUB_DISABLE_SYMLINKS", "1"}})->plain_files);
+  EXPECT_FALSE(get({})->plain_files);
   EXPECT_EQ(get({{"PITH_RETRY_SECONDS", "0.25"}})->retry_seconds, 0.25);
   EXPECT_EQ(get({{"HF_HUB_DOWNLOAD_TIMEOUT", "7"}})->stall_seconds, 7);
   for (const char* bad : {"x", "-1", "1s", "nan", "3601"}) {
