@@ -229,6 +229,11 @@ class Parser {
       case OptionId::kContext: return ParseCount(dashed, value, r.context);
       case OptionId::kChatTemplate: r.chat_template = std::string(value); break;
       case OptionId::kNoDraft: r.draft = false; break;
+      case OptionId::kRevision: r.revision = std::string(value); break;
+      case OptionId::kFile: r.file = std::string(value); break;
+      case OptionId::kOffline: r.offline = true; break;
+      case OptionId::kNoConvert: r.convert = false; break;
+      case OptionId::kCache: r.cache = true; break;
       case OptionId::kMan: r.man = true; break;
       case OptionId::kQuiet: r.verbosity = 0; break;
       case OptionId::kVerbose: r.verbosity = 2; break;
@@ -375,6 +380,25 @@ class Parser {
       case CommandId::kInspect:
         if (r.operands.empty()) return InvalidArgument("inspect needs a file: pith inspect FILE");
         return OkStatus();
+      case CommandId::kPull:
+        if (r.operands.size() != 1) {
+          return InvalidArgument("pull takes the name of one model, such as Qwen/Qwen3-0.6B; found " +
+                                 std::to_string(r.operands.size()));
+        }
+        return OkStatus();
+      case CommandId::kModels: {
+        const bool removes = !r.operands.empty() && r.operands[0] == "rm";
+        if (!r.operands.empty() && !removes && r.operands[0] != "path") {
+          return InvalidArgument("models lists, or takes rm NAME or path NAME; found " + r.operands[0]);
+        }
+        if (!r.operands.empty() && r.operands.size() != 2) {
+          return InvalidArgument("models " + r.operands[0] + " takes one name, found " +
+                                 std::to_string(r.operands.size() - 1));
+        }
+        if (r.cache && !removes) return InvalidArgument("--cache goes with models rm NAME");
+        if (r.json && !r.operands.empty()) return InvalidArgument("--json goes with the list: pith models --json");
+        return OkStatus();
+      }
       case CommandId::kCompletion:
         if (r.operands.size() != 1)
           return InvalidArgument("completion takes the shell's name: bash, zsh or fish");

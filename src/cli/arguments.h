@@ -82,6 +82,11 @@ struct Arguments {
   uint32_t context = 0;
   std::string chat_template;
   bool draft = true;
+  std::string revision;
+  std::string file;
+  bool offline = false;
+  bool convert = true;
+  bool cache = false;
   bool man = false;
   int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
 };

@@ -72,6 +72,26 @@ TEST(Arguments, ValuesMayBeAttachedOrNot) {
   EXPECT_EQ(Good({"--memory", "512M", "x"}).memory_bytes, uint64_t{512} << 20);
 }
 
+TEST(Arguments, PullTakesAModelAndModelsAVerb) {
+  const Arguments pull = Good({"pull", "Qwen/Qwen3-0.6B", "--revision", "v1", "--file=x.gguf", "--offline", "--no-convert"});
+  EXPECT_EQ(pull.command, CommandId::kPull);
+  EXPECT_EQ(pull.revision, "v1");
+  EXPECT_EQ(pull.file, "x.gguf");
+  EXPECT_TRUE(pull.offline);
+  EXPECT_FALSE(pull.convert);
+  EXPECT_TRUE(Good({"pull", "a"}).convert);
+  EXPECT_NE(ErrorOf({"pull"}).find("pull takes the name of one model"), std::string::npos);
+  EXPECT_NE(ErrorOf({"pull", "a", "b"}).find("found 2"), std::string::npos);
+  EXPECT_TRUE(Good({"models", "rm", "x", "--cache"}).cache);
+  EXPECT_EQ(Good({"models", "path", "x"}).operands, (std::vector<std::string>{"path", "x"}));
+  EXPECT_TRUE(Good({"models", "--json"}).json);
+  EXPECT_NE(ErrorOf({"models", "x"}).find("models lists, or takes rm NAME or path NAME; found x"), std::string::npos);
+  EXPECT_NE(ErrorOf({"models", "rm"}).find("takes one name, found 0"), std::string::npos);
+  EXPECT_NE(ErrorOf({"models", "path", "x", "--cache"}).find("--cache goes with models rm"), std::string::npos);
+  EXPECT_NE(ErrorOf({"models", "rm", "x", "--json"}).find("--json goes with the list"), std::string::npos);
+  EXPECT_NE(ErrorOf({"convert", "x", "--offline"}).find("does not go with convert"), std::string::npos);
+}
+
 TEST(Arguments, FileNamesComeThroughUnchanged) {
   const std::vector<std::string> names = {"[draft]", "[a,b]", "{}", "%%", "a=b", "ä\n", "-"};
   EXPECT_EQ(Good(names).operands, names);

@@ -15,6 +15,8 @@ int RunImport(const Arguments& arguments, Console& console);
 int RunConvert(const Arguments& arguments, Console& console);
 int RunInspect(const Arguments& arguments, Console& console);
 int RunRun(const Arguments& arguments, Console& console);
+int RunPull(const Arguments& arguments, Console& console);
+int RunModels(const Arguments& arguments, Console& console);
 int RunVersion(const Arguments& arguments, Console& console);
 
 }  // namespace pith::cli

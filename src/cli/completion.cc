@@ -71,6 +71,7 @@ std::string BashOperands(std::string_view operands) {
   if (operands == "folder") return "COMPREPLY=($(compgen -d -- \"$cur\"))";
   if (operands == "command")
     return "COMPREPLY=($(compgen -W " + Quote(Words(CommandWords())) + " -- \"$cur\"))";
+  if (operands == "models") return "COMPREPLY=($(compgen -W 'rm path' -- \"$cur\"))";
   if (operands == "shell") return "COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\"))";
   if (operands == "file") return "_pith_files '*'";
   return "COMPREPLY=()";
@@ -195,6 +196,7 @@ std::string ZshOperands(std::string_view operands) {
   if (operands == "model") return "'1:model:_pith_models' '*:file:_files'";
   if (operands == "folder") return "'1:folder:_files -/'";
   if (operands == "command") return Quote("1:command:(" + Words(CommandWords()) + ")");
+  if (operands == "models") return "'1:what:(rm path)' '2:name: '";
   if (operands == "shell") return "'1:shell:(bash zsh fish)'";
   if (operands == "file") return "'*:file:_files'";
   return "";
@@ -309,6 +311,7 @@ std::string Fish() {
     if (command.operands == "archive") text += condition + " -k -a \"(__fish_complete_suffix .pith)\"\n";
     if (command.operands == "model") text += condition + " -a builtin\n";
     if (command.operands == "folder") text += condition + " -f -a \"(__fish_complete_directories)\"\n";
+    if (command.operands == "models") text += condition + " -f -a 'rm path'\n";
     if (command.operands == "shell") text += condition + " -f -a 'bash zsh fish'\n";
     if (command.operands == "command") text += condition + " -f -a \"$commands\"\n";
     if (command.operands.empty()) text += condition + " -f\n";

@@ -1,83 +1,18 @@
 // pith convert
-#include <sys/stat.h>
-
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/job.h"
+#include "pith/hub.h"
 #include "pith/pith.h"
 
 namespace pith::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-bool IsFolder(const std::string& path) {
-  struct stat info;
-  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-// Folder of the Hugging Face cache: where `huggingface-cli download` and transformers put what they fetch.
-std::string HubCache() {
-  const auto set = [](const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr ? std::string(value) : std::string();
-  };
-  if (const std::string cache = set("HF_HUB_CACHE"); !cache.empty()) return cache;
-  if (const std::string home = set("HF_HOME"); !home.empty()) return home + "/hub";
-  if (const std::string home = set("HOME"); !home.empty()) return home + "/.cache/huggingface/hub";
-  return "";
-}
-
-// "Qwen/Qwen3-0.6B" -> the folder of the revision that "main" was when it was fetched; empty where there is none.
-std::string CachedFolder(const std::string& name) {
-  const size_t slash = name.find('/');
-  const std::string cache = HubCache();
-  if (cache.empty() || slash == std::string::npos || name.find('/', slash + 1) != std::string::npos) return "";
-  const std::string model = cache + "/models--" + name.substr(0, slash) + "--" + name.substr(slash + 1);
-  std::ifstream ref(model + "/refs/main");
-  std::string revision;
-  if (!std::getline(ref, revision) || revision.find('/') != std::string::npos) return "";
-  std::string folder = model + "/snapshots/" + revision;
-  return IsFolder(folder) ? folder : "";
-}
-
-struct CheckpointName {
-  std::string folder;
-  std::string name;  // of the model
-};
-
-// A folder, a .safetensors file in one, or a name in the cache.
-Result<CheckpointName> FindCheckpoint(std::string what) {
-  while (what.size() > 1 && what.back() == '/') what.pop_back();
-  if (what.ends_with(".safetensors")) {
-    const size_t slash = what.rfind('/');
-    what = slash == std::string::npos ? "." : what.substr(0, std::max<size_t>(slash, 1));
-  }
-  std::error_code error;
-  if (IsFolder(what)) {
-    // The real name where it is "." or a link.
-    const std::string name = fs::weakly_canonical(what, error).filename().string();
-    const std::string given = fs::path(what).filename().string();
-    return CheckpointName{what, given.empty() || given == "." || given == ".." ? name : given};
-  }
-  if (const std::string cached = CachedFolder(what); !cached.empty()) {
-    return CheckpointName{cached, what.substr(what.find('/') + 1)};
-  }
-  if (fs::exists(what, error)) return InvalidArgument(what + ": is a file, expected a checkpoint folder");
-  std::string text = what + ": no such folder";
-  if (what.find('/') != std::string::npos && what[0] != '/' && what[0] != '.') {
-    text += ", and no such model in the Hugging Face cache (" + HubCache() + ")";
-  }
-  return NotFound(text);
-}
 
 // Seconds since 1970; 0 where the variable is not set.
 Result<int64_t> SourceDateEpoch() {
@@ -112,7 +47,7 @@ std::string HowToRun(const ConvertModelResult& result, const std::string& file) 
 }
 
 Status Convert(const Arguments& arguments, Console& console) {
-  PITH_ASSIGN_OR_RETURN(const CheckpointName checkpoint, FindCheckpoint(arguments.operands[0]));
+  PITH_ASSIGN_OR_RETURN(const FoundModel checkpoint, FindCheckpoint(arguments.operands[0]));
   ConvertModelOptions options;
   PITH_ASSIGN_OR_RETURN(options.timestamp, SourceDateEpoch());
   options.format = arguments.format;
@@ -143,7 +78,7 @@ Status Convert(const Arguments& arguments, Console& console) {
   const Stopwatch watch;
   const std::string& shown = arguments.operands[0];
   const Result<ConvertModelResult> result =
-      ConvertModel(checkpoint.folder, output, options, [&](const ConvertModelProgress& p) {
+      ConvertModel(checkpoint.path, output, options, [&](const ConvertModelProgress& p) {
         if (console.ProgressDue()) {
           console.ShowProgress(ProgressText(shown, p.done, p.total, "", watch.seconds()) + "  " + p.item);
         }

@@ -177,6 +177,7 @@ int RunEval(const Arguments& arguments, Console& console) {
   const Result<Model*> model = models.Open(arguments.operands[0]);
   if (!model.ok()) {
     console.Error(ErrorLine(model.status(), arguments.operands[0], "model"));
+    models.ShowWayOut();
     return kExitModel;
   }
   if (arguments.ids.empty()) return EvaluateFiles(**model, arguments, console);

@@ -26,6 +26,11 @@ bool IsEverywhere(const OptionSpec& option) {
          option.id == OptionId::kVersion;
 }
 
+// Commands that say something of the program itself share a line: the screen is full.
+bool IsAboutProgram(CommandId id) {
+  return id == CommandId::kCompletion || id == CommandId::kHelp || id == CommandId::kVersion;
+}
+
 // Those that hardly anyone needs: named in one line, explained in the manual.
 bool IsFinePoint(const OptionSpec& option, CommandId id) {
   if (id == CommandId::kRun) {
@@ -63,6 +68,23 @@ bool IsFinePoint(const OptionSpec& option, CommandId id) {
                                         option.id == OptionId::kBestOf);
 }
 
+// `words`, each with a space in front, behind `start`; further lines begin below them.
+std::string Wrapped(const std::string& start, const std::string& words) {
+  std::string text = start;
+  size_t column = start.size();
+  for (size_t begin = 0; begin < words.size();) {
+    const size_t end = std::min(words.find(' ', begin + 1), words.size());
+    if (column + (end - begin) >= kScreenColumns) {
+      text += "\n" + std::string(start.size(), ' ');
+      column = start.size();
+    }
+    text += words.substr(begin, end - begin);
+    column += end - begin;
+    begin = end;
+  }
+  return text;
+}
+
 std::string Examples(std::span<const Example> examples) {
   size_t width = 0;
   for (const Example& example : examples) {
@@ -82,16 +104,22 @@ std::string Examples(std::span<const Example> examples) {
 
 std::string MainHelp() {
   std::string text =
-      "pith makes text small with a language model, and converts models.\n"
+      "pith makes text small with a language model, converts models and runs them.\n"
       "\n"
       "Usage: pith [COMMAND] [OPTION]... [FILE]...\n"
       "\n"
       "Commands:\n";
   for (const CommandSpec& command : Commands()) {
+    if (IsAboutProgram(command.id)) continue;
     std::string name = std::string(command.name);
     if (command.flag != 0) name = Pad(name, 11) + " -" + command.flag;
     text += "  " + Pad(name, 16) + std::string(command.summary) + "\n";
   }
+  std::string names;
+  for (const CommandSpec& command : Commands()) {
+    if (IsAboutProgram(command.id)) names += (names.empty() ? "" : ", ") + std::string(command.name);
+  }
+  text += "  " + names + "    scripts for shells; of a command; of pith\n";
   text +=
       "\n"
       "Common options: -1 (fast) .. -9 (small)  -o FILE  -c (to stdout)  -f (force)\n"
@@ -115,16 +143,16 @@ std::string CommandHelp(CommandId id) {
     if (AppliesTo(option, id) && !IsEverywhere(option) && !IsFinePoint(option, id)) width = std::max(width, OptionNames(option).size());
   }
   std::string fine_points;
+  const bool names_alone = id == CommandId::kConvert || id == CommandId::kRun;  // where there are many
   for (const OptionSpec& option : Options()) {
     if (!AppliesTo(option, id) || IsEverywhere(option)) continue;
     if (IsFinePoint(option, id)) {
-      // The names alone where there are many.
-      fine_points += id == CommandId::kConvert ? " --" + std::string(option.long_name) : OptionNames(option).substr(3);
+      fine_points += names_alone ? " --" + std::string(option.long_name) : OptionNames(option).substr(3);
       continue;
     }
     text += "  " + Pad(OptionNames(option), width) + "  " + std::string(option.help) + "\n";
   }
-  if (!fine_points.empty()) text += (id == CommandId::kConvert ? "  also:" : "  in the manual:") + fine_points + "\n";
+  if (!fine_points.empty()) text += Wrapped(names_alone ? "  also:" : "  in the manual:", fine_points) + "\n";
   text += "  -q, --quiet: errors only  -v, --verbose: say more  -h, --help  -V, --version\n";
   if (!command.examples.empty()) text += Examples(command.examples);
   static_assert(kScreenColumns == 80);  // help_test.cc holds every line to it

@@ -131,6 +131,7 @@ void Job::RunOne(const InputName& name) {
   }
   console_.Error(ErrorLine(status, input_name, target_name));
   if (status.code() == StatusCode::kWrongModel || (models_.failed() && !model_failed_before)) {
+    if (models_.failed()) models_.ShowWayOut();
     outcome_.FailedForModel();
   } else {
     outcome_.Failed();

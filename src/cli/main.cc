@@ -86,6 +86,10 @@ int RunCommand(const Arguments& arguments, Console& console) {
       return RunInspect(arguments, console);
     case CommandId::kRun:
       return RunRun(arguments, console);
+    case CommandId::kPull:
+      return RunPull(arguments, console);
+    case CommandId::kModels:
+      return RunModels(arguments, console);
     case CommandId::kCompletion:
       return RunCompletion(arguments, console);
     case CommandId::kHelp:

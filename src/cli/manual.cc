@@ -120,7 +120,10 @@ std::string ManualPage(std::string_view version) {
 
   text += Section("MODELS");
   text += Paragraphs(
-      "A model file ends in .pmodel and is made by pith import. compress uses the built-in model unless "
+      "A model file ends in .pmodel, .litertlm or .gguf; pith import makes the first, pith convert and pith pull the second. "
+      "A name means the first of: the built-in model, for \"builtin\"; a file of that path; that path with one of these endings; "
+      "such a file in a model folder, where pith pull puts ORG/NAME.litertlm, also by NAME alone if that is clear; a model file "
+      "in the Hugging Face cache. pith models lists them. compress uses the built-in model unless "
       "--model names another. decompress and test read name and fingerprint of the model from the archive "
       "and take the first of: the built-in model, if it is the one; the file given with --model; a file in "
       "a model folder with that fingerprint. If there is none, the message says which model is wanted.");
@@ -142,6 +145,13 @@ std::string ManualPage(std::string_view version) {
   text += Item("\\fBPITH_MODELS\\fR", "Model folders, separated by colons, searched before the user's own.");
   text += Item("\\fBXDG_DATA_HOME\\fR",
                "The user's own model folder is pith/models in it. Default: ~/.local/share.");
+  text += Item("\\fBHF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_HUB_DISABLE_SYMLINKS, HF_HUB_DOWNLOAD_TIMEOUT\\fR",
+               "For pull and models, with the meaning that huggingface_hub gives them: the hub's address, the token or its file, "
+               "the folders (default: ~/.cache/huggingface and hub in it), no network, no links, seconds of silence after which a "
+               "connection counts as broken (30).");
+  text += Item("\\fBPITH_RETRY_SECONDS\\fR",
+               "pull: the wait before the first retry (1). Each further one doubles, and Retry-After of the hub is honoured, up "
+               "to 60 times this.");
   text += Item("\\fBPITH_ISA\\fR",
                "Instruction set: scalar, avx2, avx512 or neon. Default: the fastest that the machine has. "
                "Results do not depend on it.");

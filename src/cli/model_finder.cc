@@ -1,50 +1,9 @@
 #include "cli/model_finder.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 namespace pith::cli {
-namespace {
-
-namespace fs = std::filesystem;
-
-bool IsModelFile(const std::string& path) {
-  return std::any_of(std::begin(kModelSuffixes), std::end(kModelSuffixes),
-                     [&](std::string_view suffix) { return path.ends_with(suffix); });
-}
-
-bool IsFile(const std::string& path) {
-  struct stat info;
-  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
-}
-
-}  // namespace
-
-std::vector<std::string> ModelFolders() {
-  std::vector<std::string> folders;
-  if (const char* list = std::getenv("PITH_MODELS")) {
-    std::string_view rest = list;
-    while (!rest.empty()) {
-      const size_t colon = std::min(rest.find(':'), rest.size());
-      if (colon > 0) folders.emplace_back(rest.substr(0, colon));
-      rest.remove_prefix(std::min(colon + 1, rest.size()));
-    }
-  }
-  const char* data = std::getenv("XDG_DATA_HOME");
-  const char* home = std::getenv("HOME");
-  if (data != nullptr && data[0] == '/') {
-    folders.push_back(std::string(data) + "/pith/models");
-  } else if (home != nullptr && home[0] != '\0') {
-    folders.push_back(std::string(home) + "/.local/share/pith/models");
-  }
-  return folders;
-}
-
 Result<Model*> ModelFinder::Load(const std::string& path) {
   if (const auto it = loaded_.find(path); it != loaded_.end()) return &it->second;
   const Stopwatch watch;
@@ -59,19 +18,25 @@ Result<Model*> ModelFinder::Load(const std::string& path) {
 }
 
 Result<Model*> ModelFinder::Open(const std::string& what) {
-  std::string path = what;
-  if (what != "builtin" && what.find('/') == std::string::npos && !IsFile(what)) {
-    for (const std::string& folder : ModelFolders()) {
-      for (const std::string_view suffix : kModelSuffixes) {
-        std::string candidate = folder + "/" + what + std::string(suffix);
-        if (path == what && IsFile(candidate)) path = std::move(candidate);
-      }
-      if (path != what) break;
-    }
-  }
-  Result<Model*> model = Load(path);
+  Result<Model*> model = FindAndLoad(what);
   failed_ = failed_ || !model.ok();
   return model;
+}
+
+Result<Model*> ModelFinder::FindAndLoad(const std::string& what) {
+  const Result<FoundModel> found = FindModel(what);
+  if (!found.ok()) {
+    if (found.status().code() == StatusCode::kNotFound) way_out_ = HowToGetModel(what);
+    return found.status();
+  }
+  if (found->kind == ModelKind::kCheckpoint) {
+    return Unsupported(what + ": is a checkpoint, expected a model file; make one of it with pith convert " + what);
+  }
+  return Load(found->path);
+}
+
+void ModelFinder::ShowWayOut() const {
+  for (const std::string& line : way_out_) console_.Info(line);
 }
 
 Result<Model*> ModelFinder::Largest() {
@@ -79,18 +44,10 @@ Result<Model*> ModelFinder::Largest() {
   std::string largest = "builtin";
   uint64_t most = 0;
   if (const Result<ModelInfo> builtin = BuiltinModelInfo(); builtin.ok()) most = builtin->file_bytes;
-  for (const std::string& folder : ModelFolders()) {
-    std::error_code error;
-    fs::directory_iterator it(folder, error);
-    for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-      const std::string path = it->path().string();
-      struct stat info;
-      if (!IsModelFile(path) || stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-      const auto size = static_cast<uint64_t>(info.st_size);
-      if (size > most || (size == most && path < largest)) {
-        most = size;
-        largest = path;
-      }
+  for (const ModelFile& file : ModelFiles()) {
+    if (file.bytes > most || (file.bytes == most && file.path < largest)) {
+      most = file.bytes;
+      largest = file.path;
     }
   }
   return Open(largest);
@@ -127,28 +84,17 @@ Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& 
 
 std::optional<std::string> ModelFinder::SearchFolders(const std::string& name,
                                                       const std::string& fingerprint) {
-  for (const std::string& folder : ModelFolders()) {
-    std::vector<std::string> paths;
-    std::error_code error;
-    fs::directory_iterator it(folder, error);
-    for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-      std::string path = it->path().string();
-      if (IsModelFile(path) && IsFile(path)) paths.push_back(std::move(path));
-    }
-    // The file of that name first: it is most likely the one, and reading the others may take long.
-    const auto unlikely = [&](const std::string& path) {
-      return path.substr(0, path.rfind('.')) != folder + "/" + name;
-    };
-    std::sort(paths.begin(), paths.end(), [&](const std::string& a, const std::string& b) {
-      return std::pair(unlikely(a), std::string_view(a)) < std::pair(unlikely(b), std::string_view(b));
-    });
-    for (const std::string& path : paths) {
-      const Result<std::string> found = ReadModelFingerprint(path);
-      if (!found.ok()) {
-        console_.Detail(found.status().message());
-      } else if (found->starts_with(fingerprint)) {
-        return path;
-      }
+  // The file of that name first: it is most likely the one, and reading the others may take long.
+  std::vector<ModelFile> files = ModelFiles();
+  std::stable_partition(files.begin(), files.end(), [&](const ModelFile& file) {
+    return file.name == name || file.name.ends_with("/" + name);
+  });
+  for (const ModelFile& file : files) {
+    const Result<std::string> found = ReadModelFingerprint(file.path);
+    if (!found.ok()) {
+      console_.Detail(found.status().message());
+    } else if (found->starts_with(fingerprint)) {
+      return file.path;
     }
   }
   return std::nullopt;

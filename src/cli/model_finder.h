@@ -8,16 +8,10 @@
 #include <vector>
 
 #include "cli/console.h"
+#include "pith/hub.h"
 #include "pith/pith.h"
 
 namespace pith::cli {
-
-// Model files end in one of them.
-inline constexpr std::string_view kModelSuffixes[] = {".pmodel", ".litertlm"};
-
-// Folders of model files, first wins: $PITH_MODELS (several, with ':'), then $XDG_DATA_HOME/pith/models
-// (~/.local/share/pith/models).
-std::vector<std::string> ModelFolders();
 
 // Loads each model once. Not copyable; models live as long as it.
 class ModelFinder {
@@ -26,7 +20,7 @@ class ModelFinder {
   ModelFinder(std::optional<std::string> choice, const ModelOptions& options, Console& console)
       : choice_(std::move(choice)), options_(options), console_(console) {}
 
-  // For compress and eval: "builtin", a file, or a name in a model folder. A failure is final: exit code 3.
+  // For compress and eval: what FindModel finds, unless it is a checkpoint. A failure is final: exit code 3.
   Result<Model*> Open(const std::string& what);
   Result<Model*> Default() { return Open(choice_.value_or("builtin")); }
 
@@ -39,8 +33,11 @@ class ModelFinder {
 
   // True when the last failure of a command was ours.
   bool failed() const { return failed_; }
+  // After the error of a failure: how to get the model, where that can be said.
+  void ShowWayOut() const;
 
  private:
+  Result<Model*> FindAndLoad(const std::string& what);
   Result<Model*> Load(const std::string& path);
   Result<Model*> FindFor(const std::string& name, const std::string& fingerprint);
   std::optional<std::string> SearchFolders(const std::string& name, const std::string& fingerprint);
@@ -51,6 +48,7 @@ class ModelFinder {
   std::map<std::string, Model> loaded_;  // by path; "builtin" for the built-in one
   std::map<std::string, Model*> by_fingerprint_;
   bool failed_ = false;
+  std::vector<std::string> way_out_;
 };
 
 }  // namespace pith::cli

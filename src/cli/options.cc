@@ -18,6 +18,8 @@ constexpr uint32_t kI = Bit(CommandId::kImport);
 constexpr uint32_t kV = Bit(CommandId::kConvert);
 constexpr uint32_t kS = Bit(CommandId::kInspect);
 constexpr uint32_t kN = Bit(CommandId::kRun);
+constexpr uint32_t kP = Bit(CommandId::kPull);
+constexpr uint32_t kM = Bit(CommandId::kModels);
 constexpr uint32_t kH = Bit(CommandId::kHelp);
 constexpr uint32_t kAll = (uint32_t{1} << kNCommands) - 1;
 
@@ -65,6 +67,16 @@ constexpr Example kRunExamples[] = {
     {"pith run Qwen/Qwen3-0.6B", "a chat; /help says what it understands"},
     {"git diff | pith run qwen.litertlm --prompt \"Write a commit message\"", ""},
     {"pith run builtin --raw --prompt \"Once upon a time\" --max-tokens 48", ""},
+};
+constexpr Example kPullExamples[] = {
+    {"pith pull Qwen/Qwen3-0.6B", "fetches and converts it"},
+    {"pith compress --model Qwen3-0.6B report.txt", "uses it"},
+    {"pith pull litert-community/Qwen3-0.6B", "takes its .litertlm file"},
+};
+constexpr Example kModelsExamples[] = {
+    {"pith models", "a table"},
+    {"pith models path Qwen/Qwen3-0.6B", "for scripts"},
+    {"pith models rm Qwen/Qwen3-0.6B --cache", "all of it"},
 };
 constexpr Example kCompletionExamples[] = {
     {"pith completion bash >~/.local/share/bash-completion/completions/pith", ""},
@@ -162,6 +174,25 @@ constexpr CommandSpec kCommands[] = {
      "With --json each line of the output is an object: {\"type\": \"text\", \"thinking\" or \"tool_call\", \"text\", \"tokens\"}, and at the end "
      "one of type \"end\" with counts, times and the seed.",
      "model", kRunExamples},
+    {CommandId::kPull, "pull", 0, "", "[OPTION]... ORG/NAME[@REVISION]",
+     "fetch a model from the Hugging Face hub",
+     "Fetches what is needed of a model into the Hugging Face cache, where other\n"
+     "programs find it, too, and converts it once to a .litertlm file in the model\n"
+     "folder. Then its name stands for it. An interrupted pull goes on where it was;\n"
+     "what is there already is not fetched again.",
+     "Of a checkpoint in safetensors, weights, configuration and tokenizer are fetched; of a repository that holds .litertlm or "
+     ".gguf files instead, one of those, which stays in the cache as it is. SHA-256 of large files and git's SHA-1 of small ones "
+     "are checked. A second pull of the same model waits for the first. The token for private and gated models comes from "
+     "HF_TOKEN or the file $HF_HOME/token, and goes to the hub alone.",
+     "", kPullExamples},
+    {CommandId::kModels, "models", 0, "", "[OPTION]... [rm NAME | path NAME]",
+     "list the models on this machine, remove one",
+     "Lists the built-in model, those in the model folders, and those in the Hugging\n"
+     "Face cache, and how to use each. rm removes the file that pith has made, path\n"
+     "prints where a model lies.",
+     "rm keeps the copy in the Hugging Face cache, which other programs use, too, unless --cache is given; and removes nothing "
+     "where a name could mean several models.",
+     "models", kModelsExamples},
     {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish", "print a completion script for a shell",
      "Prints the script that lets a shell complete pith's commands and options.", "", "shell",
      kCompletionExamples},
@@ -187,9 +218,9 @@ constexpr OptionSpec kOptions[] = {
      "write to FILE (takes one input)", "For compress and decompress, \"-\" is standard output."},
     {OptionId::kStdout, 'c', "stdout", ValueKind::kNone, "", "", kC | kD, "write to standard output",
      "Several inputs are written one after another."},
-    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI | kR | kV,
+    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI | kR | kV | kP,
      "overwrite, and take what is refused otherwise",
-     "Replaces an existing target, follows symbolic links, reads special files, compresses what is an "
+     "Replaces an existing target (pull: converts again), follows symbolic links, reads special files, compresses what is an "
      "archive already, writes archives to a terminal."},
     {OptionId::kKeep, 'k', "keep", ValueKind::kNone, "", "", kC | kD, "keep the source (the default)", ""},
     {OptionId::kRemove, 0, "rm", ValueKind::kNone, "", "", kC | kD,
@@ -205,7 +236,7 @@ constexpr OptionSpec kOptions[] = {
      "model file or name, or \"builtin\"",
      "Default for compress: builtin. When decoding, the built-in model is used where it fits; else this "
      "one; without this option the model folders are searched for the fingerprint. A name such as "
-     "Qwen3-0.6B means the file Qwen3-0.6B.pmodel in a model folder."},
+     "Qwen/Qwen3-0.6B or Qwen3-0.6B means a file in a model folder, made by pull, or a model file in the Hugging Face cache."},
     {OptionId::kDictionary, 'D', "dictionary", ValueKind::kFile, "FILE", "", kC | kD | kT,
      "use a dictionary that pith train has made",
      "For small files of one kind. Where archives were made with one, it must be given to read them."},
@@ -262,16 +293,12 @@ constexpr OptionSpec kOptions[] = {
      "error: root mean square of what rounding changed, over that of the weights. outlier: the largest weight over the root "
      "mean square; above about 30 a row's steps are coarse for the rest of it."},
     {OptionId::kName, 0, "name", ValueKind::kText, "NAME", "", kI | kV, "the model's name; else the folder's", ""},
-    {OptionId::kActivations, 0, "activations", ValueKind::kChoice, "HOW", "fast auto precise", kI | kV,
+    {OptionId::kActivations, 0, "activations", ValueKind::kChoice, "HOW", "fast auto precise", kI | kV | kP,
      "of pith's engine: fast, auto or precise",
-     "Default: auto for import, precise for convert, where measuring would take longer than all the rest. With int8 or int4 in "
+     "Default: auto for import and pull, precise for convert, where measuring would take longer than all the rest. With int8 or int4 in "
      "ONNX, fast lets onnxruntime round activations, too: faster on CPUs, about twice the loss."},
     {OptionId::kCalibration, 0, "calibration", ValueKind::kFile, "FILE", "", kI,
      "text to measure with; else a built-in one", ""},
-    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kN,
-     "use N threads; 0 = all, the default", "The result does not depend on it."},
-    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kN,
-     "print JSON", "One list with an object for each file; of run an object a line."},
     {OptionId::kPrompt, 'p', "prompt", ValueKind::kText, "TEXT", "", kN, "answer TEXT and end", ""},
     {OptionId::kPromptFile, 0, "prompt-file", ValueKind::kFile, "FILE", "", kN, "answer what FILE says", "Below --prompt, if that is given, too."},
     {OptionId::kMaxTokens, 'n', "max-tokens", ValueKind::kCount, "N", "", kN, "tokens of an answer at most",
@@ -297,6 +324,17 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kChatTemplate, 0, "chat-template", ValueKind::kFile, "FILE", "", kN, "Jinja in place of the model's own", ""},
     {OptionId::kNoDraft, 0, "no-draft", ValueKind::kNone, "", "", kN, "do not guess ahead",
      "Guesses from the text so far are checked several at once; the words are the same with and without."},
+    {OptionId::kRevision, 0, "revision", ValueKind::kText, "REVISION", "", kP, "a branch, tag or commit; else main",
+     "The same as @REVISION after the name, and part of the name that the converted model then has."},
+    {OptionId::kFile, 0, "file", ValueKind::kText, "NAME", "", kP, "that file of the repository, and no other", ""},
+    {OptionId::kOffline, 0, "offline", ValueKind::kNone, "", "", kP, "fetch nothing: use what is in the cache",
+     "As HF_HUB_OFFLINE=1."},
+    {OptionId::kNoConvert, 0, "no-convert", ValueKind::kNone, "", "", kP, "fetch only", ""},
+    {OptionId::kCache, 0, "cache", ValueKind::kNone, "", "", kM, "rm: the copy in the Hugging Face cache, too", ""},
+    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kP | kN,
+     "use N threads; 0 = all, the default", "The result does not depend on it."},
+    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kM | kN,
+     "print JSON", "One list with an object for each; of run an object a line."},
     {OptionId::kMan, 0, "man", ValueKind::kNone, "", "", kH, "print the manual page (roff)", ""},
     {OptionId::kQuiet, 'q', "quiet", ValueKind::kNone, "", "", kAll, "say nothing but errors", ""},
     {OptionId::kVerbose, 'v', "verbose", ValueKind::kNone, "", "", kAll, "say more", ""},

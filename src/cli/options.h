@@ -22,11 +22,13 @@ enum class CommandId : uint8_t {
   kConvert,
   kInspect,
   kRun,
+  kPull,
+  kModels,
   kCompletion,
   kHelp,
   kVersion,
 };
-inline constexpr size_t kNCommands = 13;
+inline constexpr size_t kNCommands = 15;
 
 struct Example {
   std::string_view line;
@@ -43,7 +45,7 @@ struct CommandSpec {
   std::string_view about;      // first lines of its help; 78 columns
   std::string_view manual;     // further paragraphs of the man page; may be empty
   std::string_view
-      operands;  // what the shell should offer: "file", "archive", "model", "folder", "command", "shell"
+      operands;  // what the shell should offer: "file", "archive", "model", "folder", "command", "shell", "models"
   std::span<const Example> examples;
 };
 
@@ -104,6 +106,11 @@ enum class OptionId : uint8_t {
   kContext,
   kChatTemplate,
   kNoDraft,
+  kRevision,
+  kFile,
+  kOffline,
+  kNoConvert,
+  kCache,
   kMan,
   kQuiet,
   kVerbose,

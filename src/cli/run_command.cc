@@ -1,6 +1,7 @@
 // pith run
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 
 #include "cli/answer_printer.h"
@@ -8,7 +9,9 @@
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "cli/model_finder.h"
+#include "cli/pull_command.h"
 #include "pith/chat.h"
+#include "pith/hub.h"
 
 namespace pith::cli {
 namespace {
@@ -111,6 +114,18 @@ std::string Greeting(const Model& model, const Chat& chat) {
          " tokens. " + (chat.options().raw ? "It continues what you write. " : "") + "/help helps, Ctrl-D leaves.";
 }
 
+// Where the model is not here, or only as a checkpoint, and somebody can be asked: gets it. Else nothing: opening it says why.
+Status OfferToPull(const Arguments& arguments, Console& console) {
+  const std::string& what = arguments.operands[0];
+  const Result<FoundModel> found = FindModel(what);
+  std::error_code error;
+  if (HowToGetModel(what).empty() || !console.CanAsk() || std::filesystem::exists(what, error)) return OkStatus();
+  if (found.ok() ? found->kind != ModelKind::kCheckpoint : found.status().code() != StatusCode::kNotFound) return OkStatus();
+  const std::string question = found.ok() ? what + " is here as a checkpoint; convert it, once?"
+                                          : what + " is not here; fetch it from the Hugging Face hub and convert it, once?";
+  return console.Confirm(question) ? Pull(arguments, console) : OkStatus();
+}
+
 }  // namespace
 
 int RunRun(const Arguments& arguments, Console& console) {
@@ -119,10 +134,15 @@ int RunRun(const Arguments& arguments, Console& console) {
     console.Error(options.status().message());
     return kExitFailed;
   }
+  if (const Status pulled = OfferToPull(arguments, console); !pulled.ok()) {
+    console.Error(pulled.message());
+    return kExitModel;
+  }
   ModelFinder finder(arguments.operands[0], {.threads = arguments.threads}, console);
   const Result<Model*> model = finder.Default();
   if (!model.ok()) {
     console.Error(model.status().message());
+    finder.ShowWayOut();
     return kExitModel;
   }
   if (!ModelKnowsTurns(**model) && !options->raw && options->chat_template.empty()) {
