@@ -164,10 +164,9 @@ constexpr CommandSpec kCommands[] = {
      "file", kInspectExamples},
     {CommandId::kRun, "run", 0, "", "[OPTION]... MODEL",
      "chat with a model, or let it continue text",
-     "Answers --prompt, --prompt-file and what comes on standard input, one below the\n"
-     "other; without any of them, and on a terminal, it is a conversation. MODEL is a\n"
-     "file, a name (Qwen/Qwen3-0.6B), or \"builtin\", which continues text.",
-     "The same conversation, options and seed give the same words on every machine. Text in a prompt is text: <|im_start|> there "
+     "Answers --prompt, --prompt-file and standard input; without any of them it is a\n"
+     "conversation. MODEL is a file, a name such as Qwen/Qwen3-0.6B, or \"builtin\".",
+     "The prompt is what --prompt, --prompt-file and standard input say, one below the other. The same conversation, options and seed give the same words on every machine. Text in a prompt is text: <|im_start|> there "
      "is no markup, unless --raw says so. Thoughts of models that think are shown dimly on a terminal and nowhere else; with "
      "--think they go to standard error where standard output is no terminal. Ctrl-C stops an answer, Ctrl-D ends the "
      "conversation. Lines typed are kept in ~/.local/state/pith/history; PITH_HISTORY names another file, or none if it is empty.\n"
