@@ -575,6 +575,11 @@ const std::string& NameArgument(std::string_view filter, const Value& v) {
   return v.text();
 }
 
+// What these filters go through: nothing at all where the input is false, so that `tools | map(..)` takes none.
+ListPtr ElementsOf(Heap& heap, const Value& input) {
+  return Iterate(heap, Truth(input) ? input : Value());
+}
+
 Value Map(Machine& machine, const Value& input, const Arguments& arguments) {
   std::function<Value(const Value&)> change;
   if (arguments.positional.empty()) {
@@ -586,7 +591,7 @@ Value Map(Machine& machine, const Value& input, const Arguments& arguments) {
     };
   }
   std::vector<Value> items;
-  const ListPtr all = Iterate(machine.heap(), input);
+  const ListPtr all = ElementsOf(machine.heap(), input);
   for (const Value& item : all->items) items.push_back(change(item));
   return MakeList(&machine.heap(), std::move(items), List::Form::kGenerator);
 }
@@ -602,7 +607,7 @@ Value Choose(Machine& machine, const Value& input, const Arguments& arguments) {
   if (!has_test && !arguments.keywords.empty()) Fail("select and reject: found an argument with a name, but no test");
   const Arguments rest = has_test ? Rest(arguments, kTest + 1) : Arguments();
   std::vector<Value> items;
-  const ListPtr all = Iterate(machine.heap(), input);
+  const ListPtr all = ElementsOf(machine.heap(), input);
   for (const Value& item : all->items) {
     const Value v = path.Of(item);
     const bool holds = has_test ? ApplyTest(machine, NameArgument("select", given[kTest]), v, rest) : Truth(v);

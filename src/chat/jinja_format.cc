@@ -334,7 +334,8 @@ class PercentValues {
     return *v;
   }
   void CheckAllUsed() const {
-    const size_t n = is_tuple_ ? values_.list().items.size() : values_.is_dict() || values_.is_list() ? 0 : 1;
+    const bool has_items = values_.is_dict() || values_.is_list() || values_.is_undefined();
+    const size_t n = is_tuple_ ? values_.list().items.size() : has_items ? 0 : 1;
     if (!by_name_ && n_used_ < n) Fail("not all arguments converted during string formatting");
   }
 

@@ -355,7 +355,9 @@ bool Same(Heap& heap, const Value& a, const Value& b) {
     case Kind::kUndefined:
     case Kind::kNone: return true;
     case Kind::kBool: return a.as_bool() == b.as_bool();
-    case Kind::kInteger: return a.Integer("") == b.Integer("");
+    case Kind::kInteger:
+    case Kind::kUnsigned:
+    case Kind::kFloat:
     case Kind::kString: return Equal(heap, a, b);
     default: return a.identity() != nullptr && a.identity() == b.identity();
   }
