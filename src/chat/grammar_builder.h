@@ -52,7 +52,8 @@ class GrammarBuilder {
   void Define(Rule rule, Expression body);
   Rule AddRule(std::string name, Expression body);
   bool IsDefined(Rule rule) const { return rules_[rule].body != kUndefined; }
-  size_t n_rules() const { return rules_.size(); }
+  // The first failure so far: Build will return it, so there is no use in going on.
+  const Status& status() const { return failure_; }
 
   // kInvalidArgument for a rule that is used and not defined, for left recursion (a rule that begins with itself), and for
   // what Barren says; kUnsupported beyond a limit.
