@@ -80,10 +80,12 @@ class Validator {
   bool FitsNumberKeyword(const Json& value, const std::string& key, const Json& argument) const {
     if (!value.is_number()) return true;
     const bool exact = value.is_number_integer() && argument.is_number_integer();
-    const auto order = [&]() -> int {
-      if (exact) return value.get<int64_t>() < argument.get<int64_t>() ? -1 : value.get<int64_t>() > argument.get<int64_t>();
-      return value.get<double>() < argument.get<double>() ? -1 : value.get<double>() > argument.get<double>();
+    // 64 bits of mantissa hold every integer of 64 bits.
+    const auto wide = [](const Json& n) -> long double {
+      if (n.is_number_unsigned()) return static_cast<long double>(n.get<uint64_t>());
+      return n.is_number_integer() ? static_cast<long double>(n.get<int64_t>()) : static_cast<long double>(n.get<double>());
     };
+    const auto order = [&] { return wide(value) < wide(argument) ? -1 : wide(value) > wide(argument) ? 1 : 0; };
     if (key == "minimum") return order() >= 0;
     if (key == "exclusiveMinimum") return order() > 0;
     if (key == "maximum") return order() <= 0;
