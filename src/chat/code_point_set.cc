@@ -59,8 +59,9 @@ CodePointSet::CodePointSet(std::vector<CodePointRange> ranges) {
 }
 
 bool CodePointSet::Contains(uint32_t code_point) const {
-  const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), code_point,
-                                      [](uint32_t c, const CodePointRange& range) { return c < range.first; });
+  const auto after =
+      std::upper_bound(ranges_.begin(), ranges_.end(), code_point,
+                       [](uint32_t c, const CodePointRange& range) { return c < range.first; });
   return after != ranges_.begin() && code_point <= std::prev(after)->last;
 }
 
@@ -93,7 +94,8 @@ CodePointSet CodePointSet::Intersection(const CodePointSet& other) const {
 }
 
 std::vector<Utf8Sequence> Utf8Sequences(const CodePointSet& set) {
-  constexpr CodePointRange kOfLength[] = {{0, 0x7f}, {0x80, 0x7ff}, {0x800, 0xffff}, {0x10000, kMaxCodePoint}};
+  constexpr CodePointRange kOfLength[] = {
+      {0, 0x7f}, {0x80, 0x7ff}, {0x800, 0xffff}, {0x10000, kMaxCodePoint}};
   std::vector<Utf8Sequence> sequences;
   for (const CodePointRange& range : set.ranges()) {
     for (size_t n = 1; n <= 4; ++n) {

@@ -19,7 +19,8 @@ struct CodePointRange {
   bool operator==(const CodePointRange&) const = default;
 };
 
-// Immutable. Surrogates (0xd800 .. 0xdfff) are no scalar values and never members: UTF-8 has no form for them.
+// Immutable. Surrogates (0xd800 .. 0xdfff) are no scalar values and never members: UTF-8 has no form for
+// them.
 class CodePointSet {
  public:
   CodePointSet() = default;
@@ -59,8 +60,8 @@ void AppendUtf8(uint32_t code_point, std::string& out);
 
 inline bool IsSurrogate(uint32_t code_point) { return code_point >= 0xd800 && code_point <= 0xdfff; }
 
-// The scalar value whose UTF-8 form begins at text[at], which moves behind it; kMaxCodePoint + 1, with `at` where it
-// was, when there is none.
+// The scalar value whose UTF-8 form begins at text[at], which moves behind it; kMaxCodePoint + 1, with `at`
+// where it was, when there is none.
 uint32_t TakeUtf8(std::string_view text, size_t& at);
 
 }  // namespace pith

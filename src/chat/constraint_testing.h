@@ -1,4 +1,5 @@
-// For tests: tokenizers made on the spot, and texts made by choosing among the tokens that a constraint allows.
+// For tests: tokenizers made on the spot, and texts made by choosing among the tokens that a constraint
+// allows.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,7 +19,8 @@
 namespace pith {
 
 // Ids 0 .. 255 are the bytes; then come the tokens that merges make.
-inline std::shared_ptr<const TokenTrie> MakeTrie(const std::vector<std::pair<std::string, std::string>>& merges) {
+inline std::shared_ptr<const TokenTrie> MakeTrie(
+    const std::vector<std::pair<std::string, std::string>>& merges) {
   Result<Tokenizer> tokenizer = Tokenizer::FromHuggingFaceJson(TestVocabulary(merges).Json().dump());
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   return std::make_shared<const TokenTrie>(*tokenizer);
@@ -26,11 +28,12 @@ inline std::shared_ptr<const TokenTrie> MakeTrie(const std::vector<std::pair<std
 
 // Tokens that cross the seams of JSON, and parts of UTF-8.
 inline std::shared_ptr<const TokenTrie> JsonTrie() {
-  static const std::shared_ptr<const TokenTrie> trie =
-      MakeTrie({{"{", "\""}, {"\"", ":"}, {"\"", ","}, {"\",", "\""}, {"\":", " "}, {"\": ", "\""}, {"}", "}"}, {"]", "}"},
-                {"a", "b"}, {"ab", "c"}, {"\xc3", "\xa9"}, {"\xf0", "\x9f"}, {"\xf0\x9f", "\x98"}, {"t", "r"}, {"u", "e"},
-                {"tr", "ue"}, {"1", "2"}, {"12", "."}, {"\\", "n"}, {"\\", "u"}, {"0", "0"}, {"\\u", "00"}, {",", " "},
-                {"\n", " "}, {"\n ", " "}, {"[", "["}, {"[", "]"}, {"{", "}"}, {"\"", "}"}, {"abc", "\""}});
+  static const std::shared_ptr<const TokenTrie> trie = MakeTrie(
+      {{"{", "\""},          {"\"", ":"}, {"\"", ","}, {"\",", "\""}, {"\":", " "},     {"\": ", "\""},
+       {"}", "}"},           {"]", "}"},  {"a", "b"},  {"ab", "c"},   {"\xc3", "\xa9"}, {"\xf0", "\x9f"},
+       {"\xf0\x9f", "\x98"}, {"t", "r"},  {"u", "e"},  {"tr", "ue"},  {"1", "2"},       {"12", "."},
+       {"\\", "n"},          {"\\", "u"}, {"0", "0"},  {"\\u", "00"}, {",", " "},       {"\n", " "},
+       {"\n ", " "},         {"[", "["},  {"[", "]"},  {"{", "}"},    {"\"", "}"},      {"abc", "\""}});
   return trie;
 }
 
@@ -45,7 +48,9 @@ inline std::vector<uint64_t> MaskOf(TokenConstraint& constraint, const TokenTrie
   constraint.Mask(mask);
   return mask;
 }
-inline bool Allows(const std::vector<uint64_t>& mask, TokenId id) { return (mask[id / 64] >> id % 64 & 1) != 0; }
+inline bool Allows(const std::vector<uint64_t>& mask, TokenId id) {
+  return (mask[id / 64] >> id % 64 & 1) != 0;
+}
 
 inline std::vector<TokenId> AllowedTokens(TokenConstraint& constraint, const TokenTrie& trie) {
   const std::vector<uint64_t> mask = MaskOf(constraint, trie);
@@ -81,9 +86,10 @@ inline bool IsInString(std::string_view text) {
   return in_string;
 }
 
-// JSON by random allowed tokens. After n_free tokens it prefers those that end things, so that it comes to an end.
-// Fails the test when the constraint leads nowhere.
-inline std::string RandomText(TokenConstraint& constraint, const TokenTrie& trie, std::mt19937& random, size_t n_free) {
+// JSON by random allowed tokens. After n_free tokens it prefers those that end things, so that it comes to an
+// end. Fails the test when the constraint leads nowhere.
+inline std::string RandomText(TokenConstraint& constraint, const TokenTrie& trie, std::mt19937& random,
+                              size_t n_free) {
   constraint.Reset();
   std::string text;
   for (size_t step = 0;; ++step) {

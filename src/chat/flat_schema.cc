@@ -19,15 +19,33 @@ constexpr size_t kMaxChain = 200;
 constexpr size_t kMaxValues = 10'000;
 constexpr size_t kMaxProperties = 10'000;
 
-constexpr std::string_view kNotes[] = {
-    "title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "$schema", "$id", "id",
-    "$comment", "$defs", "definitions", "$anchor", "$vocabulary", "contentEncoding", "contentMediaType", "contentSchema"};
+constexpr std::string_view kNotes[] = {"title",
+                                       "description",
+                                       "default",
+                                       "examples",
+                                       "example",
+                                       "deprecated",
+                                       "readOnly",
+                                       "writeOnly",
+                                       "$schema",
+                                       "$id",
+                                       "id",
+                                       "$comment",
+                                       "$defs",
+                                       "definitions",
+                                       "$anchor",
+                                       "$vocabulary",
+                                       "contentEncoding",
+                                       "contentMediaType",
+                                       "contentSchema"};
 
-bool IsNote(std::string_view key) { return std::ranges::find(kNotes, key) != std::end(kNotes) || key.starts_with("x-"); }
+bool IsNote(std::string_view key) {
+  return std::ranges::find(kNotes, key) != std::end(kNotes) || key.starts_with("x-");
+}
 
 constexpr std::pair<std::string_view, uint8_t> kTypes[] = {
-    {"null", FlatSchema::kNull},     {"boolean", FlatSchema::kBoolean}, {"object", FlatSchema::kObject},
-    {"array", FlatSchema::kArray},   {"number", FlatSchema::kNumber},   {"integer", FlatSchema::kNumber},
+    {"null", FlatSchema::kNull},    {"boolean", FlatSchema::kBoolean}, {"object", FlatSchema::kObject},
+    {"array", FlatSchema::kArray},  {"number", FlatSchema::kNumber},   {"integer", FlatSchema::kNumber},
     {"string", FlatSchema::kString}};
 
 Status Wrong(const std::string& place, const std::string& what) {
@@ -75,7 +93,8 @@ Result<PlacedSchema> SchemaFlattener::FollowRef(const Json& value, const std::st
   if (!value.is_string()) return Wrong(place, "expected a string");
   const std::string& ref = value.get_ref<const std::string&>();
   const std::string target = "\"" + ForMessage(ref) + "\"";
-  if (ref != "#" && !ref.starts_with("#/")) return NotSupported(place, "found " + target + ", expected a place in this document: \"#/..\"");
+  if (ref != "#" && !ref.starts_with("#/"))
+    return NotSupported(place, "found " + target + ", expected a place in this document: \"#/..\"");
   // Percent-encoding, then the parts between slashes.
   std::string pointer;
   for (size_t i = 1; i < ref.size(); ++i) {
@@ -85,9 +104,13 @@ Result<PlacedSchema> SchemaFlattener::FollowRef(const Json& value, const std::st
     }
     const auto digit = [&](size_t at) {
       const char c = at < ref.size() ? ref[at] : '\0';
-      return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
     };
-    if (digit(i + 1) < 0 || digit(i + 2) < 0) return Wrong(place, "found " + target + ", expected two hexadecimal digits after %");
+    if (digit(i + 1) < 0 || digit(i + 2) < 0)
+      return Wrong(place, "found " + target + ", expected two hexadecimal digits after %");
     pointer += static_cast<char>(digit(i + 1) * 16 + digit(i + 2));
     i += 2;
   }
@@ -96,7 +119,8 @@ Result<PlacedSchema> SchemaFlattener::FollowRef(const Json& value, const std::st
     const size_t end = std::min(pointer.find('/', at + 1), pointer.size());
     std::string name;
     for (size_t i = at + 1; i < end; ++i) {
-      const bool escaped = pointer[i] == '~' && i + 1 < end && (pointer[i + 1] == '0' || pointer[i + 1] == '1');
+      const bool escaped =
+          pointer[i] == '~' && i + 1 < end && (pointer[i + 1] == '0' || pointer[i + 1] == '1');
       name += escaped ? (pointer[++i] == '0' ? '~' : '/') : pointer[i];
     }
     const Json* next = nullptr;
@@ -125,7 +149,9 @@ Result<PlacedSchema> SchemaFlattener::Resolve(PlacedSchema schema) {
       if (key != "$ref" && !IsNote(key)) return schema;
     }
     if (!seen.insert(schema.place).second) return Wrong(schema.place, "\"$ref\" leads back to itself");
-    if (seen.size() > kMaxChain) return NotSupported(schema.place, "more than " + std::to_string(kMaxChain) + " \"$ref\" one after the other");
+    if (seen.size() > kMaxChain)
+      return NotSupported(schema.place,
+                          "more than " + std::to_string(kMaxChain) + " \"$ref\" one after the other");
     PITH_ASSIGN_OR_RETURN(schema, FollowRef(*ref, schema.place + "/$ref"));
   }
 }
@@ -140,7 +166,9 @@ Status SchemaFlattener::Add(const PlacedSchema& schema, FlatSchema& flat) {
     return OkStatus();
   }
   if (!json.is_object()) return Wrong(schema.place, "expected a schema: an object, true or false");
-  if (depth_ >= kMaxChain) return NotSupported(schema.place, "more than " + std::to_string(kMaxChain) + " schemas one within the other");
+  if (depth_ >= kMaxChain)
+    return NotSupported(schema.place,
+                        "more than " + std::to_string(kMaxChain) + " schemas one within the other");
   ++depth_;
   Status status;
   for (auto member = json.begin(); status.ok() && member != json.end(); ++member) {
@@ -154,7 +182,8 @@ Status SchemaFlattener::Add(const PlacedSchema& schema, FlatSchema& flat) {
   return AddElements(schema, flat);
 }
 
-Status SchemaFlattener::AddKeyword(const std::string& key, const Json& value, const PlacedSchema& schema, FlatSchema& flat) {
+Status SchemaFlattener::AddKeyword(const std::string& key, const Json& value, const PlacedSchema& schema,
+                                   FlatSchema& flat) {
   const std::string place = schema.place + "/" + PointerPart(key);
   const auto raise = [&](uint64_t& least) -> Status {
     PITH_ASSIGN_OR_RETURN(const uint64_t n, Count(value, place));
@@ -169,7 +198,8 @@ Status SchemaFlattener::AddKeyword(const std::string& key, const Json& value, co
   const auto set_text = [&](std::optional<FlatSchema::Text>& text) -> Status {
     if (!value.is_string()) return Wrong(place, "expected a string");
     const std::string& found = value.get_ref<const std::string&>();
-    if (text && text->text != found) return NotSupported(place, "two of them for one value are not supported");
+    if (text && text->text != found)
+      return NotSupported(place, "two of them for one value are not supported");
     text = {found, place};
     return OkStatus();
   };
@@ -185,7 +215,8 @@ Status SchemaFlattener::AddKeyword(const std::string& key, const Json& value, co
   if (key == "maxLength") return lower(flat.max_length);
   if (key == "pattern") return set_text(flat.pattern);
   if (key == "format") return set_text(flat.format);
-  if (key == "minimum" || key == "maximum" || key == "exclusiveMinimum" || key == "exclusiveMaximum" || key == "multipleOf")
+  if (key == "minimum" || key == "maximum" || key == "exclusiveMinimum" || key == "exclusiveMaximum" ||
+      key == "multipleOf")
     return AddNumberKeyword(key, value, schema, flat);
   if (key == "anyOf" || key == "oneOf") return AddChoice(value, place, flat);
   if (key == "allOf") {
@@ -203,7 +234,8 @@ Status SchemaFlattener::AddKeyword(const std::string& key, const Json& value, co
     flat.property_names = PlacedSchema{&value, place};
     return OkStatus();
   }
-  if (key == "nullable") return value.is_boolean() ? OkStatus() : Wrong(place, "expected true or false");  // see AddTypes
+  if (key == "nullable")
+    return value.is_boolean() ? OkStatus() : Wrong(place, "expected true or false");  // see AddTypes
   if (key == "uniqueItems") {
     if (!value.is_boolean()) return Wrong(place, "expected true or false");
     return value.get<bool>() ? NotSupported(place, "true is not supported") : OkStatus();
@@ -224,26 +256,32 @@ Status SchemaFlattener::AddTypes(const Json& value, const PlacedSchema& schema, 
   for (const Json& name : list) {
     if (!name.is_string()) return Wrong(place, "expected the name of a type, or an array of these");
     const std::string& text = name.get_ref<const std::string&>();
-    const auto known = std::ranges::find(kTypes, std::string_view(text), &std::pair<std::string_view, uint8_t>::first);
-    if (known == std::end(kTypes)) return Wrong(place, "found \"" + ForMessage(text) + "\", expected null, boolean, object, array, number, integer or string");
+    const auto known =
+        std::ranges::find(kTypes, std::string_view(text), &std::pair<std::string_view, uint8_t>::first);
+    if (known == std::end(kTypes))
+      return Wrong(place, "found \"" + ForMessage(text) +
+                              "\", expected null, boolean, object, array, number, integer or string");
     types |= known->second;
     integers = integers || text == "integer";
     numbers = numbers || text == "number";
   }
   const auto nullable = schema.schema->find("nullable");  // OpenAPI 3.0
-  if (nullable != schema.schema->end() && nullable->is_boolean() && nullable->get<bool>()) types |= FlatSchema::kNull;
+  if (nullable != schema.schema->end() && nullable->is_boolean() && nullable->get<bool>())
+    types |= FlatSchema::kNull;
   flat.types &= types;
   flat.number.is_integer = flat.number.is_integer || (integers && !numbers);
   return OkStatus();
 }
 
-Status SchemaFlattener::AddValues(const Json& value, bool is_enum, const std::string& place, FlatSchema& flat) {
+Status SchemaFlattener::AddValues(const Json& value, bool is_enum, const std::string& place,
+                                  FlatSchema& flat) {
   FlatSchema::Values found{.values = {}, .place = place};
   if (!is_enum) {
     found.values.push_back(&value);
   } else {
     if (!value.is_array() || value.empty()) return Wrong(place, "expected an array of values");
-    if (value.size() > kMaxValues) return NotSupported(place, "more than " + std::to_string(kMaxValues) + " values");
+    if (value.size() > kMaxValues)
+      return NotSupported(place, "more than " + std::to_string(kMaxValues) + " values");
     for (const Json& v : value) found.values.push_back(&v);
   }
   if (flat.values) {
@@ -255,12 +293,14 @@ Status SchemaFlattener::AddValues(const Json& value, bool is_enum, const std::st
   return OkStatus();
 }
 
-Status SchemaFlattener::AddNumberKeyword(const std::string& key, const Json& value, const PlacedSchema& schema, FlatSchema& flat) {
+Status SchemaFlattener::AddNumberKeyword(const std::string& key, const Json& value,
+                                         const PlacedSchema& schema, FlatSchema& flat) {
   const std::string place = schema.place + "/" + key;
   const bool is_exclusive = key.starts_with("exclusive");
   if (is_exclusive && value.is_boolean()) return OkStatus();  // draft 4: about the other keyword, see below
   if (!value.is_number()) return Wrong(place, "expected a number");
-  if (value.is_number_float() && !std::isfinite(value.get<double>())) return Wrong(place, "expected a finite number");
+  if (value.is_number_float() && !std::isfinite(value.get<double>()))
+    return Wrong(place, "expected a finite number");
   const Decimal number = ToDecimal(value);
   if (key == "multipleOf") {
     if (number.is_negative || number.is_zero()) return Wrong(place, "expected a number above 0");
@@ -271,7 +311,8 @@ Status SchemaFlattener::AddNumberKeyword(const std::string& key, const Json& val
   }
   const bool is_lower = key.ends_with("inimum");
   const auto draft4 = schema.schema->find(is_lower ? "exclusiveMinimum" : "exclusiveMaximum");
-  const bool excludes = !is_exclusive && draft4 != schema.schema->end() && draft4->is_boolean() && draft4->get<bool>();
+  const bool excludes =
+      !is_exclusive && draft4 != schema.schema->end() && draft4->is_boolean() && draft4->get<bool>();
   const NumberLimits::Bound bound{number, is_exclusive || excludes};
   if (is_lower) {
     flat.number.Raise(bound);
@@ -293,7 +334,8 @@ Status SchemaFlattener::AddMembers(const PlacedSchema& schema, FlatSchema& flat)
       members.properties.push_back({name, {&value, place + "/" + PointerPart(name)}});
   }
   const auto additional = schema.schema->find("additionalProperties");
-  if (additional != schema.schema->end()) members.additional = PlacedSchema{&*additional, schema.place + "/additionalProperties"};
+  if (additional != schema.schema->end())
+    members.additional = PlacedSchema{&*additional, schema.place + "/additionalProperties"};
   if (!members.properties.empty() || members.additional) flat.members.push_back(std::move(members));
   return OkStatus();
 }
@@ -310,9 +352,11 @@ Status SchemaFlattener::AddElements(const PlacedSchema& schema, FlatSchema& flat
   if (list != end) {
     const std::string place = schema.place + (is_old ? "/items" : "/prefixItems");
     if (!list->is_array() || (is_old && prefix != end)) return Wrong(place, "expected one array of schemas");
-    for (size_t i = 0; i < list->size(); ++i) elements.prefix.push_back({&(*list)[i], place + "/" + std::to_string(i)});
+    for (size_t i = 0; i < list->size(); ++i)
+      elements.prefix.push_back({&(*list)[i], place + "/" + std::to_string(i)});
   }
-  if (is_old && additional != end) elements.items = PlacedSchema{&*additional, schema.place + "/additionalItems"};
+  if (is_old && additional != end)
+    elements.items = PlacedSchema{&*additional, schema.place + "/additionalItems"};
   if (!is_old && items != end) elements.items = PlacedSchema{&*items, schema.place + "/items"};
   if (!elements.prefix.empty() || elements.items) flat.elements.push_back(std::move(elements));
   return OkStatus();
@@ -333,7 +377,8 @@ Status SchemaFlattener::AddRequired(const Json& value, const std::string& place,
 Status SchemaFlattener::AddChoice(const Json& value, const std::string& place, FlatSchema& flat) {
   if (!value.is_array() || value.empty()) return Wrong(place, "expected an array of schemas");
   std::vector<PlacedSchema> alternatives;
-  for (size_t i = 0; i < value.size(); ++i) alternatives.push_back({&value[i], place + "/" + std::to_string(i)});
+  for (size_t i = 0; i < value.size(); ++i)
+    alternatives.push_back({&value[i], place + "/" + std::to_string(i)});
   flat.choices.push_back(std::move(alternatives));
   return OkStatus();
 }

@@ -1,5 +1,5 @@
-// FlatSchema: what several JSON schemas together ask of a value, keyword by keyword: allOf and $ref are resolved, anyOf and
-// oneOf are left as choices.
+// FlatSchema: what several JSON schemas together ask of a value, keyword by keyword: allOf and $ref are
+// resolved, anyOf and oneOf are left as choices.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,15 @@ struct PlacedSchema {
 using Conjunction = std::vector<PlacedSchema>;
 
 struct FlatSchema {
-  enum Type : uint8_t { kNull = 1, kBoolean = 2, kObject = 4, kArray = 8, kNumber = 16, kString = 32, kAnyType = 63 };
+  enum Type : uint8_t {
+    kNull = 1,
+    kBoolean = 2,
+    kObject = 4,
+    kArray = 8,
+    kNumber = 16,
+    kString = 32,
+    kAnyType = 63
+  };
 
   // A schema's keywords on members are about that schema's own "properties": they stay together.
   struct Members {
@@ -49,7 +57,7 @@ struct FlatSchema {
   bool is_free = true;   // no keyword so far asks for anything
   bool is_none = false;  // a schema was false
   uint8_t types = kAnyType;
-  NumberLimits number;  // is_integer: of the numbers, only integers
+  NumberLimits number;           // is_integer: of the numbers, only integers
   std::optional<Values> values;  // enum and const
   std::vector<Members> members;
   std::vector<std::string> required;
@@ -70,8 +78,8 @@ class SchemaFlattener {
   // Borrows.
   explicit SchemaFlattener(const nlohmann::ordered_json& document) : document_(document) {}
 
-  // Adds what `schema` asks. Errors begin with the place: kInvalidArgument for what is no schema, kUnsupported for a keyword
-  // that is not known or cannot be done.
+  // Adds what `schema` asks. Errors begin with the place: kInvalidArgument for what is no schema,
+  // kUnsupported for a keyword that is not known or cannot be done.
   Status Add(const PlacedSchema& schema, FlatSchema& flat);
 
   // Follows $ref while it is the only keyword that means something.
@@ -83,7 +91,8 @@ class SchemaFlattener {
   Status AddKeyword(const std::string& key, const Json& value, const PlacedSchema& schema, FlatSchema& flat);
   Status AddTypes(const Json& value, const PlacedSchema& schema, FlatSchema& flat);
   Status AddValues(const Json& value, bool is_enum, const std::string& place, FlatSchema& flat);
-  Status AddNumberKeyword(const std::string& key, const Json& value, const PlacedSchema& schema, FlatSchema& flat);
+  Status AddNumberKeyword(const std::string& key, const Json& value, const PlacedSchema& schema,
+                          FlatSchema& flat);
   Status AddMembers(const PlacedSchema& schema, FlatSchema& flat);
   Status AddElements(const PlacedSchema& schema, FlatSchema& flat);
   Status AddRequired(const Json& value, const std::string& place, FlatSchema& flat);

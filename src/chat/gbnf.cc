@@ -24,10 +24,12 @@ class GbnfParser {
     SkipSpace();
     while (!AtEnd()) PITH_RETURN_IF_ERROR(ParseRule());
     for (const auto& [name, rule] : rules_) {
-      if (!builder_.IsDefined(rule.id)) return ErrorAt(rule.first_use, "rule \"" + name + "\" is not defined");
+      if (!builder_.IsDefined(rule.id))
+        return ErrorAt(rule.first_use, "rule \"" + name + "\" is not defined");
     }
     const auto root = rules_.find("root");
-    if (root == rules_.end()) return InvalidArgument("grammar: no rule \"root\", expected one: texts begin there");
+    if (root == rules_.end())
+      return InvalidArgument("grammar: no rule \"root\", expected one: texts begin there");
     return std::move(builder_).Build(root->second.id, GrammarBuilder::Barren::kRefuse);
   }
 
@@ -70,16 +72,17 @@ class GbnfParser {
         ++column;
       }
     }
-    return InvalidArgument("grammar: line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what);
+    return InvalidArgument("grammar: line " + std::to_string(line) + ", column " + std::to_string(column) +
+                           ": " + what);
   }
   Status Expected(const std::string& what) const {
     std::string found = "the end";
     if (!AtEnd()) {
       size_t after = at_;
       const uint32_t c = TakeUtf8(text_, after);
-      found = c > kMaxCodePoint                ? "invalid UTF-8"
+      found = c > kMaxCodePoint                     ? "invalid UTF-8"
               : c < 0x20 || (c >= 0x7f && c < 0xa0) ? "a control character"
-                                               : "'" + std::string(text_.substr(at_, after - at_)) + "'";
+                                                    : "'" + std::string(text_.substr(at_, after - at_)) + "'";
     }
     return ErrorAt(at_, "found " + found + ", expected " + what);
   }
@@ -150,7 +153,8 @@ class GbnfParser {
         PITH_ASSIGN_OR_RETURN(const std::optional<Count> count, ParseCount());
         if (!count) break;
         if (count->max != GrammarBuilder::kUnbounded && count->min > count->max)
-          return ErrorAt(begin, "found a repetition from " + std::to_string(count->min) + " to " + std::to_string(count->max));
+          return ErrorAt(begin, "found a repetition from " + std::to_string(count->min) + " to " +
+                                    std::to_string(count->max));
         part = builder_.Repeat(part, count->min, count->max);
       }
       parts.push_back(part);
@@ -165,7 +169,8 @@ class GbnfParser {
     if (Peek() == '(') {
       const size_t begin = at_++;
       if (depth >= kMaxGbnfGroupDepth) {
-        return Unsupported(ErrorAt(begin, "groups nested deeper than " + std::to_string(kMaxGbnfGroupDepth)).message());
+        return Unsupported(
+            ErrorAt(begin, "groups nested deeper than " + std::to_string(kMaxGbnfGroupDepth)).message());
       }
       PITH_ASSIGN_OR_RETURN(const Expression group, ParseChoice(depth + 1));
       if (!Take(")")) return Expected("\")\" of the group that begins at byte " + std::to_string(begin));
@@ -209,7 +214,8 @@ class GbnfParser {
       number = number * 10 + static_cast<uint32_t>(Peek() - '0');
       ++at_;
       if (number > kMaxRepetition) {
-        return Unsupported(ErrorAt(begin, "a repetition of more than " + std::to_string(kMaxRepetition)).message());
+        return Unsupported(
+            ErrorAt(begin, "a repetition of more than " + std::to_string(kMaxRepetition)).message());
       }
     }
     if (at_ == begin) return Expected("a number");
@@ -276,8 +282,11 @@ class GbnfParser {
       default:
         break;
     }
-    const bool is_punctuation = kind > ' ' && kind < 0x7f && !IsDigit(kind) && (kind == '_' || !IsNameStart(kind));
-    if (!is_punctuation) return ErrorAt(begin, R"(an unknown escape, expected \n \r \t \xHH \uHHHH \UHHHHHHHH or \ before punctuation)");
+    const bool is_punctuation =
+        kind > ' ' && kind < 0x7f && !IsDigit(kind) && (kind == '_' || !IsNameStart(kind));
+    if (!is_punctuation)
+      return ErrorAt(
+          begin, R"(an unknown escape, expected \n \r \t \xHH \uHHHH \UHHHHHHHH or \ before punctuation)");
     return static_cast<uint32_t>(kind);
   }
 
@@ -285,11 +294,15 @@ class GbnfParser {
     uint32_t value = 0;
     for (size_t i = 0; i < n_digits; ++i, ++at_) {
       const char c = Peek();
-      const int digit = IsDigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = IsDigit(c)             ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return Expected(std::to_string(n_digits) + " hexadecimal digits");
       value = value << 4 | static_cast<uint32_t>(digit);
     }
-    if (value > kMaxCodePoint || IsSurrogate(value)) return ErrorAt(begin, "an escape that is no Unicode scalar value");
+    if (value > kMaxCodePoint || IsSurrogate(value))
+      return ErrorAt(begin, "an escape that is no Unicode scalar value");
     return value;
   }
 
@@ -303,7 +316,8 @@ class GbnfParser {
 
 Result<Grammar> ParseGbnf(std::string_view text) {
   if (text.size() > kMaxGbnfBytes) {
-    return Unsupported("grammar: " + std::to_string(text.size()) + " bytes, expected at most " + std::to_string(kMaxGbnfBytes));
+    return Unsupported("grammar: " + std::to_string(text.size()) + " bytes, expected at most " +
+                       std::to_string(kMaxGbnfBytes));
   }
   return GbnfParser(text).Parse();
 }

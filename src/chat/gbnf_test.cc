@@ -16,7 +16,8 @@ std::unique_ptr<TokenConstraint> Constrain(std::string_view gbnf) {
   return grammar == nullptr ? nullptr : MakeGrammarConstraint(grammar, trie);
 }
 
-void ExpectTexts(std::string_view gbnf, const std::vector<std::string>& whole, const std::vector<std::string>& others) {
+void ExpectTexts(std::string_view gbnf, const std::vector<std::string>& whole,
+                 const std::vector<std::string>& others) {
   SCOPED_TRACE(gbnf);
   const auto constraint = Constrain(gbnf);
   ASSERT_NE(constraint, nullptr);
@@ -25,14 +26,19 @@ void ExpectTexts(std::string_view gbnf, const std::vector<std::string>& whole, c
 }
 
 TEST(Gbnf, ReadsEachPieceOfTheNotation) {
-  ExpectTexts("root ::= \"a\\n\\t\\r\\\"\\\\\\x41\\u00e9\\U0001F600\"", {"a\n\t\r\"\\A\xc3\xa9\xf0\x9f\x98\x80"}, {"a", ""});
-  ExpectTexts("root ::= [a-cx\\]\\-\\x30-\\x32-]", {"a", "b", "c", "x", "]", "-", "0", "1", "2"}, {"d", "3", "\\", "aa", ""});
-  ExpectTexts("root ::= [^a-y\\n]", {"z", "\xc3\xa9", "\xf0\x9f\x98\x80"}, {"a", "\n", "\xc3", "\xff", "\xed\xa0\x80"});
+  ExpectTexts("root ::= \"a\\n\\t\\r\\\"\\\\\\x41\\u00e9\\U0001F600\"",
+              {"a\n\t\r\"\\A\xc3\xa9\xf0\x9f\x98\x80"}, {"a", ""});
+  ExpectTexts("root ::= [a-cx\\]\\-\\x30-\\x32-]", {"a", "b", "c", "x", "]", "-", "0", "1", "2"},
+              {"d", "3", "\\", "aa", ""});
+  ExpectTexts("root ::= [^a-y\\n]", {"z", "\xc3\xa9", "\xf0\x9f\x98\x80"},
+              {"a", "\n", "\xc3", "\xff", "\xed\xa0\x80"});
   ExpectTexts("root ::= .", {"a", "\n", "\xe2\x82\xac"}, {"", "ab", "\x80", "\xc0\x80", "\xf4\x90\x80\x80"});
   ExpectTexts("root ::= (\"a\" | \"b\" \"c\" | )", {"a", "bc", ""}, {"b", "abc"});
-  ExpectTexts("root ::= \"a\"{2} \"b\"{1,} \"c\"{ 1 , 2 } \"d\"?", {"aabc", "aabbccd"}, {"abc", "aabccc", "aac"});
+  ExpectTexts("root ::= \"a\"{2} \"b\"{1,} \"c\"{ 1 , 2 } \"d\"?", {"aabc", "aabbccd"},
+              {"abc", "aabccc", "aac"});
   ExpectTexts("root ::= \"a\"{0} \"b\"", {"b"}, {"a", "ab"});
-  ExpectTexts("# a comment\nroot ::= x # and one more\n  \"y\"\n\n  | z-1\nx ::= \"x\"\r\nz-1 ::= \"z\"", {"xy", "z"}, {"x", "xz"});
+  ExpectTexts("# a comment\nroot ::= x # and one more\n  \"y\"\n\n  | z-1\nx ::= \"x\"\r\nz-1 ::= \"z\"",
+              {"xy", "z"}, {"x", "xz"});
   ExpectTexts("root ::= (\n  \"a\"\n  |\n  \"b\"\n)\nunused ::= root", {"a", "b"}, {"ab"});
   ExpectTexts("root ::= [\xc3\xa0-\xc3\xbc\xe2\x82\xac]+", {"\xc3\xa9\xe2\x82\xac"}, {"a", "\xc3\xbd"});
 }
@@ -70,7 +76,9 @@ void ExpectError(std::string_view gbnf, StatusCode code, const std::string& part
 }
 
 TEST(Gbnf, SaysWhereAndWhatIsWrong) {
-  const auto expect = [](std::string_view gbnf, const std::string& part) { ExpectError(gbnf, StatusCode::kInvalidArgument, part); };
+  const auto expect = [](std::string_view gbnf, const std::string& part) {
+    ExpectError(gbnf, StatusCode::kInvalidArgument, part);
+  };
   expect("", "no rule \"root\"");
   expect("a ::= \"x\"", "no rule \"root\"");
   expect("root ::= \"x\"\n  )", "line 2, column 3");
@@ -100,7 +108,9 @@ TEST(Gbnf, SaysWhereAndWhatIsWrong) {
 }
 
 TEST(Gbnf, KeepsItsLimits) {
-  const auto expect = [](const std::string& gbnf, const std::string& part) { ExpectError(gbnf, StatusCode::kUnsupported, part); };
+  const auto expect = [](const std::string& gbnf, const std::string& part) {
+    ExpectError(gbnf, StatusCode::kUnsupported, part);
+  };
   expect("root ::= \"x\"{1000000}", "a repetition of more than");
   expect("root ::= \"x\"{4294967297}", "a repetition of more than");
   expect("root ::= " + std::string(101, '(') + "\"x\"" + std::string(101, ')'), "nested deeper");

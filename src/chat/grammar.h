@@ -1,8 +1,9 @@
-// Grammar: a context-free language over bytes, compiled to one small automaton a rule. GrammarMatcher runs it.
+// Grammar: a context-free language over bytes, compiled to one small automaton a rule. GrammarMatcher runs
+// it.
 //
-// A rule's automaton has edges for a byte, edges for a call of a rule (taken by all that the rule derives), and empty
-// edges; it ends in a final state without edges. Every state that can be reached can reach the end of the text: what
-// derives nothing was cut away when the grammar was built (grammar_builder.h).
+// A rule's automaton has edges for a byte, edges for a call of a rule (taken by all that the rule derives),
+// and empty edges; it ends in a final state without edges. Every state that can be reached can reach the end
+// of the text: what derives nothing was cut away when the grammar was built (grammar_builder.h).
 //
 // Immutable: may be used in many threads at once.
 #pragma once
@@ -17,7 +18,8 @@
 
 namespace pith {
 
-// Limits of a grammar, whatever it was made from. A state costs some 40 bytes, and some more while it is compiled.
+// Limits of a grammar, whatever it was made from. A state costs some 40 bytes, and some more while it is
+// compiled.
 inline constexpr size_t kMaxGrammarStates = 1u << 20;
 inline constexpr size_t kMaxGrammarEdges = 1u << 22;
 inline constexpr size_t kMaxGrammarRules = 1u << 17;
@@ -58,8 +60,9 @@ class Grammar {
   uint8_t byte_class(uint8_t byte) const { return byte_class_[byte]; }
   size_t n_byte_classes() const { return n_byte_classes_; }
 
-  // In the midst of a long repetition the count makes no difference to the next few bytes. `twin` goes the same way
-  // as the state for the next `n_bytes` bytes: many states share one twin, and so do the token masks made for it.
+  // In the midst of a long repetition the count makes no difference to the next few bytes. `twin` goes the
+  // same way as the state for the next `n_bytes` bytes: many states share one twin, and so do the token masks
+  // made for it.
   struct Twin {
     State state;
     uint32_t n_bytes;

@@ -29,11 +29,15 @@ GrammarBuilder::Expression GrammarBuilder::Literal(std::string_view bytes) {
   if (bytes.empty()) return kEmpty;
   const size_t first = bytes_.size();
   if (bytes.size() > kMaxGrammarStates - std::min<size_t>(first, kMaxGrammarStates)) {
-    if (failure_.ok()) failure_ = Unsupported("grammar: literals of more than " + std::to_string(kMaxGrammarStates) + " bytes");
+    if (failure_.ok())
+      failure_ =
+          Unsupported("grammar: literals of more than " + std::to_string(kMaxGrammarStates) + " bytes");
     return kNothing;
   }
   bytes_ += bytes;
-  return Add({.kind = Kind::kLiteral, .first = static_cast<uint32_t>(first), .n = static_cast<uint32_t>(bytes.size())});
+  return Add({.kind = Kind::kLiteral,
+              .first = static_cast<uint32_t>(first),
+              .n = static_cast<uint32_t>(bytes.size())});
 }
 
 GrammarBuilder::Expression GrammarBuilder::Class(CodePointSet set) {
@@ -43,7 +47,8 @@ GrammarBuilder::Expression GrammarBuilder::Class(CodePointSet set) {
 }
 
 GrammarBuilder::Expression GrammarBuilder::AddParts(Kind kind, std::span<const Expression> parts) {
-  Node node{.kind = kind, .first = static_cast<uint32_t>(parts_.size()), .n = static_cast<uint32_t>(parts.size())};
+  Node node{
+      .kind = kind, .first = static_cast<uint32_t>(parts_.size()), .n = static_cast<uint32_t>(parts.size())};
   for (const Expression part : parts) {
     node.depth = std::max(node.depth, static_cast<uint16_t>(nodes_[part].depth + 1));
     parts_.push_back(part);
@@ -87,7 +92,9 @@ GrammarBuilder::Expression GrammarBuilder::Repeat(Expression part, uint32_t min,
   return Add({.kind = Kind::kRepeat, .depth = depth, .first = part, .min = min, .max = max});
 }
 
-GrammarBuilder::Expression GrammarBuilder::Call(Rule rule) { return Add({.kind = Kind::kCall, .first = rule}); }
+GrammarBuilder::Expression GrammarBuilder::Call(Rule rule) {
+  return Add({.kind = Kind::kCall, .first = rule});
+}
 
 GrammarBuilder::Rule GrammarBuilder::AddRule(std::string name) {
   if (rules_.size() >= kMaxGrammarRules && failure_.ok())

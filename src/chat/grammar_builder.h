@@ -2,8 +2,8 @@
 //
 //   GrammarBuilder b;
 //   const auto list = b.AddRule("list");
-//   b.Define(list, b.Sequence({b.Literal("["), b.Repeat(b.Choice({b.Call(list), b.Literal("x")}), 0, 3), b.Literal("]")}));
-//   Result<Grammar> grammar = std::move(b).Build(list, GrammarBuilder::Barren::kRefuse);
+//   b.Define(list, b.Sequence({b.Literal("["), b.Repeat(b.Choice({b.Call(list), b.Literal("x")}), 0, 3),
+//   b.Literal("]")})); Result<Grammar> grammar = std::move(b).Build(list, GrammarBuilder::Barren::kRefuse);
 //
 // (Arguments of one call are evaluated in any order; that only renumbers expressions.)
 #pragma once
@@ -38,9 +38,13 @@ class GrammarBuilder {
   Expression Literal(std::string_view bytes);
   Expression Class(CodePointSet set);  // one code point
   Expression Sequence(std::span<const Expression> parts);
-  Expression Sequence(std::initializer_list<Expression> parts) { return Sequence(std::span(parts.begin(), parts.size())); }
+  Expression Sequence(std::initializer_list<Expression> parts) {
+    return Sequence(std::span(parts.begin(), parts.size()));
+  }
   Expression Choice(std::span<const Expression> parts);
-  Expression Choice(std::initializer_list<Expression> parts) { return Choice(std::span(parts.begin(), parts.size())); }
+  Expression Choice(std::initializer_list<Expression> parts) {
+    return Choice(std::span(parts.begin(), parts.size()));
+  }
   // max: kUnbounded or at least min.
   Expression Repeat(Expression part, uint32_t min, uint32_t max);
   Expression Optional(Expression part) { return Repeat(part, 0, 1); }
@@ -55,8 +59,8 @@ class GrammarBuilder {
   // The first failure so far: Build will return it, so there is no use in going on.
   const Status& status() const { return failure_; }
 
-  // kInvalidArgument for a rule that is used and not defined, for left recursion (a rule that begins with itself), and for
-  // what Barren says; kUnsupported beyond a limit.
+  // kInvalidArgument for a rule that is used and not defined, for left recursion (a rule that begins with
+  // itself), and for what Barren says; kUnsupported beyond a limit.
   Result<Grammar> Build(Rule root, Barren barren) &&;
 
  private:
@@ -66,8 +70,9 @@ class GrammarBuilder {
   struct Node {
     Kind kind;
     uint16_t depth = 0;  // of expressions inside each other
-    uint32_t first = 0;  // literal: in bytes_; class: set; sequence, choice: in parts_; repeat: part; call: rule
-    uint32_t n = 0;      // of bytes or parts
+    uint32_t first =
+        0;           // literal: in bytes_; class: set; sequence, choice: in parts_; repeat: part; call: rule
+    uint32_t n = 0;  // of bytes or parts
     uint32_t min = 0;
     uint32_t max = 0;
   };

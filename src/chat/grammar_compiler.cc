@@ -1,8 +1,9 @@
-// From expressions to automata: Thompson's construction, then what derives nothing is cut away, and rules are put in an
-// order in which each begins only with calls of later ones.
+// From expressions to automata: Thompson's construction, then what derives nothing is cut away, and rules are
+// put in an order in which each begins only with calls of later ones.
 #include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -48,7 +49,8 @@ class GrammarCompiler {
     kByte,
     kEmpty,
     kCall,
-    // A call in a chain of repetitions; never skipped, since then each state of the chain would lead to all others.
+    // A call in a chain of repetitions; never skipped, since then each state of the chain would lead to all
+    // others.
     kIterate,
     // Leaves such a chain before its minimum: what is repeated may be empty. Becomes kEmpty or kCut.
     kExitIfEmpty,
@@ -88,7 +90,9 @@ class GrammarCompiler {
       edges_.push_back(edge);
     }
   }
-  void AddEmpty(State from, State target) { AddEdge({.from = from, .target = target, .kind = EdgeKind::kEmpty}); }
+  void AddEmpty(State from, State target) {
+    AddEdge({.from = from, .target = target, .kind = EdgeKind::kEmpty});
+  }
 
   Status CompileRules() {
     for (const auto& rule : builder_.rules_) {
@@ -114,8 +118,8 @@ class GrammarCompiler {
     return rule;
   }
 
-  // Adds the automaton of an expression that begins in `from`; returns the state where it ends. Adds no edge into `from`,
-  // so that alternatives may share it.
+  // Adds the automaton of an expression that begins in `from`; returns the state where it ends. Adds no edge
+  // into `from`, so that alternatives may share it.
   State CompileExpression(Expression expression, State from, Rule rule) {
     if (overflow_) return from;
     const GrammarBuilder::Node node = builder_.nodes_[expression];
@@ -138,7 +142,8 @@ class GrammarCompiler {
         return end;
       }
       case Kind::kSequence:
-        for (uint32_t i = 0; i < node.n; ++i) from = CompileExpression(builder_.parts_[node.first + i], from, rule);
+        for (uint32_t i = 0; i < node.n; ++i)
+          from = CompileExpression(builder_.parts_[node.first + i], from, rule);
         return from;
       case Kind::kChoice: {
         const State end = NewState(rule);
@@ -168,12 +173,18 @@ class GrammarCompiler {
         const auto [place, is_new] = shared.emplace(suffix, 0);
         if (is_new) {
           place->second = NewState(rule);
-          AddEdge({.from = place->second, .target = target, .kind = EdgeKind::kByte, .low = sequence.bytes[i].low,
+          AddEdge({.from = place->second,
+                   .target = target,
+                   .kind = EdgeKind::kByte,
+                   .low = sequence.bytes[i].low,
                    .high = sequence.bytes[i].high});
         }
         target = place->second;
       }
-      AddEdge({.from = from, .target = target, .kind = EdgeKind::kByte, .low = sequence.bytes[0].low,
+      AddEdge({.from = from,
+               .target = target,
+               .kind = EdgeKind::kByte,
+               .low = sequence.bytes[0].low,
                .high = sequence.bytes[0].high});
     }
   }
@@ -248,11 +259,12 @@ class GrammarCompiler {
     for (size_t s = 0; s < rule_of_.size(); ++s) first_to_[s + 1] += first_to_[s];
     by_target_.resize(edges_.size());
     std::vector<uint32_t> next(first_to_.begin(), first_to_.end() - 1);
-    for (size_t e = 0; e < edges_.size(); ++e) by_target_[next[edges_[e].target]++] = static_cast<uint32_t>(e);
+    for (size_t e = 0; e < edges_.size(); ++e)
+      by_target_[next[edges_[e].target]++] = static_cast<uint32_t>(e);
   }
 
-  // The states from which the end of their rule can be reached: by bytes and calls of rules whose end can be reached, or
-  // without any byte.
+  // The states from which the end of their rule can be reached: by bytes and calls of rules whose end can be
+  // reached, or without any byte.
   std::vector<bool> ReachesEnd(bool through_bytes) const {
     std::vector<bool> reaches(rule_of_.size(), false);
     std::vector<bool> rule_reaches(rules_.size(), false);
@@ -302,7 +314,8 @@ class GrammarCompiler {
 
   void ResolveExits() {
     for (Edge& edge : edges_) {
-      if (edge.kind == EdgeKind::kExitIfEmpty) edge.kind = derives_empty_[edge.rule] ? EdgeKind::kEmpty : EdgeKind::kCut;
+      if (edge.kind == EdgeKind::kExitIfEmpty)
+        edge.kind = derives_empty_[edge.rule] ? EdgeKind::kEmpty : EdgeKind::kCut;
     }
   }
 
@@ -311,8 +324,9 @@ class GrammarCompiler {
     for (size_t r = 0; r < rules_.size(); ++r) {
       if (reaches[rules_[r].start] || rules_[r].is_part) continue;
       if (r == root || barren == GrammarBuilder::Barren::kRefuse) {
-        return InvalidArgument("grammar: rule \"" + rules_[r].name +
-                               "\" derives no text, expected at least one (does it always come to itself again?)");
+        return InvalidArgument(
+            "grammar: rule \"" + rules_[r].name +
+            "\" derives no text, expected at least one (does it always come to itself again?)");
       }
     }
     for (Edge& edge : edges_) {
@@ -326,7 +340,11 @@ class GrammarCompiler {
   // edges_ without the cut ones, by state that they leave.
   void SortByFrom() {
     std::erase_if(edges_, [](const Edge& e) { return e.kind == EdgeKind::kCut; });
-    std::stable_sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) { return a.from < b.from; });
+    // By all that edges differ in, so that the order does not depend on the library's sort.
+    std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) {
+      return std::tie(a.from, a.target, a.rule, a.kind, a.low, a.high) <
+             std::tie(b.from, b.target, b.rule, b.kind, b.low, b.high);
+    });
     first_from_.assign(rule_of_.size() + 1, 0);
     for (const Edge& edge : edges_) ++first_from_[edge.from + 1];
     for (size_t s = 0; s < rule_of_.size(); ++s) first_from_[s + 1] += first_from_[s];
@@ -334,7 +352,9 @@ class GrammarCompiler {
   std::span<const Edge> EdgesFrom(State s) const {
     return std::span<const Edge>(edges_).subspan(first_from_[s], first_from_[s + 1] - first_from_[s]);
   }
-  static bool IsCall(const Edge& edge) { return edge.kind == EdgeKind::kCall || edge.kind == EdgeKind::kIterate; }
+  static bool IsCall(const Edge& edge) {
+    return edge.kind == EdgeKind::kCall || edge.kind == EdgeKind::kIterate;
+  }
 
   void CutUnreachable(Rule root) {
     SortByFrom();
@@ -345,7 +365,8 @@ class GrammarCompiler {
       reached[s] = true;
       todo.push_back(s);
     };
-    std::vector<State> twin_of(rule_of_.size(), 0);  // twins have no edge into them; no twin is state 0, a start
+    std::vector<State> twin_of(rule_of_.size(),
+                               0);  // twins have no edge into them; no twin is state 0, a start
     for (const auto& [of, twin] : twins_) twin_of[of] = twin.state;
     mark(rules_[root].start);
     while (!todo.empty()) {
@@ -365,8 +386,8 @@ class GrammarCompiler {
     reached_ = std::move(reached);
   }
 
-  // Calls of rules that derive nothing but the empty text become empty edges: each call that is left leads to a byte,
-  // which the limits of GrammarMatcher rest on.
+  // Calls of rules that derive nothing but the empty text become empty edges: each call that is left leads to
+  // a byte, which the limits of GrammarMatcher rest on.
   void PassOverEmptyRules(Rule root) {
     std::vector<std::vector<Rule>> callers(rules_.size());
     std::vector<bool> has_bytes(rules_.size(), false);
@@ -487,7 +508,9 @@ class GrammarCompiler {
     return OkStatus();
   }
 
-  bool IsInUse(Rule rule, Rule root) const { return rule == root || (called_[rule] && reached_[rules_[rule].start]); }
+  bool IsInUse(Rule rule, Rule root) const {
+    return rule == root || (called_[rule] && reached_[rules_[rule].start]);
+  }
 
   Grammar Emit(Rule root) {
     Grammar g;

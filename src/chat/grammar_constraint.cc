@@ -16,7 +16,9 @@ namespace {
 class GrammarConstraint : public TokenConstraint {
  public:
   GrammarConstraint(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const TokenTrie> trie)
-      : matcher_(std::move(grammar), trie->max_token_bytes()), trie_(std::move(trie)), state_(matcher_.start()) {}
+      : matcher_(std::move(grammar), trie->max_token_bytes()),
+        trie_(std::move(trie)),
+        state_(matcher_.start()) {}
 
   void Reset() override { state_ = matcher_.start(); }
 
@@ -45,13 +47,15 @@ class GrammarConstraint : public TokenConstraint {
   Status Accept(TokenId id) override {
     const ByteSpan bytes = trie_->TokenBytes(id);
     if (bytes.empty()) {
-      return InvalidArgument("constrained output: token " + std::to_string(id) + " stands for no text, expected a data token");
+      return InvalidArgument("constrained output: token " + std::to_string(id) +
+                             " stands for no text, expected a data token");
     }
     if (matcher_.IsFull()) Collect({});
     StateId state = state_;
     for (const uint8_t byte : bytes) state = matcher_.Next(state, byte);
     if (state == GrammarMatcher::kDead) {
-      return InvalidArgument("constrained output: token " + std::to_string(id) + " breaks the grammar, expected one of the mask");
+      return InvalidArgument("constrained output: token " + std::to_string(id) +
+                             " breaks the grammar, expected one of the mask");
     }
     state_ = state;
     return OkStatus();
@@ -70,7 +74,8 @@ class GrammarConstraint : public TokenConstraint {
     masks_.clear();
   }
 
-  // Sets the bits of the tokens of `nodes` that may come next. `state` gets a new id when states are collected.
+  // Sets the bits of the tokens of `nodes` that may come next. `state` gets a new id when states are
+  // collected.
   void Walk(std::span<const TokenTrie::Node> nodes, StateId& state, std::span<uint64_t> allowed) {
     path_.resize(trie_->max_token_bytes() + 1);  // [depth]: the state before the byte
     path_[0] = state;
@@ -90,7 +95,8 @@ class GrammarConstraint : public TokenConstraint {
     state = path_[0];
   }
 
-  // Whether every plain character (token_trie.h) leads from the state back to it: then every plain token is allowed.
+  // Whether every plain character (token_trie.h) leads from the state back to it: then every plain token is
+  // allowed.
   bool LoopsOnPlainText(StateId state) {
     std::set<std::pair<StateId, int>> known;  // a state and a number of bytes of UTF-8 that lead from it back
     // Whether all bytes low .. high, each with n_more bytes after it, lead back.

@@ -25,10 +25,11 @@ Language Regex(const std::string& pattern) {
   return [regex = std::regex(pattern)](const std::string& text) { return std::regex_match(text, regex); };
 }
 
-// Compares masks with what the language itself says: all texts up to max_bytes are tried, and a beginning is viable when
-// it begins one of these. Beginnings up to max_bytes - n_to_end are compared: the shortest way to an end is n_to_end or less.
-void CompareWithLanguage(const std::string& gbnf, const Language& language, const std::string& alphabet, size_t max_bytes,
-                         size_t n_to_end) {
+// Compares masks with what the language itself says: all texts up to max_bytes are tried, and a beginning is
+// viable when it begins one of these. Beginnings up to max_bytes - n_to_end are compared: the shortest way to
+// an end is n_to_end or less.
+void CompareWithLanguage(const std::string& gbnf, const Language& language, const std::string& alphabet,
+                         size_t max_bytes, size_t n_to_end) {
   SCOPED_TRACE(gbnf);
   std::set<std::string> viable;
   std::set<std::string> members;
@@ -97,17 +98,20 @@ TEST(GrammarConstraint, MasksAreRightWhereStacksAreNeeded) {
   CompareWithLanguage("root ::= (\"a\" root \"b\")*", IsBalanced, "abc", 10, 5);
   CompareWithLanguage("root ::= | \"a\" root \"b\" root", IsBalanced, "abc", 10, 5);
   // Written so that there are many ways to read each text.
-  CompareWithLanguage("root ::= one*\none ::= \"a\" root \"b\" | \"a\" one* \"b\" root", IsBalanced, "abc", 10, 5);
-  CompareWithLanguage("root ::= \"a\" root \"a\" | \"b\" root \"b\" | \"a\"? | \"b\"",
-                      [](const std::string& t) { return t.find('c') == std::string::npos && IsPalindrome(t); }, "abc", 10, 5);
-  CompareWithLanguage("root ::= x y\nx ::= \"a\" x \"b\" |\ny ::= \"c\" y |",
-                      [](const std::string& t) {
-                        const size_t n = t.find_first_not_of('a');
-                        const size_t n_a = n == std::string::npos ? t.size() : n;
-                        return t == std::string(n_a, 'a') + std::string(n_a, 'b') +
-                                        std::string(t.size() - std::min(t.size(), 2 * n_a), 'c');
-                      },
-                      "abc", 10, 5);
+  CompareWithLanguage("root ::= one*\none ::= \"a\" root \"b\" | \"a\" one* \"b\" root", IsBalanced, "abc",
+                      10, 5);
+  CompareWithLanguage(
+      "root ::= \"a\" root \"a\" | \"b\" root \"b\" | \"a\"? | \"b\"",
+      [](const std::string& t) { return t.find('c') == std::string::npos && IsPalindrome(t); }, "abc", 10, 5);
+  CompareWithLanguage(
+      "root ::= x y\nx ::= \"a\" x \"b\" |\ny ::= \"c\" y |",
+      [](const std::string& t) {
+        const size_t n = t.find_first_not_of('a');
+        const size_t n_a = n == std::string::npos ? t.size() : n;
+        return t == std::string(n_a, 'a') + std::string(n_a, 'b') +
+                        std::string(t.size() - std::min(t.size(), 2 * n_a), 'c');
+      },
+      "abc", 10, 5);
   // Rules that may be empty, in front and behind.
   CompareWithLanguage("root ::= e f root2 e\nroot2 ::= e \"c\" f e | f \"b\"\ne ::= \"a\"?\nf ::= e e",
                       Regex("a{0,4}ca{0,4}|a{0,5}ba?"), "abc", 12, 1);
@@ -116,9 +120,9 @@ TEST(GrammarConstraint, MasksAreRightWhereStacksAreNeeded) {
 // Each allowed text of exponentially many readings takes its time, and no more.
 TEST(GrammarConstraint, AmbiguousGrammarsStayBounded) {
   const auto trie = MakeTrie({{"a", "a"}, {"aa", "aa"}, {"aaaa", "aaaa"}});
-  for (const char* gbnf : {"root ::= ((\"a\"*)*)*", "root ::= \"a\" root? root?", "root ::= x*\nx ::= \"a\" | \"a\" \"a\" | \"a\" x",
-                           "root ::= (\"a\"{0,50}){0,50}", "root ::= (\"a\"? | \"a\"*){1,100}",
-                           "root ::= \"a\" root \"a\"? | \"a\""}) {
+  for (const char* gbnf : {"root ::= ((\"a\"*)*)*", "root ::= \"a\" root? root?",
+                           "root ::= x*\nx ::= \"a\" | \"a\" \"a\" | \"a\" x", "root ::= (\"a\"{0,50}){0,50}",
+                           "root ::= (\"a\"? | \"a\"*){1,100}", "root ::= \"a\" root \"a\"? | \"a\""}) {
     const auto constraint = MakeGrammarConstraint(Share(ParseGbnf(gbnf)), trie);
     for (int i = 0; i < 120; ++i) {
       ASSERT_TRUE(Allows(MaskOf(*constraint, *trie), 'a') || constraint->MayEnd()) << gbnf << " after " << i;
@@ -131,7 +135,8 @@ TEST(GrammarConstraint, AmbiguousGrammarsStayBounded) {
 // More stacks than are kept: the text may be shorter than the grammar allows, and can always be ended.
 TEST(GrammarConstraint, DroppedStacksLeaveAWayToTheEnd) {
   const auto trie = MakeTrie({});
-  const auto constraint = MakeGrammarConstraint(Share(ParseGbnf("root ::= \"a\" root \"b\"? \"c\"? | \"a\" root \"c\" | \"d\"")), trie);
+  const auto constraint = MakeGrammarConstraint(
+      Share(ParseGbnf("root ::= \"a\" root \"b\"? \"c\"? | \"a\" root \"c\" | \"d\"")), trie);
   for (size_t i = 0; i < 2 * GrammarMatcher::kMaxStacks; ++i) ASSERT_TRUE(constraint->Accept('a').ok());
   ASSERT_TRUE(constraint->Accept('d').ok());
   std::mt19937 random(5);
@@ -200,7 +205,8 @@ TEST(GrammarConstraint, RefusedTokensChangeNothing) {
   EXPECT_EQ(AllowedTokens(*constraint, *trie), (std::vector<TokenId>{'a', 256}));
 }
 
-// Each byte of a text keeps a state of its own: the tables are emptied time and again, in the midst of masks, too.
+// Each byte of a text keeps a state of its own: the tables are emptied time and again, in the midst of masks,
+// too.
 TEST(GrammarConstraint, ForgettingStatesChangesNothing) {
   std::string letters;
   std::string gbnf = "root ::= \"\"";
@@ -263,7 +269,9 @@ TEST(TokenTrie, PlainTokensAreWholeCharactersThatJsonStringsHold) {
   for (TokenId id = 0; id + 2 < trie->vocab_size(); ++id) {
     const std::string text(AsText(trie->TokenBytes(id)));
     bool plain = text == "\xc3\xa9";
-    if (!plain) plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+    if (!plain)
+      plain = std::all_of(text.begin(), text.end(),
+                          [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
     EXPECT_EQ((trie->plain_tokens()[id / 64] >> id % 64 & 1) != 0, plain) << id;
     EXPECT_EQ(others.contains(id), !plain) << id;
   }

@@ -54,7 +54,8 @@ void GrammarMatcher::Restart() {
   std::vector<uint64_t> none;
   const Node bottom = InternNode(none);
   if (grammar_->derives_empty(grammar_->root())) items_.push_back(Pair(grammar_->accept(), bottom));
-  CallRule({.target = grammar_->accept(), .rule = grammar_->root(), .may_skip = false, .is_tail = false}, bottom);
+  CallRule({.target = grammar_->accept(), .rule = grammar_->root(), .may_skip = false, .is_tail = false},
+           bottom);
   EnterCalledRules();
   start_ = InternItems();
 }
@@ -92,7 +93,8 @@ GrammarMatcher::Node GrammarMatcher::InternNode(std::vector<uint64_t>& returns) 
   returns.erase(std::unique(returns.begin(), returns.end()), returns.end());
   if (returns.size() > kMaxStacks) {
     NumberSet parents;
-    std::erase_if(returns, [&](uint64_t pair) { return parents.Insert(NodeOf(pair)) && parents.size() > kMaxStacks; });
+    std::erase_if(returns,
+                  [&](uint64_t pair) { return parents.Insert(NodeOf(pair)) && parents.size() > kMaxStacks; });
   }
   const Node node = nodes_.Intern(returns);
   if (node != node_twins_.size()) return node;
@@ -121,16 +123,17 @@ void GrammarMatcher::CallRule(const Grammar::CallEdge& call, Node node) {
   std::push_heap(called_.begin(), called_.end(), std::greater<>());
 }
 
-// Whether a step may go back to the node. What is admitted leads to a byte or the end of the text: places that nodes return
-// to do, else the call would have been a tail. So the first node admitted is enough for the text to go on.
+// Whether a step may go back to the node. What is admitted leads to a byte or the end of the text: places
+// that nodes return to do, else the call would have been a tail. So the first node admitted is enough for the
+// text to go on.
 bool GrammarMatcher::Admit(Node node) {
   if (nodes_seen_.size() >= kMaxStacks) return nodes_seen_.Contains(node);
   nodes_seen_.Insert(node);
   return true;
 }
 
-// Adds all items that the state leads to without a byte. returning: its rule has taken bytes since it was called, so that it
-// may return; for one just called, the caller has dealt with deriving nothing.
+// Adds all items that the state leads to without a byte. returning: its rule has taken bytes since it was
+// called, so that it may return; for one just called, the caller has dealt with deriving nothing.
 void GrammarMatcher::Expand(Grammar::State first_state, Node first_node, bool returning) {
   const auto visit = [&](uint64_t pair) {
     if (seen_.Insert(pair)) todo_.push_back(pair);

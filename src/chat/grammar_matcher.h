@@ -1,13 +1,14 @@
-// GrammarMatcher: runs a Grammar over bytes, from state to state of an automaton that is made as it is needed.
+// GrammarMatcher: runs a Grammar over bytes, from state to state of an automaton that is made as it is
+// needed.
 //
-// What a text may go on with is a set of items: a state of a rule's automaton, and the stack of what comes after the rule.
-// Stacks are shared as nodes of a graph: a node is the set of places (state, node) where a rule called at one place of
-// the text returns to. Equal sets are one node and equal sets of items one state, so that a state is a number, steps are
-// remembered in a table, and a loop of the grammar is a loop of numbers. A rule that ends with a call passes its own
-// node on, so lists written as recursion need no stack.
+// What a text may go on with is a set of items: a state of a rule's automaton, and the stack of what comes
+// after the rule. Stacks are shared as nodes of a graph: a node is the set of places (state, node) where a
+// rule called at one place of the text returns to. Equal sets are one node and equal sets of items one state,
+// so that a state is a number, steps are remembered in a table, and a loop of the grammar is a loop of
+// numbers. A rule that ends with a call passes its own node on, so lists written as recursion need no stack.
 //
-// Ambiguity makes sets grow, never without bound: of more than kMaxStacks nodes, the others are dropped. What is left then
-// is a part of the language - each text it allows is still in it, and each can still be ended.
+// Ambiguity makes sets grow, never without bound: of more than kMaxStacks nodes, the others are dropped. What
+// is left then is a part of the language - each text it allows is still in it, and each can still be ended.
 #pragma once
 
 #include <cstdint>
@@ -97,12 +98,12 @@ class GrammarMatcher {
   size_t max_bytes_ = kMaxBytes;
   size_t n_bytes_ = 0;
 
-  SequenceTable nodes_;            // 0: what comes after the text, without returns
-  std::vector<Node> node_twins_;   // by node
-  SequenceTable states_;           // of items; 0 has none: kDead
-  std::vector<bool> may_end_;      // by state
-  std::vector<StateId> steps_;     // [state, byte class]
-  std::vector<StateId> twins_;     // by state; kUnknown until asked for
+  SequenceTable nodes_;           // 0: what comes after the text, without returns
+  std::vector<Node> node_twins_;  // by node
+  SequenceTable states_;          // of items; 0 has none: kDead
+  std::vector<bool> may_end_;     // by state
+  std::vector<StateId> steps_;    // [state, byte class]
+  std::vector<StateId> twins_;    // by state; kUnknown until asked for
   StateId start_ = kDead;
 
   // Of the step in progress.

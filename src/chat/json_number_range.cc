@@ -41,11 +41,13 @@ class NumberBuilder {
   Expression Natural(int64_t a, int64_t b) {
     std::vector<Expression> parts;
     int64_t first = 0;  // of the numbers with n digits
-    int64_t last = 9;
+    int64_t power = 10;
     for (uint32_t n = 1; n <= kMaxIntegerDigits && first <= b; ++n) {
-      if (last >= a) parts.push_back(SameLength(std::to_string(std::max(a, first)), std::to_string(std::min(b, last))));
-      first = last + 1;
-      last = last * 10 + 9;
+      const int64_t last = power - 1;
+      if (last >= a)
+        parts.push_back(SameLength(std::to_string(std::max(a, first)), std::to_string(std::min(b, last))));
+      first = power;
+      if (n < kMaxIntegerDigits) power *= 10;
     }
     return b_.Choice(parts);
   }
@@ -62,7 +64,8 @@ class NumberBuilder {
     return b_.Choice(parts);
   }
 
-  // Decimals from `low` to `high` (or without end), both not negative, with at most n_digits behind the point.
+  // Decimals from `low` to `high` (or without end), both not negative, with at most n_digits behind the
+  // point.
   Expression Positive(const Bound& low, const std::optional<Bound>& high, uint32_t n_digits) {
     if (low.value.whole.size() > kMaxIntegerDigits) return b_.Nothing();
     const int64_t first = std::stoll(low.value.whole);
@@ -163,14 +166,16 @@ class NumberBuilder {
   }
 
   // One digit or more from place i on.
-  Expression FractionDigits(size_t i, const std::optional<Bound>& low, const std::optional<Bound>& high, uint32_t n_digits) {
+  Expression FractionDigits(size_t i, const std::optional<Bound>& low, const std::optional<Bound>& high,
+                            uint32_t n_digits) {
     if (n_digits == 0) return b_.Nothing();
     if (!low && !high) return pieces_.Digits(1, n_digits);
     const int first = low ? DigitAt(*low, i) : 0;
     const int last = high ? DigitAt(*high, i) : 9;
     std::vector<Expression> parts;
     // A digit at a bound keeps that bound for the digits after it; those between are free of both.
-    const auto add = [&](int from, int to, const std::optional<Bound>& keep_low, const std::optional<Bound>& keep_high) {
+    const auto add = [&](int from, int to, const std::optional<Bound>& keep_low,
+                         const std::optional<Bound>& keep_high) {
       if (from > to) return;
       const Expression digit = pieces_.Digit(from, to);
       const Expression stop = MayStop(i + 1, keep_low, keep_high) ? b_.Empty() : b_.Nothing();
@@ -200,7 +205,9 @@ int64_t LeastInteger(const Bound& bound) {
   return d.is_negative ? n : n + 1;  // "-1.5": from -1 on
 }
 
-int64_t GreatestInteger(const Bound& bound) { return -LeastInteger({bound.value.Negated(), bound.is_exclusive}); }
+int64_t GreatestInteger(const Bound& bound) {
+  return -LeastInteger({bound.value.Negated(), bound.is_exclusive});
+}
 
 Result<Expression> Integers(const NumberLimits& limits, GrammarBuilder& builder, JsonPieces& pieces) {
   NumberBuilder numbers(builder, pieces);
@@ -209,7 +216,8 @@ Result<Expression> Integers(const NumberLimits& limits, GrammarBuilder& builder,
   if (!limits.multiple_of) return numbers.Integer(low, high);
   const Decimal& divisor = *limits.multiple_of;
   if (!divisor.fraction.empty() || divisor.whole.size() > 9) {
-    return Unsupported("multipleOf: found a number with a fraction or more than 9 digits, expected none for an integer");
+    return Unsupported(
+        "multipleOf: found a number with a fraction or more than 9 digits, expected none for an integer");
   }
   const int64_t n = std::stoll(divisor.whole);
   if (n == 1) return numbers.Integer(low, high);
@@ -224,8 +232,9 @@ Result<Expression> Integers(const NumberLimits& limits, GrammarBuilder& builder,
     return builder.Choice(parts);
   }
   if (limits.lower || limits.upper || n > kMaxDivisor) {
-    return Unsupported("multipleOf: " + std::to_string(n) + ", expected at most " + std::to_string(kMaxDivisor) +
-                       " and no bounds, or at most " + std::to_string(kMaxMultiples) + " multiples between two bounds");
+    return Unsupported("multipleOf: " + std::to_string(n) + ", expected at most " +
+                       std::to_string(kMaxDivisor) + " and no bounds, or at most " +
+                       std::to_string(kMaxMultiples) + " multiples between two bounds");
   }
   return numbers.Multiples(n);
 }
@@ -242,7 +251,8 @@ Decimal ToDecimal(const nlohmann::ordered_json& number) {
   if (number.is_number_unsigned()) return FromText(std::to_string(number.get<uint64_t>()));
   if (number.is_number_integer()) return FromText(std::to_string(number.get<int64_t>()));
   char text[400];  // 1.8e308 has 309 digits, 4.9e-324 has 326
-  const auto end = std::to_chars(text, text + sizeof text, number.get<double>(), std::chars_format::fixed).ptr;
+  const auto end =
+      std::to_chars(text, text + sizeof text, number.get<double>(), std::chars_format::fixed).ptr;
   return FromText(std::string_view(text, static_cast<size_t>(end - text)));
 }
 
@@ -264,14 +274,16 @@ void NumberLimits::Lower(Bound bound) {
   if (order < 0 || (order == 0 && bound.is_exclusive)) upper = std::move(bound);
 }
 
-Result<GrammarBuilder::Expression> NumberWithin(const NumberLimits& limits, GrammarBuilder& builder, JsonPieces& pieces) {
+Result<GrammarBuilder::Expression> NumberWithin(const NumberLimits& limits, GrammarBuilder& builder,
+                                                JsonPieces& pieces) {
   uint32_t n_digits = kMaxFractionDigits;
   bool is_integer = limits.is_integer;
   NumberLimits rest = limits;
   if (limits.multiple_of) {
     // 0.01 is said by digits: two of them.
     const Decimal& d = *limits.multiple_of;
-    const bool is_digits = d.whole == "0" && !d.fraction.empty() && d.fraction.find_first_not_of('0') == d.fraction.size() - 1 &&
+    const bool is_digits = d.whole == "0" && !d.fraction.empty() &&
+                           d.fraction.find_first_not_of('0') == d.fraction.size() - 1 &&
                            d.fraction.back() == '1' && d.fraction.size() <= kMaxFractionDigits;
     if (is_digits) {
       n_digits = static_cast<uint32_t>(d.fraction.size());
@@ -288,7 +300,8 @@ Result<GrammarBuilder::Expression> NumberWithin(const NumberLimits& limits, Gram
   // A text above an exclusive bound must not be read as the bound itself, by rounding to a double.
   for (const std::optional<Bound>& bound : {limits.lower, limits.upper}) {
     if (!bound || !bound->is_exclusive) continue;
-    if (bound->value.whole.size() >= kExactDigits) return Unsupported("exclusive bound: expected fewer than 15 digits before the point");
+    if (bound->value.whole.size() >= kExactDigits)
+      return Unsupported("exclusive bound: expected fewer than 15 digits before the point");
     n_digits = std::min(n_digits, static_cast<uint32_t>(kExactDigits - bound->value.whole.size()));
   }
   if (limits.lower && limits.upper) {

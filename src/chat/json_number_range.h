@@ -46,8 +46,10 @@ inline constexpr int64_t kMaxMultiples = 1000;
 // Without bounds, an automaton of remainders finds multiples of integers up to this.
 inline constexpr int64_t kMaxDivisor = 100;
 
-// Numbers within the limits, without exponent where there are any; integers have at most kMaxIntegerDigits digits.
-// The empty choice when there are none. kUnsupported for a multiple_of, or an exclusive bound, that this cannot do.
-Result<GrammarBuilder::Expression> NumberWithin(const NumberLimits& limits, GrammarBuilder& builder, JsonPieces& pieces);
+// Numbers within the limits, without exponent where there are any; integers have at most kMaxIntegerDigits
+// digits. The empty choice when there are none. kUnsupported for a multiple_of, or an exclusive bound, that
+// this cannot do.
+Result<GrammarBuilder::Expression> NumberWithin(const NumberLimits& limits, GrammarBuilder& builder,
+                                                JsonPieces& pieces);
 
 }  // namespace pith

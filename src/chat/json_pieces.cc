@@ -63,9 +63,11 @@ JsonPieces::JsonPieces(GrammarBuilder& builder) : builder_(builder) {
   // \u of a code point that is no surrogate, or of a pair: halves of pairs are no text.
   const Expression hex = b.Class(CodePointSet({{'0', '9'}, {'a', 'f'}, {'A', 'F'}}));
   const Expression two_hex = b.Sequence({hex, hex});
-  const Expression low_half = b.Sequence({b.Literal("\\u"), ascii("dD"), b.Class(CodePointSet({{'c', 'f'}, {'C', 'F'}})), two_hex});
+  const Expression low_half =
+      b.Sequence({b.Literal("\\u"), ascii("dD"), b.Class(CodePointSet({{'c', 'f'}, {'C', 'F'}})), two_hex});
   const Expression code_unit = b.Choice({
-      b.Sequence({b.Class(CodePointSet({{'0', '9'}, {'a', 'c'}, {'A', 'C'}, {'e', 'f'}, {'E', 'F'}})), hex, two_hex}),
+      b.Sequence({b.Class(CodePointSet({{'0', '9'}, {'a', 'c'}, {'A', 'C'}, {'e', 'f'}, {'E', 'F'}})), hex,
+                  two_hex}),
       b.Sequence({ascii("dD"), b.Class(CodePointSet({{'0', '7'}})), two_hex}),
       b.Sequence({ascii("dD"), ascii("89abAB"), two_hex, low_half}),
   });
@@ -109,7 +111,8 @@ void JsonPieces::AddValues() {
 
 JsonPieces::Expression JsonPieces::Digit(int first, int last) {
   if (first > last) return builder_.Nothing();
-  return builder_.Class(CodePointSet({{static_cast<uint32_t>('0' + first), static_cast<uint32_t>('0' + last)}}));
+  return builder_.Class(
+      CodePointSet({{static_cast<uint32_t>('0' + first), static_cast<uint32_t>('0' + last)}}));
 }
 
 JsonPieces::Expression JsonPieces::Character(const CodePointSet& set) {
@@ -162,8 +165,8 @@ JsonPieces::Expression JsonPieces::StringExcept(std::vector<std::string> names) 
   return builder_.Sequence({quote_, Except(code_points, 0), quote_});
 }
 
-// What may follow after the first `depth` characters, which all of `names` (sorted) have in common, so that the text is
-// none of them.
+// What may follow after the first `depth` characters, which all of `names` (sorted) have in common, so that
+// the text is none of them.
 JsonPieces::Expression JsonPieces::Except(std::span<const std::u32string> names, size_t depth) {
   const Expression any_rest = builder_.Repeat(builder_.Call(any_character_in_one_form_), 0, kUnbounded);
   std::vector<Expression> parts;

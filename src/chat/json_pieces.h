@@ -1,4 +1,5 @@
-// JsonPieces: the parts of JSON as expressions of a grammar, in the forms that docs/constrained_output.md sets out.
+// JsonPieces: the parts of JSON as expressions of a grammar, in the forms that docs/constrained_output.md
+// sets out.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ inline constexpr uint32_t kMaxIntegerDigits = 18;
 inline constexpr uint32_t kMaxFractionDigits = 16;
 inline constexpr uint32_t kMaxExponentDigits = 2;
 
-inline constexpr size_t kMaxNameBytes = 1024;  // of a property; other names are told apart from it byte by byte
+inline constexpr size_t kMaxNameBytes =
+    1024;  // of a property; other names are told apart from it byte by byte
 
 class JsonPieces {
  public:
@@ -32,14 +34,16 @@ class JsonPieces {
   // Adds to `builder`, which must outlive this.
   explicit JsonPieces(GrammarBuilder& builder);
 
-  // What may stand behind '{', '[' and ',', and before '}' and ']': nothing, a space, or a line end with indentation.
+  // What may stand behind '{', '[' and ',', and before '}' and ']': nothing, a space, or a line end with
+  // indentation.
   Expression Break() { return builder_.Call(break_); }
   // ':' and an optional space.
   Expression Colon() const { return colon_; }
   // "," and a break.
   Expression Comma() const { return comma_; }
 
-  // Inside a string: one character in its one form, which is itself where JSON allows, else the shortest escape.
+  // Inside a string: one character in its one form, which is itself where JSON allows, else the shortest
+  // escape.
   Expression Character(const CodePointSet& set);
   // Inside a string: any character, in any form; a surrogate pair is one.
   Expression AnyCharacter() { return builder_.Call(any_character_); }
@@ -72,7 +76,8 @@ class JsonPieces {
   Expression Except(std::span<const std::u32string> names, size_t depth);
 
   GrammarBuilder& builder_;
-  GrammarBuilder::Rule break_, any_character_, any_character_in_one_form_, escape_, non_ascii_, integer_, number_, string_, object_, array_, value_;
+  GrammarBuilder::Rule break_, any_character_, any_character_in_one_form_, escape_, non_ascii_, integer_,
+      number_, string_, object_, array_, value_;
   Expression colon_, comma_, digit_, boolean_, null_, quote_;
 };
 

@@ -30,7 +30,8 @@ constexpr size_t kMaxChoices = 50;
 
 class SchemaCompiler {
  public:
-  explicit SchemaCompiler(const Json& document) : document_(document), flattener_(document), pieces_(builder_) {}
+  explicit SchemaCompiler(const Json& document)
+      : document_(document), flattener_(document), pieces_(builder_) {}
 
   Result<Grammar> Compile() {
     PITH_ASSIGN_OR_RETURN(const Expression body, Fits({{&document_, "#"}}));
@@ -72,11 +73,13 @@ class SchemaCompiler {
     for (const PlacedSchema& schema : schemas) {
       PITH_ASSIGN_OR_RETURN(PlacedSchema resolved, flattener_.Resolve(schema));
       if (resolved.schema->is_boolean() && !resolved.schema->get<bool>()) return builder_.Nothing();
-      if (resolved.schema->is_boolean() || (resolved.schema->is_object() && resolved.schema->empty())) continue;
+      if (resolved.schema->is_boolean() || (resolved.schema->is_object() && resolved.schema->empty()))
+        continue;
       asking.push_back(std::move(resolved));
     }
     if (asking.empty()) return pieces_.Value();
-    std::sort(asking.begin(), asking.end(), [](const PlacedSchema& a, const PlacedSchema& b) { return a.place < b.place; });
+    std::sort(asking.begin(), asking.end(),
+              [](const PlacedSchema& a, const PlacedSchema& b) { return a.place < b.place; });
     for (const PlacedSchema& schema : asking) key += schema.place + '\n';
     const auto found = rules_.find(key);
     if (found != rules_.end()) return builder_.Call(found->second);
@@ -118,7 +121,8 @@ class SchemaCompiler {
 
   // Each alternative of one choice, together with all else.
   Result<Expression> FitsChoice(const FlatSchema& flat, size_t depth) {
-    if (depth >= kMaxChoices) return NotSupported(flat.place, "more than " + std::to_string(kMaxChoices) + " choices for one value");
+    if (depth >= kMaxChoices)
+      return NotSupported(flat.place, "more than " + std::to_string(kMaxChoices) + " choices for one value");
     FlatSchema rest = flat;
     const std::vector<PlacedSchema> alternatives = std::move(rest.choices.back());
     rest.choices.pop_back();
@@ -139,8 +143,8 @@ class SchemaCompiler {
   }
 
   static bool HasOnlyChoices(const FlatSchema& flat) {
-    return flat.types == FlatSchema::kAnyType && flat.number.is_free() && !flat.number.is_integer && !flat.values &&
-           flat.members.empty() && flat.required.empty() && flat.min_properties == 0 &&
+    return flat.types == FlatSchema::kAnyType && flat.number.is_free() && !flat.number.is_integer &&
+           !flat.values && flat.members.empty() && flat.required.empty() && flat.min_properties == 0 &&
            flat.max_properties == FlatSchema::kNoMaximum && !flat.property_names && flat.elements.empty() &&
            flat.min_items == 0 && flat.max_items == FlatSchema::kNoMaximum && flat.min_length == 0 &&
            flat.max_length == FlatSchema::kNoMaximum && !flat.pattern && !flat.format;
@@ -165,7 +169,8 @@ class SchemaCompiler {
     if (value.is_number()) {
       const Decimal number = ToDecimal(value);
       if (flat.number.multiple_of) return not_beside("multipleOf");
-      if ((flat.types & FlatSchema::kNumber) == 0 || (flat.number.is_integer && !number.fraction.empty())) return false;
+      if ((flat.types & FlatSchema::kNumber) == 0 || (flat.number.is_integer && !number.fraction.empty()))
+        return false;
       const auto outside = [&](const std::optional<NumberLimits::Bound>& bound, int sign) {
         if (!bound) return false;
         const int order = sign * Compare(number, bound->value);
@@ -187,15 +192,18 @@ class SchemaCompiler {
     }
     if ((flat.types & FlatSchema::kObject) == 0) return false;
     if (!flat.members.empty() || flat.property_names) return not_beside("properties");
-    const bool has_all = std::ranges::all_of(flat.required, [&](const std::string& name) { return value.contains(name); });
+    const bool has_all =
+        std::ranges::all_of(flat.required, [&](const std::string& name) { return value.contains(name); });
     return has_all && value.size() >= flat.min_properties && value.size() <= flat.max_properties;
   }
 
-  // A count for a repetition. All counts above the limit are errors, since a repetition to 2^31 is not one without end.
+  // A count for a repetition. All counts above the limit are errors, since a repetition to 2^31 is not one
+  // without end.
   Result<uint32_t> Count(uint64_t n, const FlatSchema& flat, const char* keyword) {
     if (n == FlatSchema::kNoMaximum) return kUnbounded;
     if (n <= kMaxRepetition) return static_cast<uint32_t>(n);
-    return NotSupported(flat.place, std::string(keyword) + " of " + std::to_string(n) + ", expected at most " + std::to_string(kMaxRepetition));
+    return NotSupported(flat.place, std::string(keyword) + " of " + std::to_string(n) +
+                                        ", expected at most " + std::to_string(kMaxRepetition));
   }
 
   Result<Expression> FitsString(const FlatSchema& flat) {
@@ -213,15 +221,21 @@ class SchemaCompiler {
     std::string regex;
     if (flat.format) {
       regex = FormatPattern(flat.format->text);
-      if (regex.empty()) return NotSupported(flat.format->place, "found \"" + ForMessage(flat.format->text) + "\", expected date, time, date-time, duration, uuid, ipv4, ipv6, hostname or email");
+      if (regex.empty())
+        return NotSupported(
+            flat.format->place,
+            "found \"" + ForMessage(flat.format->text) +
+                "\", expected date, time, date-time, duration, uuid, ipv4, ipv6, hostname or email");
       regex = "^" + regex + "$";
     } else {
       regex = flat.pattern->text;
     }
-    Result<Expression> content = ParseRegex(regex, builder_, [&](const CodePointSet& set) { return pieces_.Character(set); });
+    Result<Expression> content =
+        ParseRegex(regex, builder_, [&](const CodePointSet& set) { return pieces_.Character(set); });
     if (!content.ok()) {
       const std::string& place = flat.format ? flat.format->place : flat.pattern->place;
-      return Status(content.status().code(), "JSON schema: " + ForMessage(place) + ": " + content.status().message());
+      return Status(content.status().code(),
+                    "JSON schema: " + ForMessage(place) + ": " + content.status().message());
     }
     const Expression quote = builder_.Literal("\"");
     return builder_.Sequence({quote, *content, quote});
@@ -230,7 +244,8 @@ class SchemaCompiler {
   Result<Expression> FitsArray(const FlatSchema& flat) {
     if (flat.min_items > flat.max_items) return builder_.Nothing();
     size_t n_prefix = 0;
-    for (const FlatSchema::Elements& elements : flat.elements) n_prefix = std::max(n_prefix, elements.prefix.size());
+    for (const FlatSchema::Elements& elements : flat.elements)
+      n_prefix = std::max(n_prefix, elements.prefix.size());
     // Element i must fit what each schema says about it.
     const auto element = [&](size_t i) {
       Conjunction schemas;
@@ -244,11 +259,13 @@ class SchemaCompiler {
       return Fits(std::move(schemas));
     };
     PITH_ASSIGN_OR_RETURN(const Expression other, element(n_prefix));
-    const uint64_t n_other_min = flat.min_items - std::min<uint64_t>(flat.min_items, std::max<uint64_t>(n_prefix, 1));
+    const uint64_t n_other_min =
+        flat.min_items - std::min<uint64_t>(flat.min_items, std::max<uint64_t>(n_prefix, 1));
     PITH_ASSIGN_OR_RETURN(const uint32_t min, Count(n_other_min, flat, "minItems"));
     uint32_t max = kUnbounded;
     if (flat.max_items != FlatSchema::kNoMaximum) {
-      const uint64_t n_other_max = flat.max_items - std::min<uint64_t>(flat.max_items, std::max<uint64_t>(n_prefix, 1));
+      const uint64_t n_other_max =
+          flat.max_items - std::min<uint64_t>(flat.max_items, std::max<uint64_t>(n_prefix, 1));
       PITH_ASSIGN_OR_RETURN(max, Count(n_other_max, flat, "maxItems"));
     }
     // rest: all behind the first n elements, commas before them included; from the last place to the first.
@@ -261,10 +278,12 @@ class SchemaCompiler {
         break;
       }
       const Expression stop = n >= flat.min_items ? builder_.Empty() : builder_.Nothing();
-      const Expression more = n < flat.max_items ? builder_.Sequence({pieces_.Comma(), here, rest}) : builder_.Nothing();
+      const Expression more =
+          n < flat.max_items ? builder_.Sequence({pieces_.Comma(), here, rest}) : builder_.Nothing();
       rest = builder_.Call(builder_.AddRule(ForMessage(flat.place), builder_.Choice({stop, more})));
     }
-    const Expression some = builder_.Sequence({builder_.Literal("["), pieces_.Break(), first, rest, pieces_.Break(), builder_.Literal("]")});
+    const Expression some = builder_.Sequence(
+        {builder_.Literal("["), pieces_.Break(), first, rest, pieces_.Break(), builder_.Literal("]")});
     return builder_.Choice({flat.min_items == 0 ? builder_.Literal("[]") : builder_.Nothing(),
                             flat.max_items > 0 ? some : builder_.Nothing()});
   }
@@ -273,7 +292,8 @@ class SchemaCompiler {
   static Conjunction SchemasOf(const std::string& name, const FlatSchema& flat) {
     Conjunction schemas;
     for (const FlatSchema::Members& members : flat.members) {
-      const auto declared = std::ranges::find(members.properties, name, &std::pair<std::string, PlacedSchema>::first);
+      const auto declared =
+          std::ranges::find(members.properties, name, &std::pair<std::string, PlacedSchema>::first);
       if (declared != members.properties.end()) {
         schemas.push_back(declared->second);
       } else if (members.additional) {
@@ -303,10 +323,12 @@ class SchemaCompiler {
     std::vector<Member> members;
     for (const std::string& name : names) {
       const std::optional<std::string> quoted = pieces_.Quote(name);
-      if (!quoted) return InvalidArgument("JSON schema: " + ForMessage(flat.place) + ": a property's name is no valid UTF-8");
+      if (!quoted)
+        return InvalidArgument("JSON schema: " + ForMessage(flat.place) +
+                               ": a property's name is no valid UTF-8");
       if (name.size() > kMaxNameBytes) {
-        return NotSupported(flat.place, "a property's name of " + std::to_string(name.size()) + " bytes, expected at most " +
-                                            std::to_string(kMaxNameBytes));
+        return NotSupported(flat.place, "a property's name of " + std::to_string(name.size()) +
+                                            " bytes, expected at most " + std::to_string(kMaxNameBytes));
       }
       PITH_ASSIGN_OR_RETURN(const Expression value, Fits(SchemasOf(name, flat)));
       const Expression key = builder_.Literal(*quoted);
@@ -338,17 +360,18 @@ class SchemaCompiler {
     return builder_.Sequence({key, pieces_.Colon(), value});
   }
 
-  // Members in their order, then others. A rule says what may come behind the first i places when n members have been
-  // written; n counts up to what still makes a difference.
+  // Members in their order, then others. A rule says what may come behind the first i places when n members
+  // have been written; n counts up to what still makes a difference.
   Result<Expression> FitsObject(const FlatSchema& flat) {
     PITH_ASSIGN_OR_RETURN(const std::vector<Member> members, MembersOf(flat));
     PITH_ASSIGN_OR_RETURN(const Expression additional, AdditionalMember(members, flat));
     const uint64_t max = flat.max_properties;
     if (flat.min_properties > max) return builder_.Nothing();
-    const uint64_t n_counted = std::max<uint64_t>({1, flat.min_properties, max == FlatSchema::kNoMaximum ? 0 : max});
+    const uint64_t n_counted =
+        std::max<uint64_t>({1, flat.min_properties, max == FlatSchema::kNoMaximum ? 0 : max});
     if (n_counted > kMaxCountedProperties) {
-      return NotSupported(flat.place, "minProperties or maxProperties of " + std::to_string(n_counted) + ", expected at most " +
-                                          std::to_string(kMaxCountedProperties));
+      return NotSupported(flat.place, "minProperties or maxProperties of " + std::to_string(n_counted) +
+                                          ", expected at most " + std::to_string(kMaxCountedProperties));
     }
     if (flat.min_properties > 1 && additional != builder_.Nothing()) {
       // A name may come twice among the additional ones, and counts once.
@@ -357,7 +380,9 @@ class SchemaCompiler {
     const auto n_counts = static_cast<size_t>(n_counted) + 1;
     const auto after_one = [&](size_t n) { return std::min(n + 1, n_counts - 1); };
     const auto separator = [&](size_t n) { return n == 0 ? builder_.Empty() : pieces_.Comma(); };
-    const auto name_rule = [&](Expression body) { return builder_.Call(builder_.AddRule(ForMessage(flat.place), body)); };
+    const auto name_rule = [&](Expression body) {
+      return builder_.Call(builder_.AddRule(ForMessage(flat.place), body));
+    };
 
     std::vector<Expression> rests(n_counts);  // by n, behind all places
     for (size_t n = n_counts; n-- > 0;) {
@@ -374,13 +399,16 @@ class SchemaCompiler {
       std::vector<Expression> before(n_counts);
       for (size_t n = 0; n < n_counts; ++n) {
         const Expression skip = members[i].is_required ? builder_.Nothing() : rests[n];
-        const Expression take = n < max ? builder_.Sequence({separator(n), members[i].pair, rests[after_one(n)]}) : builder_.Nothing();
+        const Expression take = n < max
+                                    ? builder_.Sequence({separator(n), members[i].pair, rests[after_one(n)]})
+                                    : builder_.Nothing();
         before[n] = name_rule(builder_.Choice({take, skip}));
       }
       rests = std::move(before);
     }
     const bool may_be_empty = flat.min_properties == 0 && flat.required.empty();
-    const Expression some = builder_.Sequence({builder_.Literal("{"), pieces_.Break(), rests[0], pieces_.Break(), builder_.Literal("}")});
+    const Expression some = builder_.Sequence(
+        {builder_.Literal("{"), pieces_.Break(), rests[0], pieces_.Break(), builder_.Literal("}")});
     return builder_.Choice({may_be_empty ? builder_.Literal("{}") : builder_.Nothing(), some});
   }
 
@@ -409,7 +437,8 @@ bool IsDeeperThan(const Json& json, size_t max_depth) {
 
 Result<Grammar> ParseJsonSchema(std::string_view json) {
   if (json.size() > kMaxSchemaBytes) {
-    return Unsupported("JSON schema: " + std::to_string(json.size()) + " bytes, expected at most " + std::to_string(kMaxSchemaBytes));
+    return Unsupported("JSON schema: " + std::to_string(json.size()) + " bytes, expected at most " +
+                       std::to_string(kMaxSchemaBytes));
   }
   Json document;
   try {

@@ -16,7 +16,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a schema means, read again from the standard: by validation, not by generation, and without regard to speed.
+// What a schema means, read again from the standard: by validation, not by generation, and without regard to
+// speed.
 class Validator {
  public:
   explicit Validator(const Json& document) : document_(document) {}
@@ -31,7 +32,8 @@ class Validator {
 
  private:
   static size_t Length(const std::string& text) {
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+    return static_cast<size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
   }
 
   static std::wstring Wide(std::string_view text) {
@@ -41,7 +43,9 @@ class Validator {
   }
 
   static bool IsType(const Json& value, const std::string& type) {
-    if (type == "integer") return value.is_number_integer() || (value.is_number() && std::floor(value.get<double>()) == value.get<double>());
+    if (type == "integer")
+      return value.is_number_integer() ||
+             (value.is_number() && std::floor(value.get<double>()) == value.get<double>());
     if (type == "number") return value.is_number();
     return type == value.type_name();
   }
@@ -60,19 +64,24 @@ class Validator {
     };
     const auto is_time = [](const std::string& time) {
       std::smatch m;
-      if (!std::regex_match(time, m, std::regex(R"((\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-](\d\d):(\d\d)))"))) return false;
+      if (!std::regex_match(time, m, std::regex(R"((\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-](\d\d):(\d\d)))")))
+        return false;
       const auto below = [&](size_t i, int limit) { return !m[i].matched || std::stoi(m[i]) < limit; };
       return below(1, 24) && below(2, 60) && below(3, 60) && below(6, 24) && below(7, 60);
     };
     if (format == "date") return is_date(text);
     if (format == "time") return is_time(text);
-    if (format == "date-time") return text.size() > 11 && text[10] == 'T' && is_date(text.substr(0, 10)) && is_time(text.substr(11));
+    if (format == "date-time")
+      return text.size() > 11 && text[10] == 'T' && is_date(text.substr(0, 10)) && is_time(text.substr(11));
     if (format == "uuid") return matches("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
     if (format == "ipv4") return matches("((25[0-5]|2[0-4]\\d|1\\d\\d|\\d?\\d)(\\.(?!$)|$)){4}");
     if (format == "ipv6") return matches("[0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4}){7}");
-    if (format == "hostname") return text.size() <= 253 && matches("(?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9](\\.(?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])*");
+    if (format == "hostname")
+      return text.size() <= 253 &&
+             matches("(?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9](\\.(?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])*");
     if (format == "email") return matches("[^@\\s\"]{1,64}@[^@\\s\"]+\\.[^@\\s\"]+");
-    if (format == "duration") return matches("P(?!$)(\\d+W|(\\d+Y)?(\\d+M)?(\\d+D)?(T(?!$)(\\d+H)?(\\d+M)?(\\d+S)?)?)");
+    if (format == "duration")
+      return matches("P(?!$)(\\d+W|(\\d+Y)?(\\d+M)?(\\d+D)?(T(?!$)(\\d+H)?(\\d+M)?(\\d+S)?)?)");
     ADD_FAILURE() << "format " << format;
     return false;
   }
@@ -83,9 +92,12 @@ class Validator {
     // 64 bits of mantissa hold every integer of 64 bits.
     const auto wide = [](const Json& n) -> long double {
       if (n.is_number_unsigned()) return static_cast<long double>(n.get<uint64_t>());
-      return n.is_number_integer() ? static_cast<long double>(n.get<int64_t>()) : static_cast<long double>(n.get<double>());
+      return n.is_number_integer() ? static_cast<long double>(n.get<int64_t>())
+                                   : static_cast<long double>(n.get<double>());
     };
-    const auto order = [&] { return wide(value) < wide(argument) ? -1 : wide(value) > wide(argument) ? 1 : 0; };
+    const auto order = [&] {
+      return wide(value) < wide(argument) ? -1 : wide(value) > wide(argument) ? 1 : 0;
+    };
     if (key == "minimum") return order() >= 0;
     if (key == "exclusiveMinimum") return order() > 0;
     if (key == "maximum") return order() <= 0;
@@ -111,7 +123,9 @@ class Validator {
     if (!value.is_object()) return true;
     if (key == "minProperties") return value.size() >= argument.get<size_t>();
     if (key == "maxProperties") return value.size() <= argument.get<size_t>();
-    if (key == "required") return std::all_of(argument.begin(), argument.end(), [&](const Json& name) { return value.contains(name.get<std::string>()); });
+    if (key == "required")
+      return std::all_of(argument.begin(), argument.end(),
+                         [&](const Json& name) { return value.contains(name.get<std::string>()); });
     for (const auto& [name, member] : value.items()) {
       if (key == "propertyNames" && !Fits(Json(name), argument)) return false;
       if (key == "properties" && argument.contains(name) && !Fits(member, argument[name])) return false;
@@ -121,27 +135,37 @@ class Validator {
     return true;
   }
 
-  bool FitsKeyword(const Json& value, const std::string& key, const Json& argument, const Json& schema) const {
+  bool FitsKeyword(const Json& value, const std::string& key, const Json& argument,
+                   const Json& schema) const {
     const auto fits = [&](const Json& s) { return Fits(value, s); };
     if (key == "type") {
       if (argument.is_string()) return IsType(value, argument.get<std::string>());
-      return std::any_of(argument.begin(), argument.end(), [&](const Json& t) { return IsType(value, t.get<std::string>()); });
+      return std::any_of(argument.begin(), argument.end(),
+                         [&](const Json& t) { return IsType(value, t.get<std::string>()); });
     }
     if (key == "enum") return std::find(argument.begin(), argument.end(), value) != argument.end();
     if (key == "const") return value == argument;
     if (key == "anyOf" || key == "oneOf") return std::any_of(argument.begin(), argument.end(), fits);
     if (key == "allOf") return std::all_of(argument.begin(), argument.end(), fits);
-    if (key == "$ref") return Fits(value, document_.at(Json::json_pointer(argument.get<std::string>().substr(1))));
-    if (key == "minimum" || key == "maximum" || key == "exclusiveMinimum" || key == "exclusiveMaximum" || key == "multipleOf")
+    if (key == "$ref")
+      return Fits(value, document_.at(Json::json_pointer(argument.get<std::string>().substr(1))));
+    if (key == "minimum" || key == "maximum" || key == "exclusiveMinimum" || key == "exclusiveMaximum" ||
+        key == "multipleOf")
       return FitsNumberKeyword(value, key, argument);
-    if (key == "minItems" || key == "maxItems" || key == "items" || key == "prefixItems") return FitsArray(value, key, argument, schema);
+    if (key == "minItems" || key == "maxItems" || key == "items" || key == "prefixItems")
+      return FitsArray(value, key, argument, schema);
     if (key == "properties" || key == "required" || key == "additionalProperties" || key == "propertyNames" ||
         key == "minProperties" || key == "maxProperties")
       return FitsObject(value, key, argument, schema);
-    if (key == "minLength") return !value.is_string() || Length(value.get<std::string>()) >= argument.get<size_t>();
-    if (key == "maxLength") return !value.is_string() || Length(value.get<std::string>()) <= argument.get<size_t>();
-    if (key == "pattern") return !value.is_string() || std::regex_search(Wide(value.get<std::string>()), std::wregex(Wide(argument.get<std::string>())));
-    if (key == "format") return !value.is_string() || FitsFormat(value.get<std::string>(), argument.get<std::string>());
+    if (key == "minLength")
+      return !value.is_string() || Length(value.get<std::string>()) >= argument.get<size_t>();
+    if (key == "maxLength")
+      return !value.is_string() || Length(value.get<std::string>()) <= argument.get<size_t>();
+    if (key == "pattern")
+      return !value.is_string() || std::regex_search(Wide(value.get<std::string>()),
+                                                     std::wregex(Wide(argument.get<std::string>())));
+    if (key == "format")
+      return !value.is_string() || FitsFormat(value.get<std::string>(), argument.get<std::string>());
     if (key == "$defs" || key == "title" || key == "description" || key == "default") return true;
     ADD_FAILURE() << "the test does not know " << key;
     return false;
@@ -259,7 +283,8 @@ TEST(JsonSchema, RandomTextsFitTheirSchema) {
   }
 }
 
-void ExpectTexts(const std::string& schema, const std::vector<std::string>& whole, const std::vector<std::string>& others) {
+void ExpectTexts(const std::string& schema, const std::vector<std::string>& whole,
+                 const std::vector<std::string>& others) {
   SCOPED_TRACE(schema);
   const auto constraint = Constrain(schema);
   ASSERT_NE(constraint, nullptr);
@@ -268,42 +293,79 @@ void ExpectTexts(const std::string& schema, const std::vector<std::string>& whol
 }
 
 TEST(JsonSchema, ValuesHaveTheirForms) {
-  ExpectTexts("{}", {"{}", "[]", "[ 1, 2 ]", "{\n  \"a\": [\n\t\ttrue\n  ]\n}", "\"\\u00e9\\ud83d\\ude00\xc3\xa9\"", "-1.5e-10", "null"},
-              {" 1", "1 ", "{ }", "[1 ,2]", "[1,  2]", "[\n\n1]", "\"\\ud83d\"", "\"\\ude00\"", "01", "1.", "1e400", "1e", "+1", "\"\n\"",
-               "\"\xff\"", "{\"a\" :1}", "{\"a\":  1}", "{\"a\":\n1}", "1234567890123456789", "[1,]", ""});
+  ExpectTexts("{}",
+              {"{}", "[]", "[ 1, 2 ]", "{\n  \"a\": [\n\t\ttrue\n  ]\n}", "\"\\u00e9\\ud83d\\ude00\xc3\xa9\"",
+               "-1.5e-10", "null"},
+              {" 1",
+               "1 ",
+               "{ }",
+               "[1 ,2]",
+               "[1,  2]",
+               "[\n\n1]",
+               "\"\\ud83d\"",
+               "\"\\ude00\"",
+               "01",
+               "1.",
+               "1e400",
+               "1e",
+               "+1",
+               "\"\n\"",
+               "\"\xff\"",
+               "{\"a\" :1}",
+               "{\"a\":  1}",
+               "{\"a\":\n1}",
+               "1234567890123456789",
+               "[1,]",
+               ""});
   ExpectTexts(R"({"type":"integer"})", {"0", "-12", "123456789012345678"}, {"-0", "1.0", "00", "1e2", "-"});
 }
 
 TEST(JsonSchema, PropertiesComeInTheirOrder) {
-  const char* schema = R"({"type":"object","properties":{"b":{"type":"integer"},"a":{"type":"integer"},"ba":{"type":"integer"}},"required":["a"]})";
-  ExpectTexts(schema, {R"({"b":1,"a":2})", R"({"a":2})", R"({"a":2,"ba":3})", R"({"a":2,"x":3,"bab":[]})", R"({"a":2,"":0,"\n\"":0})"},
-              {R"({"a":2,"b":1})", R"({"b":1})", "{}", R"({"a":2,"x":3,"b":1})", R"({"a":2,"a":1})", R"({"a":2,"\u0062":1})", R"({"a":2,})",
-               R"({"x":3,"a":2})"});
+  const char* schema =
+      R"({"type":"object","properties":{"b":{"type":"integer"},"a":{"type":"integer"},"ba":{"type":"integer"}},"required":["a"]})";
+  ExpectTexts(schema,
+              {R"({"b":1,"a":2})", R"({"a":2})", R"({"a":2,"ba":3})", R"({"a":2,"x":3,"bab":[]})",
+               R"({"a":2,"":0,"\n\"":0})"},
+              {R"({"a":2,"b":1})", R"({"b":1})", "{}", R"({"a":2,"x":3,"b":1})", R"({"a":2,"a":1})",
+               R"({"a":2,"\u0062":1})", R"({"a":2,})", R"({"x":3,"a":2})"});
 }
 
 TEST(JsonSchema, KeywordsSayWhatTheySay) {
-  ExpectTexts(R"({"minLength":2,"maxLength":3,"type":"string"})", {"\"\xc3\xa9\\n\"", "\"\xf0\x9f\x98\x80\\ud83d\\ude00x\""}, {"\"a\"", "\"abcd\"", "\"\\ud83d\\ude00\""});
-  ExpectTexts(R"({"type":"string","pattern":"^a.c$"})", {"\"abc\"", "\"a\\\"c\"", "\"a\\u0001c\""}, {"\"a\\nc\"", "\"\\u0061bc\"", "\"xabc\"", "\"ac\""});
+  ExpectTexts(R"({"minLength":2,"maxLength":3,"type":"string"})",
+              {"\"\xc3\xa9\\n\"", "\"\xf0\x9f\x98\x80\\ud83d\\ude00x\""},
+              {"\"a\"", "\"abcd\"", "\"\\ud83d\\ude00\""});
+  ExpectTexts(R"({"type":"string","pattern":"^a.c$"})", {"\"abc\"", "\"a\\\"c\"", "\"a\\u0001c\""},
+              {"\"a\\nc\"", "\"\\u0061bc\"", "\"xabc\"", "\"ac\""});
   ExpectTexts(R"({"type":"string","pattern":"b|^$"})", {"\"abc\"", "\"b\"", "\"\"", "\"bb\""}, {"\"ac\""});
-  ExpectTexts(R"({"type":"integer","minimum":-5,"maximum":105})", {"-5", "0", "9", "10", "99", "100", "105"}, {"-6", "106", "-10", "200", "1050"});
-  ExpectTexts(R"({"type":"number","minimum":-0.5,"maximum":1.25})", {"-0.5", "-0.50", "-0.49", "0", "0.0", "1", "1.25", "1.250", "1.1999"}, {"-0.51", "1.26", "1.251", "2", "-1", "1e0"});
-  ExpectTexts(R"({"type":"number","exclusiveMinimum":0,"maximum":10})", {"0.1", "0.001", "10", "10.0", "9.99"}, {"0", "0.0", "10.01", "-1"});
+  ExpectTexts(R"({"type":"integer","minimum":-5,"maximum":105})", {"-5", "0", "9", "10", "99", "100", "105"},
+              {"-6", "106", "-10", "200", "1050"});
+  ExpectTexts(R"({"type":"number","minimum":-0.5,"maximum":1.25})",
+              {"-0.5", "-0.50", "-0.49", "0", "0.0", "1", "1.25", "1.250", "1.1999"},
+              {"-0.51", "1.26", "1.251", "2", "-1", "1e0"});
+  ExpectTexts(R"({"type":"number","exclusiveMinimum":0,"maximum":10})",
+              {"0.1", "0.001", "10", "10.0", "9.99"}, {"0", "0.0", "10.01", "-1"});
   ExpectTexts(R"({"type":"number","minimum":5,"exclusiveMinimum":true})", {"5.1", "6"}, {"5", "5.0", "4"});
   ExpectTexts(R"({"type":"integer","multipleOf":3})", {"0", "3", "-12", "999"}, {"1", "-2", "10"});
   ExpectTexts(R"({"type":"string","nullable":true})", {"\"\"", "null"}, {"1"});
-  ExpectTexts(R"({"type":"array","items":[{"type":"null"}],"additionalItems":{"type":"boolean"}})", {"[]", "[null]", "[null,true,false]"}, {"[true]", "[null,null]"});
+  ExpectTexts(R"({"type":"array","items":[{"type":"null"}],"additionalItems":{"type":"boolean"}})",
+              {"[]", "[null]", "[null,true,false]"}, {"[true]", "[null,null]"});
   ExpectTexts(R"({"type":"array","minItems":1,"maxItems":2})", {"[1]", "[[],{}]"}, {"[]", "[1,2,3]"});
   ExpectTexts(R"({"type":"array","maxItems":0})", {"[]"}, {"[1]"});
-  ExpectTexts(R"({"type":"string","format":"date"})", {"\"2024-02-29\"", "\"2000-02-29\"", "\"1999-12-31\""}, {"\"2023-02-29\"", "\"1900-02-29\"", "\"2024-04-31\"", "\"2024-13-01\"", "\"0000-01-01\""});
-  ExpectTexts(R"({"type":"object","properties":{"a":{"const":1}},"additionalProperties":false,"required":["a"]})", {R"({"a":1})", "{ \"a\": 1\n}"}, {"{}", R"({"a":1,"b":2})"});
-  ExpectTexts(R"({"anyOf":[{"type":"object","properties":{"k":{"const":"a"},"x":{"type":"null"}},"required":["k","x"]},
+  ExpectTexts(R"({"type":"string","format":"date"})", {"\"2024-02-29\"", "\"2000-02-29\"", "\"1999-12-31\""},
+              {"\"2023-02-29\"", "\"1900-02-29\"", "\"2024-04-31\"", "\"2024-13-01\"", "\"0000-01-01\""});
+  ExpectTexts(
+      R"({"type":"object","properties":{"a":{"const":1}},"additionalProperties":false,"required":["a"]})",
+      {R"({"a":1})", "{ \"a\": 1\n}"}, {"{}", R"({"a":1,"b":2})"});
+  ExpectTexts(
+      R"({"anyOf":[{"type":"object","properties":{"k":{"const":"a"},"x":{"type":"null"}},"required":["k","x"]},
                            {"type":"object","properties":{"k":{"const":"b"},"y":{"type":"null"}},"required":["k","y"]}]})",
-              {R"({"k":"a","x":null})", R"({"k":"b","y":null})"}, {R"({"k":"a","y":null})", R"({"k":"c","x":null})"});
+      {R"({"k":"a","x":null})", R"({"k":"b","y":null})"}, {R"({"k":"a","y":null})", R"({"k":"c","x":null})"});
 }
 
 TEST(JsonSchema, TextsAreAcceptedHoweverTheyAreCutIntoTokens) {
   const auto trie = JsonTrie();
-  const auto constraint = Constrain(R"({"type":"object","properties":{"abc":{"type":"string"},"u":{"type":"boolean"}}})");
+  const auto constraint =
+      Constrain(R"({"type":"object","properties":{"abc":{"type":"string"},"u":{"type":"boolean"}}})");
   const std::string text = "{\"abc\": \"tr\xf0\x9f\x98\x80 \\u0041abc\",\"u\":true,\"z\":[[12.5]]}";
   std::mt19937 random(1);
   for (int round = 0; round < 200; ++round) {
@@ -357,10 +419,14 @@ void ExpectError(const std::string& schema, StatusCode code, const std::string& 
 }
 
 TEST(JsonSchema, UnsupportedKeywordsAreNamedWithTheirPlace) {
-  const auto expect = [](const std::string& schema, const std::string& part) { ExpectError(schema, StatusCode::kUnsupported, part); };
-  for (const char* keyword : {"not", "if", "then", "else", "contains", "minContains", "dependentRequired", "dependentSchemas",
-                              "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "typo"})
-    expect(R"({"properties":{"a/b":{")" + std::string(keyword) + R"(":{}}}})", std::string("#/properties/a~1b/") + keyword + ":");
+  const auto expect = [](const std::string& schema, const std::string& part) {
+    ExpectError(schema, StatusCode::kUnsupported, part);
+  };
+  for (const char* keyword :
+       {"not", "if", "then", "else", "contains", "minContains", "dependentRequired", "dependentSchemas",
+        "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "typo"})
+    expect(R"({"properties":{"a/b":{")" + std::string(keyword) + R"(":{}}}})",
+           std::string("#/properties/a~1b/") + keyword + ":");
   expect(R"({"items":{"patternProperties":{"a":true}}})", "#/items/patternProperties");
   expect(R"({"uniqueItems":true})", "#/uniqueItems");
   expect(R"({"type":"string","format":"iri"})", "#/format: found \"iri\"");
@@ -379,7 +445,9 @@ TEST(JsonSchema, UnsupportedKeywordsAreNamedWithTheirPlace) {
 }
 
 TEST(JsonSchema, WhatIsNoSchemaIsRefused) {
-  const auto expect = [](const std::string& schema, const std::string& part) { ExpectError(schema, StatusCode::kInvalidArgument, part); };
+  const auto expect = [](const std::string& schema, const std::string& part) {
+    ExpectError(schema, StatusCode::kInvalidArgument, part);
+  };
   ExpectError("{\"type\":", StatusCode::kCorrupt, "line 1, column 9");
   ExpectError("{\"type\":\"\xff\"}", StatusCode::kCorrupt, "UTF-8");
   expect("3", "#: expected a schema");
@@ -395,21 +463,26 @@ TEST(JsonSchema, WhatIsNoSchemaIsRefused) {
   expect(R"({"type":"string","minLength":3,"maxLength":2})", "no value fits");
   expect(R"({"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]})", "no value fits");
   expect(R"({"allOf":[{"type":"string"},{"type":"integer"}]})", "no value fits");
-  expect(R"({"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/a"},{"type":"null"}]}},"$ref":"#/$defs/a"})", "left recursion");
+  expect(R"({"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/a"},{"type":"null"}]}},"$ref":"#/$defs/a"})",
+         "left recursion");
 }
 
 TEST(JsonSchema, HostileSchemasStayBounded) {
   std::string chain = R"({"$ref":"#/$defs/0","$defs":{)";
-  for (int i = 0; i < 5000; ++i) chain += "\"" + std::to_string(i) + R"(":{"allOf":[{"$ref":"#/$defs/)" + std::to_string(i + 1) + "\"}]},";
+  for (int i = 0; i < 5000; ++i)
+    chain += "\"" + std::to_string(i) + R"(":{"allOf":[{"$ref":"#/$defs/)" + std::to_string(i + 1) + "\"}]},";
   ExpectError(chain + R"("5000":{}}})", StatusCode::kUnsupported, "one within the other");
   std::string choices = R"({"allOf":[)";
-  for (int i = 0; i < 20; ++i) choices += R"({"anyOf":[{"minimum":)" + std::to_string(i) + R"(},{"minLength":)" + std::to_string(i) + "},{\"type\":\"null\"}]},";
+  for (int i = 0; i < 20; ++i)
+    choices += R"({"anyOf":[{"minimum":)" + std::to_string(i) + R"(},{"minLength":)" + std::to_string(i) +
+               "},{\"type\":\"null\"}]},";
   ExpectError(choices + "true]}", StatusCode::kUnsupported, "JSON schema");
   std::string nested = "true";
   for (int i = 0; i < 60; ++i) nested = R"({"type":"array","items":)" + nested + "}";
   EXPECT_TRUE(ParseJsonSchema(nested).ok());
   std::string many = R"({"type":"object","properties":{)";
-  for (int i = 0; i < 3000; ++i) many += "\"property_" + std::to_string(i) + R"(":{"type":"string","maxLength":20},)";
+  for (int i = 0; i < 3000; ++i)
+    many += "\"property_" + std::to_string(i) + R"(":{"type":"string","maxLength":20},)";
   EXPECT_TRUE(ParseJsonSchema(many + R"("last":true}})").ok());
 }
 

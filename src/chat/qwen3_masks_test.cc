@@ -49,10 +49,13 @@ class Qwen3Masks : public testing::Test {
 TEST_F(Qwen3Masks, AreWhatEachTokenSaysByItself) {
   const std::pair<std::shared_ptr<const Grammar>, std::vector<std::string>> cases[] = {
       {Share(ParseJsonSchema(kPerson)),
-       {R"({"name": "Zo\u00eb \")", R"({"name":"x","age":1)", R"({"name":"x","age":1,"born":"2)", R"({"name":"x","age":1,"note":"abc)",
-        R"({"name":"x","age":1,"note":"abc","tags":["a", "b)", R"({"name":"x","age":1,"state":"a)",
-        "{\n  \"name\": \"x\",\n  \"age\": 1,\n  \"state\": \"gone\",\n  \"more\": [[{\"a\": \"", R"({"name":"x","age":1,"state":"gone")"}},
-      {Share(ParseGbnf("root ::= .* \"x\"{3} | [^\"\\\\\\x7F\\x00-\\x1F]* | \"[\" root \"]\"")), {"", "abc", "[[[a", "xx\nxxx"}}};
+       {R"({"name": "Zo\u00eb \")", R"({"name":"x","age":1)", R"({"name":"x","age":1,"born":"2)",
+        R"({"name":"x","age":1,"note":"abc)", R"({"name":"x","age":1,"note":"abc","tags":["a", "b)",
+        R"({"name":"x","age":1,"state":"a)",
+        "{\n  \"name\": \"x\",\n  \"age\": 1,\n  \"state\": \"gone\",\n  \"more\": [[{\"a\": \"",
+        R"({"name":"x","age":1,"state":"gone")"}},
+      {Share(ParseGbnf("root ::= .* \"x\"{3} | [^\"\\\\\\x7F\\x00-\\x1F]* | \"[\" root \"]\"")),
+       {"", "abc", "[[[a", "xx\nxxx"}}};
   for (const auto& [grammar, beginnings] : cases) {
     const auto constraint = MakeGrammarConstraint(grammar, trie_);
     GrammarMatcher matcher(grammar, trie_->max_token_bytes());

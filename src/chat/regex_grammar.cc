@@ -25,8 +25,16 @@ std::optional<CodePointSet> ClassOf(char letter) {
     case 'w':
       return CodePointSet({{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}});
     case 's':  // WhiteSpace and LineTerminator of ECMA-262
-      return CodePointSet({{0x09, 0x0d}, {0x20, 0x20}, {0xa0, 0xa0}, {0x1680, 0x1680}, {0x2000, 0x200a},
-                           {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}});
+      return CodePointSet({{0x09, 0x0d},
+                           {0x20, 0x20},
+                           {0xa0, 0xa0},
+                           {0x1680, 0x1680},
+                           {0x2000, 0x200a},
+                           {0x2028, 0x2029},
+                           {0x202f, 0x202f},
+                           {0x205f, 0x205f},
+                           {0x3000, 0x3000},
+                           {0xfeff, 0xfeff}});
     case 'D':
     case 'W':
     case 'S':
@@ -38,7 +46,8 @@ std::optional<CodePointSet> ClassOf(char letter) {
 
 class RegexParser {
  public:
-  RegexParser(std::string_view text, GrammarBuilder& builder, const std::function<Expression(const CodePointSet&)>& character)
+  RegexParser(std::string_view text, GrammarBuilder& builder,
+              const std::function<Expression(const CodePointSet&)>& character)
       : text_(text), builder_(builder), character_(character) {}
 
   Result<Expression> Parse() {
@@ -60,7 +69,9 @@ class RegexParser {
   }
   std::string Place() const { return "regular expression: byte " + std::to_string(at_) + ": "; }
   Status Wrong(const std::string& what) const { return InvalidArgument(Place() + what); }
-  Status NotSupported(const std::string& what) const { return Unsupported(Place() + what + " is not supported"); }
+  Status NotSupported(const std::string& what) const {
+    return Unsupported(Place() + what + " is not supported");
+  }
 
   Result<Expression> ParseChoice(size_t depth) {
     std::vector<Expression> parts;
@@ -99,7 +110,8 @@ class RegexParser {
         while (IsLetter(Peek()) || IsDigit(Peek()) || Peek() == '_') ++at_;
         if (!Take(">")) return Wrong("a group's name without \">\"");
       }
-      if (depth >= kMaxRegexGroupDepth) return NotSupported("a group in " + std::to_string(kMaxRegexGroupDepth) + " groups");
+      if (depth >= kMaxRegexGroupDepth)
+        return NotSupported("a group in " + std::to_string(kMaxRegexGroupDepth) + " groups");
       PITH_ASSIGN_OR_RETURN(const Expression group, ParseChoice(depth + 1));
       if (!Take(")")) return Wrong("\"(\" without \")\"");
       return group;
@@ -108,7 +120,8 @@ class RegexParser {
       PITH_ASSIGN_OR_RETURN(const CodePointSet set, ParseClass());
       return character_(set);
     }
-    if (Take(".")) return character_(CodePointSet({{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}).Complement());
+    if (Take("."))
+      return character_(CodePointSet({{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}).Complement());
     if (Peek() == '^') return NotSupported("\"^\" after the beginning");
     if (Peek() == '*' || Peek() == '+' || Peek() == '?' || Peek() == '{')
       return Wrong(std::string("\"") + Peek() + "\" without something to repeat");
@@ -138,7 +151,8 @@ class RegexParser {
       return item;
     }
     Take("?");  // lazy: the same texts
-    if (Peek() == '*' || Peek() == '+' || Peek() == '?' || Peek() == '{') return Wrong("a repetition of a repetition");
+    if (Peek() == '*' || Peek() == '+' || Peek() == '?' || Peek() == '{')
+      return Wrong("a repetition of a repetition");
     return builder_.Repeat(item, min, max);
   }
 
@@ -147,7 +161,8 @@ class RegexParser {
     uint32_t number = 0;
     while (IsDigit(Peek())) {
       number = number * 10 + static_cast<uint32_t>(Peek() - '0');
-      if (number > kMaxRepetition) return NotSupported("a repetition of more than " + std::to_string(kMaxRepetition));
+      if (number > kMaxRepetition)
+        return NotSupported("a repetition of more than " + std::to_string(kMaxRepetition));
       ++at_;
     }
     if (at_ == begin) return Wrong("expected a number");
@@ -165,7 +180,8 @@ class RegexParser {
         ++at_;
         PITH_ASSIGN_OR_RETURN(const CodePointSet last, ParseCharacters(/*in_class=*/true));
         if (!IsSingle(first) || !IsSingle(last)) return Wrong("a range between classes");
-        if (last.ranges()[0].first < first.ranges()[0].first) return Wrong("a range that ends before it begins");
+        if (last.ranges()[0].first < first.ranges()[0].first)
+          return Wrong("a range that ends before it begins");
         ranges.push_back({first.ranges()[0].first, last.ranges()[0].first});
         continue;
       }
@@ -240,11 +256,15 @@ class RegexParser {
     uint32_t value = 0;
     for (size_t i = 0; i < n_digits; ++i, ++at_) {
       const char c = Peek();
-      const int digit = IsDigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = IsDigit(c)             ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return Wrong("expected " + std::to_string(n_digits) + " hexadecimal digits");
       value = value << 4 | static_cast<uint32_t>(digit);
     }
-    if (value > kMaxCodePoint || IsSurrogate(value)) return NotSupported("an escape that is no Unicode scalar value");
+    if (value > kMaxCodePoint || IsSurrogate(value))
+      return NotSupported("an escape that is no Unicode scalar value");
     return Single(value);
   }
 

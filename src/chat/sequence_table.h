@@ -30,7 +30,8 @@ class SequenceTable {
     return std::span<const uint64_t>(words_).subspan(begin, ends_[id] - begin);
   }
 
-  // The id of the sequence: 0, 1, .. in the order in which sequences came first. It must not lie in this table.
+  // The id of the sequence: 0, 1, .. in the order in which sequences came first. It must not lie in this
+  // table.
   uint32_t Intern(std::span<const uint64_t> sequence) {
     if ((ends_.size() + 1) * 2 > slots_.size()) Grow();
     const size_t slot = FindSlot(sequence);

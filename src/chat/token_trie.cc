@@ -67,8 +67,10 @@ std::vector<TokenTrie::Node> TokenTrie::Build(const std::vector<TokenId>& sorted
   for (const TokenId id : sorted) {
     const ByteSpan bytes = TokenBytes(id);
     size_t n_common = 0;
-    while (n_common < previous.size() && n_common < bytes.size() && previous[n_common] == bytes[n_common]) ++n_common;
-    for (; path.size() > n_common; path.pop_back()) nodes[path.back()].end = static_cast<uint32_t>(nodes.size());
+    while (n_common < previous.size() && n_common < bytes.size() && previous[n_common] == bytes[n_common])
+      ++n_common;
+    for (; path.size() > n_common; path.pop_back())
+      nodes[path.back()].end = static_cast<uint32_t>(nodes.size());
     for (size_t depth = n_common; depth < bytes.size(); ++depth) {
       path.push_back(static_cast<uint32_t>(nodes.size()));
       nodes.push_back({0, kNoToken, static_cast<uint16_t>(depth), bytes[depth]});

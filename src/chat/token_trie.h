@@ -1,4 +1,5 @@
-// TokenTrie: the data tokens of a vocabulary as a tree of their bytes, so that a walk looks at each beginning once.
+// TokenTrie: the data tokens of a vocabulary as a tree of their bytes, so that a walk looks at each beginning
+// once.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ class TokenTrie {
  public:
   static constexpr TokenId kNoToken = ~TokenId{0};
 
-  // A node: the bytes of its ancestors and its own. Nodes lie in preorder, so a walk is a loop and leaving out what is
-  // below a node is a jump.
+  // A node: the bytes of its ancestors and its own. Nodes lie in preorder, so a walk is a loop and leaving
+  // out what is below a node is a jump.
   struct Node {
     uint32_t end;    // the node behind all that is below this one
     TokenId token;   // the token of just these bytes, or kNoToken
@@ -29,8 +30,8 @@ class TokenTrie {
 
   std::span<const Node> nodes() const { return nodes_; }
 
-  // Plain tokens are whole characters of valid UTF-8, without controls, '"' and '\': what a JSON string holds as it is.
-  // They are half of a vocabulary or more, and allowed or not as one in the midst of a text.
+  // Plain tokens are whole characters of valid UTF-8, without controls, '"' and '\': what a JSON string holds
+  // as it is. They are half of a vocabulary or more, and allowed or not as one in the midst of a text.
   std::span<const uint64_t> plain_tokens() const { return plain_tokens_; }  // bit id % 64 of word id / 64
   std::span<const Node> nodes_without_plain() const { return nodes_without_plain_; }
 
