@@ -7,8 +7,10 @@
 
 #include "api/boundary.h"
 #include "api/model_impl.h"
-#include "chat/constrained_output.h"
 #include "chat/conversation.h"
+#include "chat/gbnf.h"
+#include "chat/grammar_constraint.h"
+#include "chat/json_schema.h"
 
 namespace pith {
 namespace {
@@ -138,9 +140,9 @@ struct Chat::Impl {
       return InvalidArgument("a JSON schema and a grammar: expected at most one of them");
     }
     const bool schema = !options.json_schema.empty();
-    Result<Grammar> grammar = schema ? GrammarFromJsonSchema(options.json_schema) : ParseGbnf(options.grammar);
+    Result<Grammar> grammar = schema ? ParseJsonSchema(options.json_schema) : ParseGbnf(options.grammar);
     if (!grammar.ok()) return grammar.status().WithContext(schema ? "JSON schema" : "grammar");
-    constraint = pith::MakeConstraint(std::make_shared<const Grammar>(*std::move(grammar)),
+    constraint = MakeGrammarConstraint(std::make_shared<const Grammar>(*std::move(grammar)),
                                       std::make_shared<const TokenTrie>(*model.tokenizer));
     answer.constraint = constraint.get();
     // Whoever wants a form wants it at once.
