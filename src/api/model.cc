@@ -7,6 +7,7 @@
 #include "api/model_impl.h"
 #include "base/cpu.h"
 #include "base/file.h"
+#include "convert/gguf_model.h"
 #include "convert/litertlm_model.h"
 
 namespace pith {
@@ -69,10 +70,31 @@ Result<std::unique_ptr<Package>> OpenLitertlm(const std::string& path, size_t th
   return package.ok() ? std::move(package) : package.status().WithContext(path);
 }
 
+// A GGUF file: its weights quantised and packed for the engine, with two terms everywhere, as for .litertlm files of others.
+Result<std::unique_ptr<Package>> OpenGguf(const std::string& path, size_t threads) {
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<GgufModel> model, GgufModel::Open(path));
+  Bytes serialized;
+  TokenId start_token = model->special_tokens().bos.value_or(0);
+  if (model->has_tokenizer()) {
+    const Result<Tokenizer> tokenizer = Tokenizer::FromGguf(model->file());
+    if (!tokenizer.ok()) return tokenizer.status().WithContext(path);
+    serialized = tokenizer->Serialize();
+    // As ReadStartToken does it for folders.
+    if (!model->special_tokens().bos) {
+      start_token = tokenizer->FindAddedToken("<|endoftext|>").value_or(model->special_tokens().eos.value_or(0));
+    }
+  }
+  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
+  const ActivationTerms terms = ActivationTerms::Precise(model->config().n_layers);
+  Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), model->name(), start_token, terms, pool);
+  return package.ok() ? std::move(package) : package.status().WithContext(path);
+}
+
 Result<std::unique_ptr<Package>> OpenPackage(const std::string& path, size_t threads) {
   {
     PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
     if (LooksLikeLitertlm(file->bytes())) return OpenLitertlm(path, threads);
+    if (LooksLikeGguf(file->bytes())) return OpenGguf(path, threads);
   }
   return Package::Open(path);
 }

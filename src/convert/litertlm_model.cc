@@ -6,13 +6,13 @@
 #include <functional>
 #include <utility>
 
-#include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "base/float_environment.h"
 #include "base/half.h"
 #include "convert/package_format.h"
 #include "convert/quantize.h"
 #include "convert/qwen3_recognise.h"
+#include "convert/weight_packer.h"
 
 namespace pith {
 namespace {
@@ -101,8 +101,8 @@ void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
   }
 }
 
-// Canonical codes and scale of one row; the index of a value that is not finite, or nothing.
-std::optional<size_t> CanonicalRow(const StoredTensor& t, size_t row, std::span<float> values, int8_t* codes, float* scale) {
+// Canonical codes and scale of one row; false where a value is not finite.
+bool CanonicalRow(const StoredTensor& t, size_t row, std::span<float> values, int8_t* codes, float* scale) {
   const size_t n = values.size();
   if (t.type == TfliteType::kInt8) {
     // Codes are canonical as they are, unless one is -128, which pith's kernels do not take.
@@ -114,12 +114,12 @@ std::optional<size_t> CanonicalRow(const StoredTensor& t, size_t row, std::span<
       any |= codes[i];
     }
     *scale = any == 0 ? 0 : t.scales[row];
-    if (lowest > -128) return std::nullopt;
+    if (lowest > -128) return true;
   }
   ReadRow(t, row, values);
-  if (const auto bad = FindNonFinite(values)) return bad;
+  if (FindNonFinite(values)) return false;
   *scale = QuantizeRow(values, codes);
-  return std::nullopt;
+  return true;
 }
 
 }  // namespace
@@ -228,59 +228,30 @@ Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const
   const ScopedFloatEnvironment environment;
   PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, start_token}));
   if (record_ && !record_->fingerprint) PITH_RETURN_IF_ERROR(CheckUuid());
-  PackageMemory memory;
-  ModelWeights weights;
-  weights.config = config_;
-  weights.terms = terms;
-  weights.layers.resize(config_.n_layers);
-  std::vector<std::vector<float>> values(pool.n_threads());
-  std::vector<std::vector<int8_t>> rows(pool.n_threads());
+  WeightPacker packer(config_, terms, pool);
   for (const StoredTensor& t : tensors_) {
-    const size_t cols = t.spec.cols;
-    const TensorSlot slot = SlotOf(weights, t.spec);
-    if (slot.norm != nullptr) {
-      AlignedBuffer<float> norm(cols);
-      ReadRow(t, 0, norm.span());
-      if (FindNonFinite(norm.span())) return Corrupt("a norm holds values that are not finite");
-      *slot.norm = norm.data();
-      memory.floats.push_back(std::move(norm));
+    const std::string tensor_name = CheckpointTensorName(t.spec);
+    if (!t.spec.is_matrix()) {
+      PITH_RETURN_IF_ERROR(packer.AddNorm(t.spec, tensor_name, [&](std::span<float> norm) { ReadRow(t, 0, norm); }));
       continue;
     }
-    AlignedBuffer<int8_t> plane(PanelMatrixBytes(t.spec.rows, cols));
-    AlignedBuffer<float> scales(PanelCount(t.spec.rows) * kPanelRows);
-    const size_t panel_bytes = PaddedDepth(cols) * kPanelRows;
-    std::vector<uint8_t> bad(PanelCount(t.spec.rows));
-    pool.ParallelFor(PanelCount(t.spec.rows), [&](size_t p, size_t thread) {
-      values[thread].resize(cols);
-      rows[thread].resize(kPanelRows * cols);
-      const size_t first = p * kPanelRows;
-      const size_t n = std::min<size_t>(kPanelRows, t.spec.rows - first);
-      for (size_t r = 0; r < n; ++r) {
-        if (CanonicalRow(t, first + r, values[thread], rows[thread].data() + r * cols, &scales[first + r])) bad[p] = 1;
-      }
-      PackPanel(rows[thread].data(), n, cols, plane.data() + p * panel_bytes);
-    });
-    if (std::any_of(bad.begin(), bad.end(), [](uint8_t b) { return b != 0; })) {
-      return Corrupt("a matrix holds values that are not finite");
-    }
-    *slot.matrix = {t.spec.rows, cols, panel_bytes, plane.data(), nullptr, scales.data()};
-    memory.planes.push_back(std::move(plane));
-    memory.floats.push_back(std::move(scales));
+    PITH_RETURN_IF_ERROR(
+        packer.AddMatrix(t.spec, tensor_name, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
+          return CanonicalRow(t, row, values, codes, scale);
+        }));
     // Only of the mapping: dropped pages of memory would come back as zeros.
     if (file_ != nullptr && !std::less<>()(t.data.data(), file_->bytes().data()) &&
         std::less<>()(t.data.data(), file_->bytes().data() + file_->bytes().size())) {
       DropPages(t.data);
     }
   }
-  if (config_.tied_head) weights.head = weights.embedding;
-  const Fingerprint fingerprint = CanonicalFingerprint(weights, start_token, tokenizer);
-  if (record_ && record_->fingerprint && *record_->fingerprint != fingerprint &&
+  std::unique_ptr<Package> package = packer.Finish(std::move(tokenizer), name, start_token, bytes_.size());
+  if (record_ && record_->fingerprint && *record_->fingerprint != package->fingerprint() &&
       terms == record_->description.terms && start_token == record_->description.start_token) {
-    return Corrupt("content has the fingerprint " + fingerprint.Text() + ", the file says " +
+    return Corrupt("content has the fingerprint " + package->fingerprint().Text() + ", the file says " +
                    record_->fingerprint->Text());
   }
-  memory.tokenizer = std::move(tokenizer);
-  return Package::FromWeights(std::move(weights), std::move(memory), name, start_token, fingerprint, bytes_.size());
+  return package;
 }
 
 }  // namespace pith

@@ -415,7 +415,7 @@ TEST(LitertlmModel, WeightsThatAreNotFiniteAreRefused) {
   const auto opened = LitertlmModel::FromMemory(file);
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   EXPECT_EQ(Fingerprint128(**opened, TestLitertlmOptions(config)),
-            "a matrix holds values that are not finite");
+            "model.embed_tokens.weight: values that are not finite");
 }
 
 // Codes of -128, which other quantisers may write, are quantised again.
