@@ -1,5 +1,6 @@
 // Model of include/pith/pith.h: a package, its tokenizer, an engine and the threads that run it.
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "api/boundary.h"
@@ -45,58 +46,81 @@ Result<std::optional<Tokenizer>> ReadTokenizer(const Package& package) {
   return std::optional<Tokenizer>(*std::move(tokenizer));
 }
 
-// A .litertlm file: its weights packed for the engine.
-Result<std::unique_ptr<Package>> OpenLitertlm(const std::string& path, size_t threads) {
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LitertlmModel> model, LitertlmModel::Open(path));
-  Bytes serialized;
+// A model file as Model needs it.
+struct OpenedModel {
+  std::unique_ptr<Package> package;
   std::optional<Tokenizer> tokenizer;
-  if (!model->tokenizer_json().empty()) {
-    Result<Tokenizer> parsed = Tokenizer::FromHuggingFaceJson(AsText(model->tokenizer_json()));
-    if (!parsed.ok()) return parsed.status().WithContext(path + ": tokenizer");
-    tokenizer.emplace(*std::move(parsed));
-    serialized = tokenizer->Serialize();
-  }
+};
+
+// A tokenizer.json takes a fifth of a second, so it is read on a thread of its own while others pack the weights.
+template <typename Read>
+std::future<Result<std::optional<Tokenizer>>> ReadBeside(size_t n_threads, Read read) {
+  return std::async(n_threads > 1 ? std::launch::async : std::launch::deferred, std::move(read));
+}
+
+// A .litertlm file: its weights packed for the engine.
+Result<OpenedModel> OpenLitertlm(const std::string& path, size_t threads) {
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LitertlmModel> model, LitertlmModel::Open(path));
+  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
+  auto reading = ReadBeside(pool.n_threads(), [&]() -> Result<std::optional<Tokenizer>> {
+    if (model->tokenizer_json().empty()) return std::optional<Tokenizer>();
+    PITH_ASSIGN_OR_RETURN(Tokenizer parsed, Tokenizer::FromHuggingFaceJson(AsText(model->tokenizer_json())));
+    return std::optional<Tokenizer>(std::move(parsed));
+  });
   // What others wrote does not say how precise activations must be: then nothing is left to chance.
+  const ActivationTerms terms =
+      model->record() ? model->record()->description.terms : ActivationTerms::Precise(model->config().n_layers);
+  const Result<std::unique_ptr<WeightPacker>> packer = model->Pack(terms, pool);
+  Result<std::optional<Tokenizer>> tokenizer = reading.get();
+  if (!tokenizer.ok()) return tokenizer.status().WithContext(path + ": tokenizer");
+  if (!packer.ok()) return packer.status().WithContext(path);
   TokenId start_token = 0;
-  ActivationTerms terms = ActivationTerms::Precise(model->config().n_layers);
   if (model->record()) {
     start_token = model->record()->description.start_token;
-    terms = model->record()->description.terms;
-  } else if (tokenizer) {
-    start_token = tokenizer->FindAddedToken("<|endoftext|>").value_or(0);
+  } else if (*tokenizer) {
+    start_token = (*tokenizer)->FindAddedToken("<|endoftext|>").value_or(0);
   }
-  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
-  Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), model->name(), start_token, terms, pool);
-  return package.ok() ? std::move(package) : package.status().WithContext(path);
+  Bytes serialized = *tokenizer ? (*tokenizer)->Serialize() : Bytes();
+  Result<std::unique_ptr<Package>> package = model->Finish(**packer, std::move(serialized), model->name(), start_token);
+  if (!package.ok()) return package.status().WithContext(path);
+  return OpenedModel{*std::move(package), *std::move(tokenizer)};
 }
 
 // A GGUF file: its weights quantised and packed for the engine, with two terms everywhere, as for .litertlm files of others.
-Result<std::unique_ptr<Package>> OpenGguf(const std::string& path, size_t threads) {
+Result<OpenedModel> OpenGguf(const std::string& path, size_t threads) {
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<GgufModel> model, GgufModel::Open(path));
-  Bytes serialized;
-  TokenId start_token = model->special_tokens().bos.value_or(0);
-  if (model->has_tokenizer()) {
-    const Result<Tokenizer> tokenizer = Tokenizer::FromGguf(model->file());
-    if (!tokenizer.ok()) return tokenizer.status().WithContext(path);
-    serialized = tokenizer->Serialize();
-    // As ReadStartToken does it for folders.
-    if (!model->special_tokens().bos) {
-      start_token = tokenizer->FindAddedToken("<|endoftext|>").value_or(model->special_tokens().eos.value_or(0));
-    }
-  }
   ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
-  const ActivationTerms terms = ActivationTerms::Precise(model->config().n_layers);
-  Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), model->name(), start_token, terms, pool);
-  return package.ok() ? std::move(package) : package.status().WithContext(path);
+  auto reading = ReadBeside(pool.n_threads(), [&]() -> Result<std::optional<Tokenizer>> {
+    if (!model->has_tokenizer()) return std::optional<Tokenizer>();
+    PITH_ASSIGN_OR_RETURN(Tokenizer read, Tokenizer::FromGguf(model->file()));
+    return std::optional<Tokenizer>(std::move(read));
+  });
+  const Result<std::unique_ptr<WeightPacker>> packer = model->Pack(ActivationTerms::Precise(model->config().n_layers), pool);
+  Result<std::optional<Tokenizer>> tokenizer = reading.get();
+  if (!tokenizer.ok()) return tokenizer.status().WithContext(path);
+  if (!packer.ok()) return packer.status().WithContext(path);
+  // As ReadStartToken does it for folders.
+  const GgufSpecialTokens& special = model->special_tokens();
+  std::optional<TokenId> start_token = special.bos;
+  if (!start_token && *tokenizer) start_token = (*tokenizer)->FindAddedToken("<|endoftext|>");
+  if (!start_token) start_token = special.eos;
+  Bytes serialized = *tokenizer ? (*tokenizer)->Serialize() : Bytes();
+  Result<std::unique_ptr<Package>> package =
+      model->Finish(**packer, std::move(serialized), model->name(), start_token.value_or(0));
+  if (!package.ok()) return package.status().WithContext(path);
+  return OpenedModel{*std::move(package), *std::move(tokenizer)};
 }
 
-Result<std::unique_ptr<Package>> OpenPackage(const std::string& path, size_t threads) {
+Result<OpenedModel> OpenFile(const std::string& path, size_t threads) {
   {
     PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
     if (LooksLikeLitertlm(file->bytes())) return OpenLitertlm(path, threads);
     if (LooksLikeGguf(file->bytes())) return OpenGguf(path, threads);
   }
-  return Package::Open(path);
+  PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, Package::Open(path));
+  Result<std::optional<Tokenizer>> tokenizer = ReadTokenizer(*package);
+  if (!tokenizer.ok()) return tokenizer.status().WithContext(path);
+  return OpenedModel{std::move(package), *std::move(tokenizer)};
 }
 
 Result<std::unique_ptr<Package>> OpenBuiltin() {
@@ -128,10 +152,16 @@ ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
 // --------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, size_t threads) {
+  PITH_ASSIGN_OR_RETURN(std::optional<Tokenizer> tokenizer, ReadTokenizer(*package));
+  return Create(std::move(package), std::move(tokenizer), threads);
+}
+
+Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package,
+                                                         std::optional<Tokenizer> tokenizer, size_t threads) {
   auto impl = std::make_unique<Impl>();
   PITH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   impl->kernels = &KernelsFor(isa);
-  PITH_ASSIGN_OR_RETURN(impl->tokenizer, ReadTokenizer(*package));
+  impl->tokenizer = std::move(tokenizer);
   impl->info = DescribePackage(*package, impl->tokenizer ? &*impl->tokenizer : nullptr);
   impl->package = std::move(package);
   impl->pool = std::make_unique<ThreadPool>(threads == 0 ? AvailableThreads() : threads);
@@ -193,8 +223,9 @@ Result<Model> Model::Builtin(const ModelOptions& options) {
 
 Result<Model> Model::Open(const std::string& path, const ModelOptions& options) {
   return AtBoundary([&]() -> Result<Model> {
-    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenPackage(path, options.threads));
-    Result<std::unique_ptr<Impl>> impl = Impl::Create(std::move(package), options.threads);
+    PITH_ASSIGN_OR_RETURN(OpenedModel opened, OpenFile(path, options.threads));
+    Result<std::unique_ptr<Impl>> impl =
+        Impl::Create(std::move(opened.package), std::move(opened.tokenizer), options.threads);
     if (!impl.ok()) return impl.status().WithContext(path);
     return Model(*std::move(impl));
   });

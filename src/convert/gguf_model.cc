@@ -11,7 +11,6 @@
 #include "convert/gguf_export.h"
 #include "convert/package_format.h"
 #include "convert/quantize.h"
-#include "convert/weight_packer.h"
 #include "formats/json.h"
 
 namespace pith {
@@ -260,23 +259,22 @@ std::string GgufModel::name() const {
   return ValidateModelName(name).ok() ? name : "model";
 }
 
-Result<std::unique_ptr<Package>> GgufModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
-                                                      const ActivationTerms& terms, ThreadPool& pool) const {
+Result<std::unique_ptr<WeightPacker>> GgufModel::Pack(const ActivationTerms& terms, ThreadPool& pool) const {
   const ScopedFloatEnvironment environment;
-  PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, start_token}));
-  WeightPacker packer(config_, terms, pool);
+  PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, 0}));
+  auto packer = std::make_unique<WeightPacker>(config_, terms, pool);
   const std::vector<TensorSpec> specs = CanonicalTensors(config_);
   for (size_t i = 0; i < specs.size(); ++i) {
     const GgufTensor& t = *tensors_[i];
     const std::string place = "tensor " + Quoted(t.name);
     if (!specs[i].is_matrix()) {
-      PITH_RETURN_IF_ERROR(packer.AddNorm(
+      PITH_RETURN_IF_ERROR(packer->AddNorm(
           specs[i], place, [&](std::span<float> norm) { DecodeGgmlRow(t.encoding, t.data.data(), norm); }));
       continue;
     }
     const uint64_t row_bytes = GgufRowBytes(t.encoding, specs[i].cols);
     PITH_RETURN_IF_ERROR(
-        packer.AddMatrix(specs[i], place, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
+        packer->AddMatrix(specs[i], place, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
           DecodeGgmlRow(t.encoding, t.data.data() + row * row_bytes, values);
           if (FindNonFinite(values)) return false;
           *scale = QuantizeRow(values, codes);
@@ -284,7 +282,19 @@ Result<std::unique_ptr<Package>> GgufModel::ToPackage(Bytes tokenizer, const std
         }));
     if (file_->mapped() != nullptr) DropPages(t.data);
   }
+  return packer;
+}
+
+Result<std::unique_ptr<Package>> GgufModel::Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
+                                                   TokenId start_token) const {
+  PITH_RETURN_IF_ERROR(ValidateDescription({config_, packer.terms(), start_token}));
   return packer.Finish(std::move(tokenizer), name, start_token, file_->size_bytes());
+}
+
+Result<std::unique_ptr<Package>> GgufModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
+                                                      const ActivationTerms& terms, ThreadPool& pool) const {
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, Pack(terms, pool));
+  return Finish(*packer, std::move(tokenizer), name, start_token);
 }
 
 }  // namespace pith

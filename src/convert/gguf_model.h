@@ -16,6 +16,7 @@
 #include "base/thread_pool.h"
 #include "convert/model_layout.h"
 #include "convert/package.h"
+#include "convert/weight_packer.h"
 #include "formats/gguf.h"
 #include "pith/status.h"
 
@@ -56,6 +57,10 @@ class GgufModel {
   // Packs the weights for the engine. `tokenizer`: serialised. kCorrupt for values that are not finite.
   Result<std::unique_ptr<Package>> ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
                                              const ActivationTerms& terms, ThreadPool& pool) const;
+  // The two halves of it, as in LitertlmModel.
+  Result<std::unique_ptr<WeightPacker>> Pack(const ActivationTerms& terms, ThreadPool& pool) const;
+  Result<std::unique_ptr<Package>> Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
+                                          TokenId start_token) const;
 
  private:
   GgufModel() = default;

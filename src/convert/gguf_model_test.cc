@@ -137,6 +137,22 @@ TEST(GgufModel, RowsAreThoseOfImportFromTheDecodedValues) {
   }
 }
 
+// The fingerprint is made of blocks of 64 panels, one of which is unpacked while another is hashed.
+TEST(GgufModel, TheFingerprintIsThatOfTheContentForEveryNumberOfPanels) {
+  for (const size_t vocab : {1023, 1024, 1025, 2048, 3 * 1024 + 17}) {
+    ModelConfig config = TestConfig(false);
+    config.vocab = vocab;
+    const Bytes file = GgufFileOf(MakeCheckpoint(config, "F32")).Encode();
+    const auto model = ModelOf(file);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    for (const size_t n_threads : {1, 3}) {
+      const auto package = PackageOf(**model, n_threads);
+      ASSERT_TRUE(package.ok()) << package.status().message();
+      EXPECT_TRUE((*package)->VerifyFingerprint().ok()) << vocab << " rows, " << n_threads << " threads";
+    }
+  }
+}
+
 TEST(GgufModel, KeysThatLlamaCppDoesNotNeedMayBeMissing) {
   ModelConfig config = GgufModelConfig(true);
   config.n_kv_heads = config.n_heads;

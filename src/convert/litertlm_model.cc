@@ -12,7 +12,6 @@
 #include "convert/package_format.h"
 #include "convert/quantize.h"
 #include "convert/qwen3_recognise.h"
-#include "convert/weight_packer.h"
 
 namespace pith {
 namespace {
@@ -76,7 +75,7 @@ Result<StoredTensor> Locate(const TfliteFile& file, const TfliteGraph& graph, co
   return out;
 }
 
-// Values of one row. For INT8 see the caller.
+// Values of one row. Not for INT8, which is packed as it is.
 void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
   const size_t n = out.size();
   if (t.type == TfliteType::kFloat32) {
@@ -87,7 +86,8 @@ void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
       std::memcpy(&half, t.data.data() + (row * n + i) * 2, 2);
       out[i] = HalfToFloat(half);
     }
-  } else if (t.type == TfliteType::kInt4) {
+  } else {
+    PITH_CHECK(t.type == TfliteType::kInt4);
     const size_t n_blocks = n / t.block;
     for (size_t i = 0; i < n; ++i) {
       uint16_t half;
@@ -96,30 +96,7 @@ void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
       const int nibble = i % 2 == 0 ? byte & 15 : byte >> 4;
       out[i] = HalfToFloat(half) * static_cast<float>(nibble < 8 ? nibble : nibble - 16);
     }
-  } else {
-    for (size_t i = 0; i < n; ++i) out[i] = t.scales[row] * static_cast<float>(static_cast<int8_t>(t.data[row * n + i]));
   }
-}
-
-// Canonical codes and scale of one row; false where a value is not finite.
-bool CanonicalRow(const StoredTensor& t, size_t row, std::span<float> values, int8_t* codes, float* scale) {
-  const size_t n = values.size();
-  if (t.type == TfliteType::kInt8) {
-    // Codes are canonical as they are, unless one is -128, which pith's kernels do not take.
-    std::memcpy(codes, t.data.data() + row * n, n);
-    int lowest = 0;
-    int any = 0;
-    for (size_t i = 0; i < n; ++i) {
-      lowest = std::min<int>(lowest, codes[i]);
-      any |= codes[i];
-    }
-    *scale = any == 0 ? 0 : t.scales[row];
-    if (lowest > -128) return true;
-  }
-  ReadRow(t, row, values);
-  if (FindNonFinite(values)) return false;
-  *scale = QuantizeRow(values, codes);
-  return true;
 }
 
 }  // namespace
@@ -223,35 +200,51 @@ Status LitertlmModel::CheckUuid() const {
   return Corrupt("content has the uuid " + found + ", the header says " + *uuid + ": the data is damaged");
 }
 
-Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
-                                                          const ActivationTerms& terms, ThreadPool& pool) const {
+Result<std::unique_ptr<WeightPacker>> LitertlmModel::Pack(const ActivationTerms& terms, ThreadPool& pool) const {
   const ScopedFloatEnvironment environment;
-  PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, start_token}));
+  PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, 0}));
   if (record_ && !record_->fingerprint) PITH_RETURN_IF_ERROR(CheckUuid());
-  WeightPacker packer(config_, terms, pool);
+  auto packer = std::make_unique<WeightPacker>(config_, terms, pool);
   for (const StoredTensor& t : tensors_) {
-    const std::string tensor_name = CheckpointTensorName(t.spec);
-    if (!t.spec.is_matrix()) {
-      PITH_RETURN_IF_ERROR(packer.AddNorm(t.spec, tensor_name, [&](std::span<float> norm) { ReadRow(t, 0, norm); }));
-      continue;
-    }
-    PITH_RETURN_IF_ERROR(
-        packer.AddMatrix(t.spec, tensor_name, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
-          return CanonicalRow(t, row, values, codes, scale);
-        }));
+    const std::string name = CheckpointTensorName(t.spec);
     // Only of the mapping: dropped pages of memory would come back as zeros.
-    if (file_ != nullptr && !std::less<>()(t.data.data(), file_->bytes().data()) &&
-        std::less<>()(t.data.data(), file_->bytes().data() + file_->bytes().size())) {
-      DropPages(t.data);
+    const bool mapped = file_ != nullptr && !std::less<>()(t.data.data(), file_->bytes().data()) &&
+                        std::less<>()(t.data.data(), file_->bytes().data() + file_->bytes().size());
+    if (!t.spec.is_matrix()) {
+      PITH_RETURN_IF_ERROR(packer->AddNorm(t.spec, name, [&](std::span<float> norm) { ReadRow(t, 0, norm); }));
+    } else if (t.type == TfliteType::kInt8) {
+      const std::span codes(reinterpret_cast<const int8_t*>(t.data.data()), t.data.size());
+      PITH_RETURN_IF_ERROR(packer->AddInt8Matrix(t.spec, name, codes, t.scales, mapped));
+    } else {
+      PITH_RETURN_IF_ERROR(
+          packer->AddMatrix(t.spec, name, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
+            ReadRow(t, row, values);
+            if (FindNonFinite(values)) return false;
+            *scale = QuantizeRow(values, codes);
+            return true;
+          }));
+      if (mapped) DropPages(t.data);
     }
   }
+  return packer;
+}
+
+Result<std::unique_ptr<Package>> LitertlmModel::Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
+                                                       TokenId start_token) const {
+  PITH_RETURN_IF_ERROR(ValidateDescription({config_, packer.terms(), start_token}));
   std::unique_ptr<Package> package = packer.Finish(std::move(tokenizer), name, start_token, bytes_.size());
   if (record_ && record_->fingerprint && *record_->fingerprint != package->fingerprint() &&
-      terms == record_->description.terms && start_token == record_->description.start_token) {
+      package->weights().terms == record_->description.terms && start_token == record_->description.start_token) {
     return Corrupt("content has the fingerprint " + package->fingerprint().Text() + ", the file says " +
                    record_->fingerprint->Text());
   }
   return package;
+}
+
+Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
+                                                          const ActivationTerms& terms, ThreadPool& pool) const {
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, Pack(terms, pool));
+  return Finish(*packer, std::move(tokenizer), name, start_token);
 }
 
 }  // namespace pith

@@ -442,6 +442,7 @@ TEST(LitertlmModel, CodesBeyondOursStandForTheSameValues) {
   EXPECT_EQ(m.scale[1], 1.0f / 128);
   EXPECT_EQ(m.plane[PanelIndex(1, 0, 9)], -127);
   EXPECT_EQ(m.scale[2], 0.0f) << "a row of zeros";
+  EXPECT_TRUE((*package)->VerifyFingerprint().ok()) << "of these codes, not of those in the file";
 }
 
 TEST(LitertlmModel, ScalesThatAreNoneAreRefused) {

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/bytes.h"
 #include "tokenizer/unicode_class.h"
@@ -27,10 +28,12 @@ std::array<int, 256 + 68> MakeByteOfCodePoint() {
   return byte_of;
 }
 
-// Turns a token's text into its bytes; false when a character is not in the alphabet, and for what is not UTF-8.
-bool ToBytes(std::string_view text, Bytes& bytes) {
+// Appends the bytes of a token's text; false when a character is not in the alphabet, and for what is not UTF-8.
+bool AppendBytes(std::string_view text, Bytes& bytes) {
   static const std::array<int, 256 + 68> byte_of = MakeByteOfCodePoint();
-  bytes.clear();
+  const size_t old_size = bytes.size();
+  bytes.resize(old_size + text.size());  // at least a byte of text a byte
+  uint8_t* to = bytes.data() + old_size;
   for (size_t i = 0; i < text.size(); ++i) {
     auto code_point = static_cast<unsigned char>(text[i]) + size_t{0};
     if (code_point >= 0x80) {
@@ -41,22 +44,100 @@ bool ToBytes(std::string_view text, Bytes& bytes) {
       code_point = (code_point & 0x1f) << 6 | (next & 0x3fu);
     }
     if (code_point >= byte_of.size() || byte_of[code_point] < 0) return false;
-    bytes.push_back(static_cast<uint8_t>(byte_of[code_point]));
+    *to++ = static_cast<uint8_t>(byte_of[code_point]);
   }
+  bytes.resize(static_cast<size_t>(to - bytes.data()));
   return true;
 }
 
+// Pairs of ids that have been seen: an open hash table of at most half its slots, as MergeTable is one.
+class PairSet {
+ public:
+  explicit PairSet(size_t n_pairs)
+      : slots_(std::bit_ceil(std::max<size_t>(2 * n_pairs, 16)), kEmpty), shift_(64 - std::countr_zero(slots_.size())) {}
+
+  bool Insert(TokenId left, TokenId right) {
+    const uint64_t key = uint64_t{left} << 32 | right;
+    size_t i = static_cast<size_t>(key * 0x9e3779b97f4a7c15u >> shift_);
+    for (; slots_[i] != kEmpty; i = (i + 1) & (slots_.size() - 1)) {
+      if (slots_[i] == key) return false;
+    }
+    slots_[i] = key;
+    return true;
+  }
+
+ private:
+  static constexpr uint64_t kEmpty = ~uint64_t{0};  // no pair: ids have 20 bits
+  std::vector<uint64_t> slots_;
+  int shift_;
+};
+
 // Earlier duplicates of a pair lose: in the original the last one's rank overwrites the others.
 void DropOverwrittenMerges(std::vector<Merge>& merges) {
-  std::unordered_set<uint64_t> seen;
-  seen.reserve(merges.size());
+  PairSet seen(merges.size());
   size_t first_kept = merges.size();
   for (size_t i = merges.size(); i-- > 0;) {
-    if (seen.insert(uint64_t{merges[i].left} << 32 | merges[i].right).second)
-      merges[--first_kept] = merges[i];
+    if (seen.Insert(merges[i].left, merges[i].right)) merges[--first_kept] = merges[i];
   }
   merges.erase(merges.begin(), merges.begin() + static_cast<std::ptrdiff_t>(first_kept));
 }
+
+// The added tokens by their text. Nearly all that is asked for begins with a character that none of them begins with.
+class AddedIndex {
+ public:
+  explicit AddedIndex(const std::vector<AddedToken>& added) {
+    for (const AddedToken& token : added) {
+      ids_.emplace(token.content, token.id);
+      if (!token.content.empty()) begins_[static_cast<unsigned char>(token.content[0])] = true;
+    }
+  }
+  const TokenId* Find(std::string_view text) const {
+    if (text.empty() || !begins_[static_cast<unsigned char>(text[0])]) return nullptr;
+    const auto found = ids_.find(text);
+    return found != ids_.end() ? &found->second : nullptr;
+  }
+
+ private:
+  std::unordered_map<std::string_view, TokenId> ids_;
+  std::array<bool, 256> begins_{};
+};
+
+// The tokens of a merge by their bytes: left and right side by side are the product.
+class MergeFinder {
+ public:
+  MergeFinder(const ByteLevelParts& parts, const VocabularyBuilder& builder, const AddedIndex& added)
+      : parts_(parts), builder_(builder), added_(added) {}
+
+  Result<Merge> Find(size_t i) {
+    const auto& [left, right] = parts_.merges[i];
+    bytes_.clear();
+    if (!AppendBytes(left, bytes_)) return Missing(i, left);
+    const size_t n_left = bytes_.size();
+    if (!AppendBytes(right, bytes_)) return Missing(i, right);
+    const ByteSpan all = bytes_;
+    const std::optional<TokenId> left_id = builder_.FindToken(all.first(n_left));
+    if (!left_id) return Missing(i, left);
+    const std::optional<TokenId> right_id = builder_.FindToken(all.subspan(n_left));
+    if (!right_id) return Missing(i, right);
+    const std::optional<TokenId> product = builder_.FindToken(all);
+    if (!product) return Missing(i, std::string(left).append(right));
+    return Merge{*left_id, *right_id, *product};
+  }
+
+ private:
+  Status Missing(size_t i, std::string_view text) const {
+    const auto& [left, right] = parts_.merges[i];
+    return Corrupt(parts_.merges_place + ": merge " + std::to_string(i) + " of " + QuotedToken(left) + " and " +
+                   QuotedToken(right) + ": " + QuotedToken(text) +
+                   (added_.Find(text) != nullptr ? " is an added token" : " is no token") + ", expected one of " +
+                   parts_.tokens_place);
+  }
+
+  const ByteLevelParts& parts_;
+  const VocabularyBuilder& builder_;
+  const AddedIndex& added_;
+  Bytes bytes_;
+};
 
 }  // namespace
 
@@ -76,9 +157,7 @@ std::string QuotedToken(std::string_view text) {
 }
 
 Result<Vocabulary> BuildVocabulary(ByteLevelParts parts) {
-  std::unordered_map<std::string_view, TokenId> added_ids;
-  for (const AddedToken& token : parts.added) added_ids.emplace(token.content, token.id);
-
+  const AddedIndex added(parts.added);
   VocabularyBuilder builder(parts.tokens.size(), parts.merges.size(), parts.ignore_merges);
   Bytes bytes;
   for (const ByteLevelParts::Token& token : parts.tokens) {
@@ -89,12 +168,13 @@ Result<Vocabulary> BuildVocabulary(ByteLevelParts parts) {
     }
     const auto id = static_cast<TokenId>(token.id);
     // A token that is found in text before BPE begins: never a product of it, so not a regular token.
-    if (const auto found = added_ids.find(token.text); found != added_ids.end()) {
-      if (found->second == id) continue;
+    if (const TokenId* found = added.Find(token.text); found != nullptr) {
+      if (*found == id) continue;
       return Corrupt(place() + ": id " + std::to_string(id) + ", but " + parts.added_place + " gives it " +
-                     std::to_string(found->second));
+                     std::to_string(*found));
     }
-    if (!ToBytes(token.text, bytes)) {
+    bytes.clear();
+    if (!AppendBytes(token.text, bytes)) {
       return Unsupported(place() + " has a character that is not in the alphabet of byte-level BPE");
     }
     if (Status status = builder.AddToken(id, bytes); !status.ok()) return status.WithContext(place());
@@ -103,25 +183,14 @@ Result<Vocabulary> BuildVocabulary(ByteLevelParts parts) {
 
   std::vector<Merge> merges;
   merges.reserve(parts.merges.size());
+  MergeFinder finder(parts, builder, added);
   for (size_t i = 0; i < parts.merges.size(); ++i) {
-    const auto& [left, right] = parts.merges[i];
-    std::array<TokenId, 3> ids;
-    const std::array<std::string, 3> texts = {std::string(left), std::string(right), std::string(left).append(right)};
-    for (size_t t = 0; t < 3; ++t) {
-      const bool in_alphabet = ToBytes(texts[t], bytes);
-      const std::optional<TokenId> id = in_alphabet ? builder.FindToken(bytes) : std::nullopt;
-      if (!id) {
-        return Corrupt(parts.merges_place + ": merge " + std::to_string(i) + " of " + QuotedToken(left) + " and " +
-                       QuotedToken(right) + ": " + QuotedToken(texts[t]) +
-                       (added_ids.contains(texts[t]) ? " is an added token" : " is no token") + ", expected one of " +
-                       parts.tokens_place);
-      }
-      ids[t] = *id;
-    }
-    merges.push_back({ids[0], ids[1], ids[2]});
+    PITH_ASSIGN_OR_RETURN(const Merge merge, finder.Find(i));
+    merges.push_back(merge);
   }
   DropOverwrittenMerges(merges);
   for (const Merge& merge : merges) PITH_RETURN_IF_ERROR(builder.AddMerge(merge));
+  // Their texts, which `added` borrows, are of no further use.
   for (AddedToken& token : parts.added) PITH_RETURN_IF_ERROR(builder.AddAdded(std::move(token)));
   return std::move(builder).Build();
 }

@@ -2,11 +2,13 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "tokenizer/byte_level_parts.h"
 #include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/tokenizer_lists.h"
 
 namespace pith {
 namespace {
@@ -261,7 +263,8 @@ Status ReadAddedTokens(const Settings& s, std::vector<AddedToken>& added) {
   }
 }
 
-Result<Vocabulary> Build(const Collector& collector) {
+// `lists`: vocabulary and merges, where they are not among what was collected.
+Result<Vocabulary> Build(const Collector& collector, TokenizerLists* lists) {
   const Settings settings(collector);
   PITH_RETURN_IF_ERROR(CheckSettings(settings));
   if (!settings["/model/vocab"].is_object()) {
@@ -274,10 +277,26 @@ Result<Vocabulary> Build(const Collector& collector) {
   PITH_RETURN_IF_ERROR(ReadAddedTokens(settings, parts.added));
   const json& ignore_merges = settings["/model/ignore_merges"];
   parts.ignore_merges = ignore_merges.is_boolean() && ignore_merges.get<bool>();
+  if (lists != nullptr) {
+    parts.tokens = std::move(lists->vocab);
+    parts.merges = std::move(lists->merges);
+    return BuildVocabulary(std::move(parts));
+  }
   parts.tokens.reserve(collector.vocab.size());
   for (const Collector::VocabEntry& entry : collector.vocab) parts.tokens.push_back({entry.token, entry.id});
   parts.merges.assign(collector.merges.begin(), collector.merges.end());
   return BuildVocabulary(std::move(parts));
+}
+
+Result<Vocabulary> Parse(std::string_view text) {
+  if (std::optional<TokenizerLists> lists = ReadTokenizerLists(text)) {
+    Collector collector;
+    if (json::sax_parse(lists->rest.begin(), lists->rest.end(), &collector)) return Build(collector, &*lists);
+    // Once more as a whole, because messages name lines and columns.
+  }
+  Collector collector;
+  if (!json::sax_parse(text.begin(), text.end(), &collector)) return collector.status;
+  return Build(collector, nullptr);
 }
 
 }  // namespace
@@ -288,9 +307,7 @@ Result<Vocabulary> ReadHuggingFaceJson(std::string_view text) {
     return Unsupported(context + ": " + std::to_string(text.size()) + " bytes, expected at most " +
                        std::to_string(kMaxTokenizerJsonBytes));
   }
-  Collector collector;
-  if (!json::sax_parse(text.begin(), text.end(), &collector)) return collector.status.WithContext(context);
-  Result<Vocabulary> vocabulary = Build(collector);
+  Result<Vocabulary> vocabulary = Parse(text);
   if (!vocabulary.ok()) return vocabulary.status().WithContext(context);
   return vocabulary;
 }
