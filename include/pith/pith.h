@@ -57,8 +57,8 @@ class Model {
  public:
   // The model inside the program. kNotFound when this build has none.
   static Result<Model> Builtin(const ModelOptions& options);
-  // A file made by ImportModel, or a .litertlm file of a Qwen3 model, by ConvertModel or others. kNotFound, kCorrupt,
-  // kUnsupported.
+  // A file made by ImportModel, or a .litertlm or GGUF file of a Qwen3 model, by ConvertModel or others. kNotFound,
+  // kCorrupt, kUnsupported.
   static Result<Model> Open(const std::string& path, const ModelOptions& options);
 
   Model(Model&&) noexcept;
@@ -82,7 +82,7 @@ Result<ModelInfo> BuiltinModelInfo();
 // The fingerprint alone, at once; empty when there is none.
 std::string BuiltinFingerprint();
 // The fingerprint in the header of a model file, which alone is read; of a .litertlm file that which pith's own record says.
-// kNotFound, kCorrupt, kUnsupported.
+// Empty where the file says none: GGUF, .litertlm of others. kNotFound, kCorrupt, kUnsupported.
 Result<std::string> ReadModelFingerprint(const std::string& path);
 
 std::string VersionString();           // "0.1.0"

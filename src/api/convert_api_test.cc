@@ -140,10 +140,12 @@ TEST_F(Converted, GivesTheSameLogitsToTheBit) {
 TEST_F(Converted, DecompressesWhatImportCompressed) {
   Import("m.pmodel");
   ASSERT_TRUE(Convert("m.litertlm").ok());
+  ASSERT_TRUE(Convert("m.gguf", {.quantize = "f16"}).ok());
   const std::string text = "some text, and some more text of the same kind";
-  for (const bool from_import : {true, false}) {
-    Model compressor = Open(from_import ? "m.pmodel" : "m.litertlm");
-    Model decompressor = Open(from_import ? "m.litertlm" : "m.pmodel");
+  for (const auto& [from, to] :
+       {std::pair("m.pmodel", "m.litertlm"), std::pair("m.litertlm", "m.gguf"), std::pair("m.gguf", "m.pmodel")}) {
+    Model compressor = Open(from);
+    Model decompressor = Open(to);
     MemorySource source(AsBytes(text));
     MemorySink archive;
     const auto compressed = Compress(compressor, source, archive, {.allow_short = false}, nullptr);
@@ -254,7 +256,7 @@ TEST_F(Converted, InspectShowsEachFormat) {
   const auto gguf = InspectModel(out_.File("m.gguf"));
   ASSERT_TRUE(gguf.ok()) << gguf.status().message();
   EXPECT_EQ(gguf->format, "gguf");
-  EXPECT_NE(gguf->not_loadable, "");
+  EXPECT_EQ(gguf->not_loadable, "");
 
   const std::string file = ReadFileText(out_.File("m.litertlm"));
   const auto& section = litertlm->sections.back();
@@ -265,6 +267,47 @@ TEST_F(Converted, InspectShowsEachFormat) {
   EXPECT_EQ(tflite->signatures.size(), litertlm->signatures.size());
   EXPECT_NE(tflite->not_loadable, "") << "Model::Open takes the container only";
   EXPECT_FALSE(Model::Open(out_.File("m.tflite"), {}).ok());
+}
+
+TEST_F(Converted, AGgufFileIsTheModelOfImport) {
+  Import("m.pmodel");
+  ASSERT_TRUE(Convert("m.gguf", {.quantize = "f16"}).ok());
+  const Model model = Open("m.gguf");
+  EXPECT_EQ(model.info().name, "test");
+  EXPECT_EQ(model.info().fingerprint, Open("m.pmodel").info().fingerprint);  // F16 holds the values exactly
+  EXPECT_EQ(model.info().activations, "precise");
+  EXPECT_TRUE(model.info().has_tokenizer);
+  EXPECT_EQ(model.info().vocab, 257u);
+  EXPECT_EQ(model.info().file_bytes, std::filesystem::file_size(out_.File("m.gguf")));
+  const Result<std::string> fingerprint = ReadModelFingerprint(out_.File("m.gguf"));
+  ASSERT_TRUE(fingerprint.ok()) << fingerprint.status().message();
+  EXPECT_EQ(*fingerprint, "");  // in the content alone
+  const auto inspected = InspectModel(out_.File("m.gguf"));
+  ASSERT_TRUE(inspected.ok()) << inspected.status().message();
+  EXPECT_EQ(inspected->not_loadable, "");
+}
+
+TEST_F(Converted, GgufFilesThatCannotBeLoadedSayWhy) {
+  ASSERT_TRUE(Convert("m.gguf").ok());
+  const std::string file = ReadFileText(out_.File("m.gguf"));
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string text = file;
+    const size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos);
+    return text.replace(at, to.size(), to);
+  };
+  for (const auto& [text, message] :
+       {std::pair(replaced("qwen3", "llama"),
+                  "general.architecture: found \"llama\", expected \"qwen3\": pith does not run others yet"),
+        std::pair(replaced("qwen2", "qwen9"), "tokenizer.ggml.pre: found \"qwen9\", expected \"qwen2\"")}) {
+    out_.Write("other.gguf", text);
+    const auto inspected = InspectModel(out_.File("other.gguf"));
+    ASSERT_TRUE(inspected.ok()) << inspected.status().message();
+    EXPECT_EQ(inspected->not_loadable, message);
+    EXPECT_EQ(Model::Open(out_.File("other.gguf"), {}).status().message(), out_.File("other.gguf") + ": " + message);
+  }
+  out_.Write("short.gguf", file.substr(0, file.size() - 40));
+  EXPECT_EQ(Model::Open(out_.File("short.gguf"), {}).status().code(), StatusCode::kCorrupt);
 }
 
 // What inspect says of loading is what Model::Open finds.

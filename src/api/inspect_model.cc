@@ -11,6 +11,7 @@
 #include "api/boundary.h"
 #include "base/file.h"
 #include "convert/checkpoint.h"
+#include "convert/gguf_model.h"
 #include "convert/litertlm_export.h"
 #include "convert/litertlm_model.h"
 #include "convert/package.h"
@@ -21,6 +22,7 @@
 #include "formats/onnx.h"
 #include "formats/tflite.h"
 #include "pith/pith.h"
+#include "tokenizer/tokenizer.h"
 
 namespace pith {
 namespace {
@@ -211,14 +213,20 @@ class Inspector {
 
   Status Gguf(ByteSpan bytes, const std::string& path) {
     out_.format = "gguf";
-    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<GgufFile> file, GgufFile::FromMemory(bytes, path));
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<GgufFile> file, GgufFile::FromMemory(bytes, path));
     for (const GgufKeyValue& entry : file->metadata()) Field(std::string(entry.key), GgufText(entry.value));
     for (const GgufTensor& t : file->tensors()) {
       out_.tensors.push_back({std::string(t.name), std::string(GgufEncodingName(t.encoding)), ShapeText(t.shape), "",
                               t.data.size()});
     }
-    out_.not_loadable = "pith's engine reads .litertlm and .pmodel files, not GGUF";
+    out_.not_loadable = GgufFault(std::move(file)).message();
     return OkStatus();
+  }
+
+  // Why the engine does not take the file; ok where it does.
+  static Status GgufFault(std::unique_ptr<GgufFile> file) {
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<GgufModel> model, GgufModel::FromFile(std::move(file)));
+    return model->has_tokenizer() ? Tokenizer::FromGguf(model->file()).status() : OkStatus();
   }
 
   static std::string GgufText(const GgufValue& v) {
@@ -263,7 +271,7 @@ class Inspector {
                               t.external ? "in " + t.external->location : "", t.bytes});
     }
     for (const auto& [name, count] : summary.ops) out_.operators.push_back({name, count});
-    out_.not_loadable = "pith's engine reads .litertlm and .pmodel files, not ONNX";
+    out_.not_loadable = "pith's engine reads .litertlm, GGUF and .pmodel files, not ONNX";
     return OkStatus();
   }
 

@@ -3,17 +3,24 @@
 #include <utility>
 
 #include "api/boundary.h"
-#include "api/builtin_model.h"
 #include "api/model_impl.h"
 #include "base/cpu.h"
-#include "base/file.h"
 #include "convert/chat_templates.h"
-#include "convert/litertlm_model.h"
 
 namespace pith {
 namespace {
 
-constexpr const char* kNoBuiltin = "this build of pith has no model inside; give a model file";
+ChatProfile ProfileOf(ChatSource source, const Package& package, const Tokenizer& tokenizer) {
+  if (source.metadata) return ProfileFromMetadata(*source.metadata, tokenizer);
+  if (source.chat_template.empty() && tokenizer.FindAddedToken("<|im_start|>") && tokenizer.FindAddedToken("<|im_end|>")) {
+    // A file that says nothing, but whose tokenizer is that of Qwen's chat models.
+    source.chat_template = tokenizer.FindAddedToken("<think>") ? "{%- set thinking = 'switch' %}" : "{%- set thinking = 'never' %}";
+    source.chat_template += "{%- set default_system = '' %}";
+    source.chat_template += kQwen3ChatTemplate;
+  }
+  if (source.chat_template.empty()) return ProfileOfBaseModel(package.start_token(), tokenizer);
+  return ProfileFromTemplate(std::move(source.chat_template), source.stop_tokens, tokenizer);
+}
 
 std::string DescribeTerms(const ActivationTerms& terms) {
   size_t sites = 0;
@@ -38,71 +45,6 @@ uint64_t CountParameters(const ModelConfig& c) {
          (c.tied_head ? 1 : 2) * c.vocab * c.hidden + c.hidden;
 }
 
-Result<std::optional<Tokenizer>> ReadTokenizer(const Package& package) {
-  if (package.tokenizer().empty()) return std::optional<Tokenizer>();
-  Result<Tokenizer> tokenizer = Tokenizer::Deserialize(package.tokenizer());
-  if (!tokenizer.ok()) return tokenizer.status().WithContext("tokenizer");
-  return std::optional<Tokenizer>(*std::move(tokenizer));
-}
-
-struct OpenedModel {
-  std::unique_ptr<Package> package;
-  ChatSource chat;
-};
-
-// A .litertlm file: its weights packed for the engine.
-Result<OpenedModel> OpenLitertlm(const std::string& path, size_t threads) {
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LitertlmModel> model, LitertlmModel::Open(path));
-  Bytes serialized;
-  std::optional<Tokenizer> tokenizer;
-  if (!model->tokenizer_json().empty()) {
-    Result<Tokenizer> parsed = Tokenizer::FromHuggingFaceJson(AsText(model->tokenizer_json()));
-    if (!parsed.ok()) return parsed.status().WithContext(path + ": tokenizer");
-    tokenizer.emplace(*std::move(parsed));
-    serialized = tokenizer->Serialize();
-  }
-  // What others wrote does not say how precise activations must be: then nothing is left to chance.
-  TokenId start_token = 0;
-  ActivationTerms terms = ActivationTerms::Precise(model->config().n_layers);
-  if (model->record()) {
-    start_token = model->record()->description.start_token;
-    terms = model->record()->description.terms;
-  } else if (tokenizer) {
-    start_token = tokenizer->FindAddedToken("<|endoftext|>").value_or(0);
-  }
-  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
-  Result<std::unique_ptr<Package>> package = model->ToPackage(std::move(serialized), model->name(), start_token, terms, pool);
-  if (!package.ok()) return package.status().WithContext(path);
-  return OpenedModel{*std::move(package), {.metadata = model->metadata()}};
-}
-
-Result<OpenedModel> OpenModel(const std::string& path, size_t threads) {
-  {
-    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
-    if (LooksLikeLitertlm(file->bytes())) return OpenLitertlm(path, threads);
-  }
-  PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, Package::Open(path));
-  return OpenedModel{std::move(package), {}};
-}
-
-ChatProfile ProfileOf(ChatSource source, const Package& package, const Tokenizer& tokenizer) {
-  if (source.metadata) return ProfileFromMetadata(*source.metadata, tokenizer);
-  if (source.chat_template.empty() && tokenizer.FindAddedToken("<|im_start|>") && tokenizer.FindAddedToken("<|im_end|>")) {
-    // A file that says nothing, but whose tokenizer is that of Qwen's chat models.
-    source.chat_template = tokenizer.FindAddedToken("<think>") ? "{%- set thinking = 'switch' %}" : "{%- set thinking = 'never' %}";
-    source.chat_template += "{%- set default_system = '' %}";
-    source.chat_template += kQwen3ChatTemplate;
-  }
-  if (source.chat_template.empty()) return ProfileOfBaseModel(package.start_token(), tokenizer);
-  return ProfileFromTemplate(std::move(source.chat_template), source.stop_tokens, tokenizer);
-}
-
-Result<std::unique_ptr<Package>> OpenBuiltin() {
-  const ByteSpan file = BuiltinModelFile();
-  if (file.empty()) return NotFound(kNoBuiltin);
-  return Package::FromMemory(file, "the built-in model");
-}
-
 }  // namespace
 
 ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
@@ -125,15 +67,19 @@ ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
 // ---- Model::Impl
 // --------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, ChatSource chat,
-                                                               size_t threads) {
+Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, size_t threads) {
+  PITH_ASSIGN_OR_RETURN(std::optional<Tokenizer> tokenizer, ReadTokenizer(*package));
+  return Create({std::move(package), std::move(tokenizer), {}}, threads);
+}
+
+Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(OpenedModel opened, size_t threads) {
   auto impl = std::make_unique<Impl>();
   PITH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   impl->kernels = &KernelsFor(isa);
-  PITH_ASSIGN_OR_RETURN(impl->tokenizer, ReadTokenizer(*package));
-  impl->info = DescribePackage(*package, impl->tokenizer ? &*impl->tokenizer : nullptr);
-  if (impl->tokenizer) impl->chat = ProfileOf(std::move(chat), *package, *impl->tokenizer);
-  impl->package = std::move(package);
+  impl->tokenizer = std::move(opened.tokenizer);
+  impl->info = DescribePackage(*opened.package, impl->tokenizer ? &*impl->tokenizer : nullptr);
+  if (impl->tokenizer) impl->chat = ProfileOf(std::move(opened.chat), *opened.package, *impl->tokenizer);
+  impl->package = std::move(opened.package);
   impl->pool = std::make_unique<ThreadPool>(threads == 0 ? AvailableThreads() : threads);
   return impl;
 }
@@ -185,17 +131,16 @@ Model::~Model() = default;
 
 Result<Model> Model::Builtin(const ModelOptions& options) {
   return AtBoundary([&]() -> Result<Model> {
-    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenBuiltin());
-    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(std::move(package), {}, options.threads));
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenBuiltinPackage());
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(std::move(package), options.threads));
     return Model(std::move(impl));
   });
 }
 
 Result<Model> Model::Open(const std::string& path, const ModelOptions& options) {
   return AtBoundary([&]() -> Result<Model> {
-    PITH_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(path, options.threads));
-    Result<std::unique_ptr<Impl>> impl =
-        Impl::Create(std::move(opened.package), std::move(opened.chat), options.threads);
+    PITH_ASSIGN_OR_RETURN(OpenedModel opened, OpenModelFile(path, options.threads));
+    Result<std::unique_ptr<Impl>> impl = Impl::Create(std::move(opened), options.threads);
     if (!impl.ok()) return impl.status().WithContext(path);
     return Model(*std::move(impl));
   });
@@ -209,7 +154,7 @@ size_t Model::threads() const { return impl_->pool->n_threads(); }
 
 Result<ModelInfo> BuiltinModelInfo() {
   return AtBoundary([]() -> Result<ModelInfo> {
-    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Package> package, OpenBuiltin());
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Package> package, OpenBuiltinPackage());
     PITH_ASSIGN_OR_RETURN(const std::optional<Tokenizer> tokenizer, ReadTokenizer(*package));
     return DescribePackage(*package, tokenizer ? &*tokenizer : nullptr);
   });

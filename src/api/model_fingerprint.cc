@@ -6,6 +6,7 @@
 #include "api/boundary.h"
 #include "api/builtin_model.h"
 #include "base/file.h"
+#include "convert/gguf_model.h"
 #include "convert/litertlm_export.h"
 #include "convert/package_format.h"
 #include "formats/litertlm.h"
@@ -28,6 +29,7 @@ Result<std::string> ReadModelFingerprint(const std::string& path) {
       if (!record.ok()) return record.status().WithContext(path);
       return record->fingerprint ? record->fingerprint->Text() : std::string();
     }
+    if (LooksLikeGguf(file->bytes())) return std::string();
     const Result<PackageHeader> header = DecodePackageHeader(file->bytes(), file->bytes().size());
     if (!header.ok()) return header.status().WithContext(path);
     return header->fingerprint.Text();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/open_model.h"
 #include "base/thread_pool.h"
 #include "chat/chat_profile.h"
 #include "codec/language_model.h"
@@ -29,16 +30,12 @@ struct Context {
 inline constexpr uint32_t kDefaultMaxWindow = 1024;
 inline constexpr uint32_t kDefaultSinks = 4;
 
-// What a model's file says about turns; all empty for a .pmodel, which says nothing.
-struct ChatSource {
-  std::optional<LlmMetadata> metadata;
-  std::string chat_template;
-  std::vector<TokenId> stop_tokens;
-};
-
 struct Model::Impl {
   // `threads` as in ModelOptions.
-  static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, ChatSource chat, size_t threads);
+  static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, size_t threads);
+  // The same where the package's tokenizer has been read already.
+  static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, std::optional<Tokenizer> tokenizer,
+                                              size_t threads);
 
   // The model as the codec sees it, with this context. The last one is kept: valid until the next call with
   // another context. kInvalidArgument for one that is out of range; kUnsupported without a tokenizer.

@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/pages.h"
+
 namespace pith {
 
 inline constexpr size_t kCacheLine = 64;
@@ -23,10 +25,12 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   explicit AlignedBuffer(size_t n) : size_(n) {
     if (n == 0) return;
-    // One spare cache line, so that a whole-vector load at the last element stays inside.
-    const size_t bytes = RoundUp(n * sizeof(T), kCacheLine) + kCacheLine;
-    data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{kCacheLine}));
-    std::memset(static_cast<void*>(data_), 0, bytes);
+    if (bytes() >= kLargeBuffer) {
+      data_ = static_cast<T*>(AllocatePages(bytes()));
+      return;
+    }
+    data_ = static_cast<T*>(::operator new(bytes(), std::align_val_t{kCacheLine}));
+    std::memset(static_cast<void*>(data_), 0, bytes());
   }
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -38,7 +42,12 @@ class AlignedBuffer {
   AlignedBuffer(const AlignedBuffer&) = delete;
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
   ~AlignedBuffer() {
-    if (data_ != nullptr) ::operator delete(data_, std::align_val_t{kCacheLine});
+    if (data_ == nullptr) return;
+    if (bytes() >= kLargeBuffer) {
+      FreePages(data_, bytes());
+    } else {
+      ::operator delete(data_, std::align_val_t{kCacheLine});
+    }
   }
 
   AlignedBuffer Copy() const {
@@ -56,6 +65,12 @@ class AlignedBuffer {
   std::span<const T> span() const { return {data_, size_}; }
 
  private:
+  // From here on memory comes from the system, zeroed where it is touched; smaller ones are worth no pages of their own.
+  static constexpr size_t kLargeBuffer = size_t{16} << 20;
+
+  // One spare cache line, so that a whole-vector load at the last element stays inside.
+  size_t bytes() const { return RoundUp(size_ * sizeof(T), kCacheLine) + kCacheLine; }
+
   T* data_ = nullptr;
   size_t size_ = 0;
 };

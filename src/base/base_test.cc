@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "base/aligned_buffer.h"
 #include "base/bytes.h"
 #include "base/cpu.h"
 #include "base/file.h"
@@ -219,6 +221,29 @@ TEST(FloatEnvironment, IsTheContractsInsideAndTheCallersOutside) {
   _mm_setcsr(before);
 }
 #endif
+
+// On both sides of the size from which memory comes from the system.
+TEST(AlignedBuffer, HoldsZerosOnACacheLineInEverySize) {
+  for (const size_t n : {size_t{1}, size_t{1000}, (size_t{16} << 20) - 128, size_t{16} << 20, (size_t{33} << 20) + 1}) {
+    AlignedBuffer<uint8_t> buffer(n);
+    ASSERT_EQ(buffer.size(), n);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % kCacheLine, 0u);
+    EXPECT_EQ(std::count(buffer.span().begin(), buffer.span().end(), 0), static_cast<std::ptrdiff_t>(n));
+    TouchPages(buffer.data(), n);
+    EXPECT_EQ(buffer[n - 1], 0);
+    buffer[0] = 1;
+    buffer[n - 1] = 2;
+    const AlignedBuffer<uint8_t> copy = buffer.Copy();
+    const AlignedBuffer<uint8_t> moved = std::move(buffer);
+    EXPECT_EQ(moved[n - 1], 2);
+    EXPECT_TRUE(std::equal(copy.span().begin(), copy.span().end(), moved.span().begin(), moved.span().end()));
+  }
+  EXPECT_EQ(AlignedBuffer<float>(0).data(), nullptr);
+}
+
+TEST(AlignedBuffer, MoreMemoryThanThereIsIsBadAlloc) {
+  EXPECT_THROW(AlignedBuffer<uint8_t>(size_t{1} << 60), std::bad_alloc);
+}
 
 TEST(Cpu, AnUnknownIsaNameIsAnError) {
   const char* old = std::getenv("PITH_ISA");

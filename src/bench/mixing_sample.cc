@@ -30,7 +30,7 @@ double Bits(uint32_t p1, int bit) {
 }  // namespace
 
 MixingLab::MixingLab()
-    : impl_(OrExit(Model::Impl::Create(OrExit(Package::FromMemory(BuiltinModelFile(), "built-in model"), "built-in model"), {}, 0),
+    : impl_(OrExit(Model::Impl::Create(OrExit(Package::FromMemory(BuiltinModelFile(), "built-in model"), "built-in model"), 0),
                    "built-in model")),
       model_(OrExit(impl_->ForContext(impl_->ContextFor(0)), "built-in model")),
       depth_(static_cast<size_t>(DecisionTree(model_->vocab()).depth())) {}

@@ -47,44 +47,6 @@ uint32_t FileType(GgufType type) {
   PITH_CHECK(false);
 }
 
-// gguf-py/gguf/constants.py: TENSOR_NAMES.
-std::string GgufTensorName(const TensorSpec& spec) {
-  const auto in_layer = [&](std::string_view name) {
-    return std::string("blk.").append(std::to_string(spec.layer)).append(".").append(name).append(".weight");
-  };
-  switch (spec.role) {
-    case TensorRole::kEmbedding:
-      return "token_embd.weight";
-    case TensorRole::kHead:
-      return "output.weight";
-    case TensorRole::kFinalNorm:
-      return "output_norm.weight";
-    case TensorRole::kInputNorm:
-      return in_layer("attn_norm");
-    case TensorRole::kQ:
-      return in_layer("attn_q");
-    case TensorRole::kK:
-      return in_layer("attn_k");
-    case TensorRole::kV:
-      return in_layer("attn_v");
-    case TensorRole::kQNorm:
-      return in_layer("attn_q_norm");
-    case TensorRole::kKNorm:
-      return in_layer("attn_k_norm");
-    case TensorRole::kO:
-      return in_layer("attn_output");
-    case TensorRole::kPostAttentionNorm:
-      return in_layer("ffn_norm");
-    case TensorRole::kGate:
-      return in_layer("ffn_gate");
-    case TensorRole::kUp:
-      return in_layer("ffn_up");
-    case TensorRole::kDown:
-      return in_layer("ffn_down");
-  }
-  PITH_CHECK(false);
-}
-
 // How one tensor is written, and why not as asked.
 struct Plan {
   TensorSpec spec;
@@ -298,6 +260,44 @@ class GgufExporter {
 };
 
 }  // namespace
+
+// gguf-py/gguf/constants.py: TENSOR_NAMES.
+std::string GgufTensorName(const TensorSpec& spec) {
+  const auto in_layer = [&](std::string_view name) {
+    return std::string("blk.").append(std::to_string(spec.layer)).append(".").append(name).append(".weight");
+  };
+  switch (spec.role) {
+    case TensorRole::kEmbedding:
+      return "token_embd.weight";
+    case TensorRole::kHead:
+      return "output.weight";
+    case TensorRole::kFinalNorm:
+      return "output_norm.weight";
+    case TensorRole::kInputNorm:
+      return in_layer("attn_norm");
+    case TensorRole::kQ:
+      return in_layer("attn_q");
+    case TensorRole::kK:
+      return in_layer("attn_k");
+    case TensorRole::kV:
+      return in_layer("attn_v");
+    case TensorRole::kQNorm:
+      return in_layer("attn_q_norm");
+    case TensorRole::kKNorm:
+      return in_layer("attn_k_norm");
+    case TensorRole::kO:
+      return in_layer("attn_output");
+    case TensorRole::kPostAttentionNorm:
+      return in_layer("ffn_norm");
+    case TensorRole::kGate:
+      return in_layer("ffn_gate");
+    case TensorRole::kUp:
+      return in_layer("ffn_up");
+    case TensorRole::kDown:
+      return in_layer("ffn_down");
+  }
+  PITH_CHECK(false);
+}
 
 std::string_view GgufTypeName(GgufType type) { return GgufEncodingName(EncodingOf(type)); }
 

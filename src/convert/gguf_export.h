@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "convert/export.h"
 #include "convert/model_folder.h"
+#include "convert/model_layout.h"
 #include "pith/status.h"
 
 namespace pith {
@@ -34,6 +35,9 @@ struct GgufOptions {
 // kAlreadyExists, kIo. Errors about values name file, tensor, row and column.
 Result<ExportReport> ExportGguf(const ModelFolder& folder, const std::string& out_path,
                                 const GgufOptions& options, const ExportControl& control, ThreadPool& pool);
+
+// What GGUF files call a tensor: "blk.0.attn_q.weight".
+std::string GgufTensorName(const TensorSpec& spec);
 
 // "596M" for 596,049,920: three digits at most, as general.size_label has it.
 std::string GgufSizeLabel(uint64_t n_parameters);

@@ -6,7 +6,6 @@
 #include <functional>
 #include <utility>
 
-#include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "base/float_environment.h"
 #include "base/half.h"
@@ -76,7 +75,7 @@ Result<StoredTensor> Locate(const TfliteFile& file, const TfliteGraph& graph, co
   return out;
 }
 
-// Values of one row. For INT8 see the caller.
+// Values of one row. Not for INT8, which is packed as it is.
 void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
   const size_t n = out.size();
   if (t.type == TfliteType::kFloat32) {
@@ -87,7 +86,8 @@ void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
       std::memcpy(&half, t.data.data() + (row * n + i) * 2, 2);
       out[i] = HalfToFloat(half);
     }
-  } else if (t.type == TfliteType::kInt4) {
+  } else {
+    PITH_CHECK(t.type == TfliteType::kInt4);
     const size_t n_blocks = n / t.block;
     for (size_t i = 0; i < n; ++i) {
       uint16_t half;
@@ -96,30 +96,7 @@ void ReadRow(const StoredTensor& t, size_t row, std::span<float> out) {
       const int nibble = i % 2 == 0 ? byte & 15 : byte >> 4;
       out[i] = HalfToFloat(half) * static_cast<float>(nibble < 8 ? nibble : nibble - 16);
     }
-  } else {
-    for (size_t i = 0; i < n; ++i) out[i] = t.scales[row] * static_cast<float>(static_cast<int8_t>(t.data[row * n + i]));
   }
-}
-
-// Canonical codes and scale of one row; the index of a value that is not finite, or nothing.
-std::optional<size_t> CanonicalRow(const StoredTensor& t, size_t row, std::span<float> values, int8_t* codes, float* scale) {
-  const size_t n = values.size();
-  if (t.type == TfliteType::kInt8) {
-    // Codes are canonical as they are, unless one is -128, which pith's kernels do not take.
-    std::memcpy(codes, t.data.data() + row * n, n);
-    int lowest = 0;
-    int any = 0;
-    for (size_t i = 0; i < n; ++i) {
-      lowest = std::min<int>(lowest, codes[i]);
-      any |= codes[i];
-    }
-    *scale = any == 0 ? 0 : t.scales[row];
-    if (lowest > -128) return std::nullopt;
-  }
-  ReadRow(t, row, values);
-  if (const auto bad = FindNonFinite(values)) return bad;
-  *scale = QuantizeRow(values, codes);
-  return std::nullopt;
 }
 
 }  // namespace
@@ -223,64 +200,51 @@ Status LitertlmModel::CheckUuid() const {
   return Corrupt("content has the uuid " + found + ", the header says " + *uuid + ": the data is damaged");
 }
 
-Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
-                                                          const ActivationTerms& terms, ThreadPool& pool) const {
+Result<std::unique_ptr<WeightPacker>> LitertlmModel::Pack(const ActivationTerms& terms, ThreadPool& pool) const {
   const ScopedFloatEnvironment environment;
-  PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, start_token}));
+  PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, 0}));
   if (record_ && !record_->fingerprint) PITH_RETURN_IF_ERROR(CheckUuid());
-  PackageMemory memory;
-  ModelWeights weights;
-  weights.config = config_;
-  weights.terms = terms;
-  weights.layers.resize(config_.n_layers);
-  std::vector<std::vector<float>> values(pool.n_threads());
-  std::vector<std::vector<int8_t>> rows(pool.n_threads());
+  auto packer = std::make_unique<WeightPacker>(config_, terms, pool);
   for (const StoredTensor& t : tensors_) {
-    const size_t cols = t.spec.cols;
-    const TensorSlot slot = SlotOf(weights, t.spec);
-    if (slot.norm != nullptr) {
-      AlignedBuffer<float> norm(cols);
-      ReadRow(t, 0, norm.span());
-      if (FindNonFinite(norm.span())) return Corrupt("a norm holds values that are not finite");
-      *slot.norm = norm.data();
-      memory.floats.push_back(std::move(norm));
-      continue;
-    }
-    AlignedBuffer<int8_t> plane(PanelMatrixBytes(t.spec.rows, cols));
-    AlignedBuffer<float> scales(PanelCount(t.spec.rows) * kPanelRows);
-    const size_t panel_bytes = PaddedDepth(cols) * kPanelRows;
-    std::vector<uint8_t> bad(PanelCount(t.spec.rows));
-    pool.ParallelFor(PanelCount(t.spec.rows), [&](size_t p, size_t thread) {
-      values[thread].resize(cols);
-      rows[thread].resize(kPanelRows * cols);
-      const size_t first = p * kPanelRows;
-      const size_t n = std::min<size_t>(kPanelRows, t.spec.rows - first);
-      for (size_t r = 0; r < n; ++r) {
-        if (CanonicalRow(t, first + r, values[thread], rows[thread].data() + r * cols, &scales[first + r])) bad[p] = 1;
-      }
-      PackPanel(rows[thread].data(), n, cols, plane.data() + p * panel_bytes);
-    });
-    if (std::any_of(bad.begin(), bad.end(), [](uint8_t b) { return b != 0; })) {
-      return Corrupt("a matrix holds values that are not finite");
-    }
-    *slot.matrix = {t.spec.rows, cols, panel_bytes, plane.data(), nullptr, scales.data()};
-    memory.planes.push_back(std::move(plane));
-    memory.floats.push_back(std::move(scales));
+    const std::string name = CheckpointTensorName(t.spec);
     // Only of the mapping: dropped pages of memory would come back as zeros.
-    if (file_ != nullptr && !std::less<>()(t.data.data(), file_->bytes().data()) &&
-        std::less<>()(t.data.data(), file_->bytes().data() + file_->bytes().size())) {
-      DropPages(t.data);
+    const bool mapped = file_ != nullptr && !std::less<>()(t.data.data(), file_->bytes().data()) &&
+                        std::less<>()(t.data.data(), file_->bytes().data() + file_->bytes().size());
+    if (!t.spec.is_matrix()) {
+      PITH_RETURN_IF_ERROR(packer->AddNorm(t.spec, name, [&](std::span<float> norm) { ReadRow(t, 0, norm); }));
+    } else if (t.type == TfliteType::kInt8) {
+      const std::span codes(reinterpret_cast<const int8_t*>(t.data.data()), t.data.size());
+      PITH_RETURN_IF_ERROR(packer->AddInt8Matrix(t.spec, name, codes, t.scales, mapped));
+    } else {
+      PITH_RETURN_IF_ERROR(
+          packer->AddMatrix(t.spec, name, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
+            ReadRow(t, row, values);
+            if (FindNonFinite(values)) return false;
+            *scale = QuantizeRow(values, codes);
+            return true;
+          }));
+      if (mapped) DropPages(t.data);
     }
   }
-  if (config_.tied_head) weights.head = weights.embedding;
-  const Fingerprint fingerprint = CanonicalFingerprint(weights, start_token, tokenizer);
-  if (record_ && record_->fingerprint && *record_->fingerprint != fingerprint &&
-      terms == record_->description.terms && start_token == record_->description.start_token) {
-    return Corrupt("content has the fingerprint " + fingerprint.Text() + ", the file says " +
+  return packer;
+}
+
+Result<std::unique_ptr<Package>> LitertlmModel::Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
+                                                       TokenId start_token) const {
+  PITH_RETURN_IF_ERROR(ValidateDescription({config_, packer.terms(), start_token}));
+  std::unique_ptr<Package> package = packer.Finish(std::move(tokenizer), name, start_token, bytes_.size());
+  if (record_ && record_->fingerprint && *record_->fingerprint != package->fingerprint() &&
+      package->weights().terms == record_->description.terms && start_token == record_->description.start_token) {
+    return Corrupt("content has the fingerprint " + package->fingerprint().Text() + ", the file says " +
                    record_->fingerprint->Text());
   }
-  memory.tokenizer = std::move(tokenizer);
-  return Package::FromWeights(std::move(weights), std::move(memory), name, start_token, fingerprint, bytes_.size());
+  return package;
+}
+
+Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
+                                                          const ActivationTerms& terms, ThreadPool& pool) const {
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, Pack(terms, pool));
+  return Finish(*packer, std::move(tokenizer), name, start_token);
 }
 
 }  // namespace pith

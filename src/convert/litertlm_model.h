@@ -16,6 +16,7 @@
 #include "convert/litertlm_export.h"
 #include "convert/model_layout.h"
 #include "convert/package.h"
+#include "convert/weight_packer.h"
 #include "formats/litertlm.h"
 #include "formats/llm_metadata.h"
 #include "formats/tflite.h"
@@ -57,6 +58,11 @@ class LitertlmModel {
   // header another uuid: damage that nothing else shows.
   Result<std::unique_ptr<Package>> ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
                                              const ActivationTerms& terms, ThreadPool& pool) const;
+  // The two halves of it: what needs no tokenizer, so that one may be read meanwhile, and the rest. The pool and this object must
+  // last until Finish, for the packer borrows from both.
+  Result<std::unique_ptr<WeightPacker>> Pack(const ActivationTerms& terms, ThreadPool& pool) const;
+  Result<std::unique_ptr<Package>> Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
+                                          TokenId start_token) const;
 
  private:
   LitertlmModel() = default;

@@ -415,7 +415,7 @@ TEST(LitertlmModel, WeightsThatAreNotFiniteAreRefused) {
   const auto opened = LitertlmModel::FromMemory(file);
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   EXPECT_EQ(Fingerprint128(**opened, TestLitertlmOptions(config)),
-            "a matrix holds values that are not finite");
+            "model.embed_tokens.weight: values that are not finite");
 }
 
 // Codes of -128, which other quantisers may write, are quantised again.
@@ -442,6 +442,7 @@ TEST(LitertlmModel, CodesBeyondOursStandForTheSameValues) {
   EXPECT_EQ(m.scale[1], 1.0f / 128);
   EXPECT_EQ(m.plane[PanelIndex(1, 0, 9)], -127);
   EXPECT_EQ(m.scale[2], 0.0f) << "a row of zeros";
+  EXPECT_TRUE((*package)->VerifyFingerprint().ok()) << "of these codes, not of those in the file";
 }
 
 TEST(LitertlmModel, ScalesThatAreNoneAreRefused) {

@@ -161,6 +161,7 @@ class GgufParser {
       : bytes_(bytes), where_(where), reader_(bytes), file_(file) {}
 
   Status Parse() {
+    file_.size_bytes_ = bytes_.size();
     const ByteSpan magic = reader_.Raw(kMagic.size());
     const uint32_t version = reader_.U32();
     const uint64_t n_tensors = reader_.U64();

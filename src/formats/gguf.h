@@ -88,7 +88,19 @@ struct GgufKeyValue {
 };
 
 // Encodings of tensors, as they stand in files; others are in the table of gguf.cc.
-enum class GgufEncoding : uint32_t { kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ8_0 = 8, kBf16 = 30 };
+enum class GgufEncoding : uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+  kBf16 = 30
+};
 std::string_view GgufEncodingName(GgufEncoding encoding);  // "Q8_0"; "?" for one that is not known
 // Values that are encoded together, and their bytes. 0 for an encoding that is not known.
 size_t GgufBlockValues(GgufEncoding encoding);
@@ -120,6 +132,8 @@ class GgufFile {
   std::span<const GgufTensor> tensors() const { return tensors_; }      // in the order of the file
   const GgufTensor* FindTensor(std::string_view name) const;            // null when there is none
   uint64_t alignment() const { return alignment_; }
+  uint64_t size_bytes() const { return size_bytes_; }       // of the whole file
+  const MappedFile* mapped() const { return file_.get(); }  // null over memory
 
  private:
   friend class GgufParser;
@@ -128,6 +142,7 @@ class GgufFile {
   std::vector<GgufKeyValue> metadata_;
   std::vector<GgufTensor> tensors_;
   uint64_t alignment_ = kGgufAlignment;
+  uint64_t size_bytes_ = 0;
 };
 
 // What stands before the data: put together in memory (some 6 MB for a vocabulary of 150,000), then written

@@ -1,16 +1,14 @@
 #include "tokenizer/huggingface_json.h"
 
-#include <algorithm>
-#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
+#include "tokenizer/byte_level_parts.h"
 #include "tokenizer/pre_tokenizer.h"
-#include "tokenizer/unicode_class.h"
+#include "tokenizer/tokenizer_lists.h"
 
 namespace pith {
 namespace {
@@ -20,26 +18,9 @@ using nlohmann::json;
 constexpr size_t kMaxDepth = 32;
 constexpr size_t kMaxKeyBytes = 256;       // outside the vocabulary
 constexpr size_t kMaxSettings = 1u << 20;  // values outside vocabulary and merges; an added token has seven
-constexpr size_t kMaxQuotedBytes = 300;    // of a found value in a message
-
-// `text` fit for a message: cut at kMaxQuotedBytes, with ? for controls and for what is not UTF-8.
-std::string Quote(std::string_view text) {
-  std::string quoted = "\"";
-  for (size_t i = 0; i < text.size();) {
-    if (i >= kMaxQuotedBytes) {
-      quoted += "..";
-      break;
-    }
-    const size_t n = UnicodeClasses::Get().At(AsBytes(text), i).n_bytes;
-    const bool printable = n > 1 || (text[i] >= 0x20 && text[i] < 0x7f);
-    quoted += printable ? text.substr(i, n) : "?";
-    i += n;
-  }
-  return quoted + "\"";
-}
 
 std::string Show(const json& value) {
-  if (value.is_string()) return Quote(value.get_ref<const std::string&>());
+  if (value.is_string()) return QuotedToken(value.get_ref<const std::string&>());
   if (value.is_object()) return "an object";
   if (value.is_array()) return "an array";
   return value.dump();  // null, a boolean or a number
@@ -92,7 +73,7 @@ class Collector : public nlohmann::json_sax<json> {
     // 1".
     std::string_view what = e.what();
     if (const size_t end = what.find("] "); end != std::string_view::npos) what.remove_prefix(end + 2);
-    return Stop(Corrupt(Quote(what)));
+    return Stop(Corrupt(QuotedToken(what)));
   }
 
  private:
@@ -138,7 +119,7 @@ class Collector : public nlohmann::json_sax<json> {
     const char* expected = list_ == List::kVocab    ? "an id from 0 on"
                            : list_ == List::kMerges ? "\"a b\" or [\"a\", \"b\"]"
                                                     : "a string";
-    const std::string place = list_ == List::kVocab ? "/model/vocab: token " + Quote(key_)
+    const std::string place = list_ == List::kVocab ? "/model/vocab: token " + QuotedToken(key_)
                                                     : "/model/merges: merge " + std::to_string(merges.size());
     return Stop(Corrupt(place + ": " + found + ", expected " + expected));
   }
@@ -183,7 +164,7 @@ class Collector : public nlohmann::json_sax<json> {
       return true;  // the first line of a merges.txt; skipped by the original too
     const size_t space = text.find(' ');
     if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos)
-      return Unexpected(Quote(text));
+      return Unexpected(QuotedToken(text));
     return AddMerge(text.substr(0, space), text.substr(space + 1));
   }
 
@@ -260,36 +241,6 @@ Status CheckSettings(const Settings& s) {
   return s.Expect("/pre_tokenizer/pretokenizers/2", {nullptr});
 }
 
-// The alphabet of byte-level BPE: printable Latin-1 stands for itself, the other 68 bytes, in order, for
-// U+0100 to U+0143 (bytes_to_unicode of GPT-2).
-std::array<int, 256 + 68> MakeByteOfCodePoint() {
-  std::array<int, 256 + 68> byte_of;
-  byte_of.fill(-1);
-  size_t n_moved = 0;
-  for (int b = 0; b < 256; ++b) {
-    const bool printable = (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-    byte_of[printable ? static_cast<size_t>(b) : 256 + n_moved++] = b;
-  }
-  return byte_of;
-}
-
-// Turns a token's text into its bytes; false when a character is not in the alphabet.
-// REQUIRES: text is UTF-8 (the JSON parser has checked it).
-bool ToBytes(std::string_view text, Bytes& bytes) {
-  static const std::array<int, 256 + 68> byte_of = MakeByteOfCodePoint();
-  bytes.clear();
-  for (size_t i = 0; i < text.size(); ++i) {
-    auto code_point = static_cast<unsigned char>(text[i]) + size_t{0};
-    if (code_point >= 0x80) {
-      if (code_point >= 0xe0) return false;  // three bytes and more: beyond U+07FF
-      code_point = (code_point & 0x1f) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3fu);
-    }
-    if (code_point >= byte_of.size() || byte_of[code_point] < 0) return false;
-    bytes.push_back(static_cast<uint8_t>(byte_of[code_point]));
-  }
-  return true;
-}
-
 Status ReadAddedTokens(const Settings& s, std::vector<AddedToken>& added) {
   const json& list = s["/added_tokens"];
   if (list.is_null()) return OkStatus();
@@ -312,19 +263,8 @@ Status ReadAddedTokens(const Settings& s, std::vector<AddedToken>& added) {
   }
 }
 
-// Earlier duplicates of a pair lose: in the original the last one's rank overwrites the others.
-void DropOverwrittenMerges(std::vector<Merge>& merges) {
-  std::unordered_set<uint64_t> seen;
-  seen.reserve(merges.size());
-  size_t first_kept = merges.size();
-  for (size_t i = merges.size(); i-- > 0;) {
-    if (seen.insert(uint64_t{merges[i].left} << 32 | merges[i].right).second)
-      merges[--first_kept] = merges[i];
-  }
-  merges.erase(merges.begin(), merges.begin() + static_cast<std::ptrdiff_t>(first_kept));
-}
-
-Result<Vocabulary> Build(const Collector& collector) {
+// `lists`: vocabulary and merges, where they are not among what was collected.
+Result<Vocabulary> Build(const Collector& collector, TokenizerLists* lists) {
   const Settings settings(collector);
   PITH_RETURN_IF_ERROR(CheckSettings(settings));
   if (!settings["/model/vocab"].is_object()) {
@@ -333,58 +273,30 @@ Result<Vocabulary> Build(const Collector& collector) {
   if (!settings["/model/merges"].is_array()) {
     return Corrupt("/model/merges is " + Show(settings["/model/merges"]) + ", expected an array");
   }
-  std::vector<AddedToken> added;
-  PITH_RETURN_IF_ERROR(ReadAddedTokens(settings, added));
-  std::unordered_map<std::string_view, TokenId> added_ids;
-  for (const AddedToken& token : added) added_ids.emplace(token.content, token.id);
-
+  ByteLevelParts parts{.tokens_place = "/model/vocab", .merges_place = "/model/merges", .added_place = "/added_tokens"};
+  PITH_RETURN_IF_ERROR(ReadAddedTokens(settings, parts.added));
   const json& ignore_merges = settings["/model/ignore_merges"];
-  VocabularyBuilder builder(collector.vocab.size(), collector.merges.size(),
-                            ignore_merges.is_boolean() && ignore_merges.get<bool>());
-  Bytes bytes;
-  for (const Collector::VocabEntry& entry : collector.vocab) {
-    const auto place = [&entry] { return "/model/vocab: token " + Quote(entry.token); };
-    if (entry.id >= kMaxTokenIds) {
-      return Unsupported(place() + ": id " + std::to_string(entry.id) + ", expected 0 to " +
-                         std::to_string(kMaxTokenIds - 1));
-    }
-    const auto id = static_cast<TokenId>(entry.id);
-    // A token that is found in text before BPE begins: never a product of it, so not a regular token.
-    if (const auto found = added_ids.find(entry.token); found != added_ids.end()) {
-      if (found->second == id) continue;
-      return Corrupt(place() + ": id " + std::to_string(id) + ", but /added_tokens gives it " +
-                     std::to_string(found->second));
-    }
-    if (!ToBytes(entry.token, bytes)) {
-      return Unsupported(place() + " has a character that is not in the alphabet of byte-level BPE");
-    }
-    if (Status status = builder.AddToken(id, bytes); !status.ok()) return status.WithContext(place());
+  parts.ignore_merges = ignore_merges.is_boolean() && ignore_merges.get<bool>();
+  if (lists != nullptr) {
+    parts.tokens = std::move(lists->vocab);
+    parts.merges = std::move(lists->merges);
+    return BuildVocabulary(std::move(parts));
   }
-  PITH_RETURN_IF_ERROR(builder.IndexTokens());
+  parts.tokens.reserve(collector.vocab.size());
+  for (const Collector::VocabEntry& entry : collector.vocab) parts.tokens.push_back({entry.token, entry.id});
+  parts.merges.assign(collector.merges.begin(), collector.merges.end());
+  return BuildVocabulary(std::move(parts));
+}
 
-  std::vector<Merge> merges;
-  merges.reserve(collector.merges.size());
-  for (size_t i = 0; i < collector.merges.size(); ++i) {
-    const auto& [left, right] = collector.merges[i];
-    std::array<TokenId, 3> ids;
-    const std::array<std::string, 3> texts = {left, right, left + right};
-    for (size_t t = 0; t < 3; ++t) {
-      const bool in_alphabet = ToBytes(texts[t], bytes);
-      const std::optional<TokenId> id = in_alphabet ? builder.FindToken(bytes) : std::nullopt;
-      if (!id) {
-        return Corrupt("/model/merges: merge " + std::to_string(i) + " of " + Quote(left) + " and " +
-                       Quote(right) + ": " + Quote(texts[t]) +
-                       (added_ids.contains(texts[t]) ? " is an added token" : " is no token") +
-                       ", expected one of /model/vocab");
-      }
-      ids[t] = *id;
-    }
-    merges.push_back({ids[0], ids[1], ids[2]});
+Result<Vocabulary> Parse(std::string_view text) {
+  if (std::optional<TokenizerLists> lists = ReadTokenizerLists(text)) {
+    Collector collector;
+    if (json::sax_parse(lists->rest.begin(), lists->rest.end(), &collector)) return Build(collector, &*lists);
+    // Once more as a whole, because messages name lines and columns.
   }
-  DropOverwrittenMerges(merges);
-  for (const Merge& merge : merges) PITH_RETURN_IF_ERROR(builder.AddMerge(merge));
-  for (AddedToken& token : added) PITH_RETURN_IF_ERROR(builder.AddAdded(std::move(token)));
-  return std::move(builder).Build();
+  Collector collector;
+  if (!json::sax_parse(text.begin(), text.end(), &collector)) return collector.status;
+  return Build(collector, nullptr);
 }
 
 }  // namespace
@@ -395,9 +307,7 @@ Result<Vocabulary> ReadHuggingFaceJson(std::string_view text) {
     return Unsupported(context + ": " + std::to_string(text.size()) + " bytes, expected at most " +
                        std::to_string(kMaxTokenizerJsonBytes));
   }
-  Collector collector;
-  if (!json::sax_parse(text.begin(), text.end(), &collector)) return collector.status.WithContext(context);
-  Result<Vocabulary> vocabulary = Build(collector);
+  Result<Vocabulary> vocabulary = Parse(text);
   if (!vocabulary.ok()) return vocabulary.status().WithContext(context);
   return vocabulary;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tokenizer/bpe.h"
+#include "tokenizer/gguf_tokenizer.h"
 #include "tokenizer/huggingface_json.h"
 #include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/vocabulary_form.h"
@@ -61,6 +62,11 @@ Tokenizer::Tokenizer(Vocabulary vocabulary)
 
 Result<Tokenizer> Tokenizer::FromHuggingFaceJson(std::string_view json) {
   PITH_ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadHuggingFaceJson(json));
+  return Tokenizer(std::move(vocabulary));
+}
+
+Result<Tokenizer> Tokenizer::FromGguf(const GgufFile& file) {
+  PITH_ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadGgufTokenizer(file));
   return Tokenizer(std::move(vocabulary));
 }
 

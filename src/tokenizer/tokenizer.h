@@ -20,11 +20,16 @@
 
 namespace pith {
 
+class GgufFile;
+
 class Tokenizer {
  public:
   // Reads a tokenizer.json of Hugging Face. kCorrupt for damage, kUnsupported for another model,
   // pre-tokenizer or setting, named with what was expected, and for a vocabulary that lacks a single byte.
   static Result<Tokenizer> FromHuggingFaceJson(std::string_view json);
+
+  // The tokenizer that a GGUF file holds (gguf_tokenizer.h), with errors likewise.
+  static Result<Tokenizer> FromGguf(const GgufFile& file);
 
   // Reads what Serialize wrote; vocabulary_form.md is the format. Everything is checked: what comes out keeps
   // all promises of this header.

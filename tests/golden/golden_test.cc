@@ -8,13 +8,20 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <tuple>
 
 #include "base/thread_pool.h"
+#include "convert/gguf_export.h"
+#include "convert/gguf_model.h"
+#include "convert/gguf_vocabulary.h"
 #include "convert/import.h"
 #include "convert/package.h"
+#include "formats/json.h"
 #include "formats/safetensors.h"
 #include "model/engine.h"
+#include "tokenizer/tokenizer.h"
 
 namespace pith {
 namespace {
@@ -22,6 +29,14 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kGoldens = fs::path(PITH_SOURCE_DIR) / "../shared/golden/models";
+
+Bytes ToBytes(std::string_view text) { return {text.begin(), text.end()}; }
+
+constexpr std::string_view kOneToken = R"({"version": "1.0", "added_tokens": [], "normalizer": {"type": "NFC"},
+  "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "behavior": "Isolated", "invert": false, "pattern":
+    {"Regex": "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
+    {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}, "decoder": {"type": "ByteLevel"},
+  "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})";
 
 struct Comparison {
   double mean_kl = 0;         // over all positions
@@ -104,6 +119,30 @@ class Golden : public ::testing::TestWithParam<std::string> {
     EXPECT_TRUE(report.ok()) << report.status().message();
     if (!report.ok()) return nullptr;
     auto package = Package::Open(path);
+    EXPECT_TRUE(package.ok()) << package.status().message();
+    return package.ok() ? *std::move(package) : nullptr;
+  }
+
+  // Through a GGUF file of this encoding, with two terms everywhere, as Model::Open does it.
+  std::unique_ptr<Package> ThroughGguf(GgufType type) {
+    const std::string folder = (dir_ / "checkpoint").string();
+    if (!fs::exists(folder)) {
+      fs::copy(kGoldens / GetParam(), folder, fs::copy_options::recursive);
+      // One token, so that the vocabulary fits every model: the exporter wants a tokenizer.
+      std::ofstream(folder + "/tokenizer.json") << kOneToken;
+    }
+    ThreadPool pool(2);
+    const auto checkpoint = ModelFolder::Open(folder);
+    EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
+    if (!checkpoint.ok()) return nullptr;
+    const std::string path = (dir_ / "model.gguf").string();
+    const auto report = ExportGguf(**checkpoint, path, {.type = type}, {.replace = true}, pool);
+    EXPECT_TRUE(report.ok()) << report.status().message();
+    const auto model = GgufModel::Open(path);
+    EXPECT_TRUE(model.ok()) << model.status().message();
+    if (!model.ok()) return nullptr;
+    const size_t n_layers = (*model)->config().n_layers;
+    auto package = (*model)->ToPackage(ToBytes("not used here"), GetParam(), 0, ActivationTerms::Precise(n_layers), pool);
     EXPECT_TRUE(package.ok()) << package.status().message();
     return package.ok() ? *std::move(package) : nullptr;
   }
@@ -200,6 +239,93 @@ TEST_P(Golden, GreedyContinuationOfTheFloatModelIsLikelyToUs) {
   const size_t n = tokens.size() - n_prompt;
   EXPECT_EQ(near, n);
   EXPECT_GE(equal * 2, n);
+}
+
+// F16 holds the values of these checkpoints so well that every code and scale is the same (bf16 values below 2^-14 lose bits, but
+// no row has them only); but for F32, where a rounding moves up to one code in 30 by one.
+TEST_P(Golden, AGgufFileHoldsTheRowsOfImport) {
+  const auto imported = Import(Activations::kPrecise);
+  const auto through = ThroughGguf(GgufType::kF16);
+  ASSERT_TRUE(imported != nullptr && through != nullptr);
+  ModelWeights a = imported->weights();
+  ModelWeights b = through->weights();
+  ASSERT_EQ(a.config, b.config);
+  uint64_t n_codes = 0, n_different = 0;
+  for (const TensorSpec& spec : CanonicalTensors(a.config)) {
+    const TensorSlot x = SlotOf(a, spec);
+    const TensorSlot y = SlotOf(b, spec);
+    if (x.norm != nullptr) {
+      EXPECT_EQ(std::memcmp(*x.norm, *y.norm, spec.cols * sizeof(float)), 0) << CheckpointTensorName(spec);
+      continue;
+    }
+    const size_t n = PanelMatrixBytes(spec.rows, spec.cols);
+    n_codes += n;
+    for (size_t i = 0; i < n; ++i) {
+      const int difference = std::abs(x.matrix->plane[i] - y.matrix->plane[i]);
+      n_different += difference != 0;
+      ASSERT_LE(difference, 1) << CheckpointTensorName(spec);
+    }
+  }
+  const bool equal = imported->fingerprint() == through->fingerprint();
+  std::printf("%s F16: %llu of %llu codes differ; fingerprint %s\n", GetParam().c_str(),
+              static_cast<unsigned long long>(n_different), static_cast<unsigned long long>(n_codes),
+              equal ? "the same" : "another");
+  EXPECT_EQ(equal, GetParam() != "qwen3-f32");
+  EXPECT_LE(n_different, n_codes / 30);
+}
+
+TEST_P(Golden, GgufEncodingsAreWithinTheirBounds) {
+  for (const auto& [type, bound, bound_of_outliers] :
+       {std::tuple(GgufType::kF16, 4e-3, 0.12), std::tuple(GgufType::kQ8_0, 1e-2, 0.15), std::tuple(GgufType::kQ4_0, 1.0, 10.0)}) {
+    const auto package = ThroughGguf(type);
+    ASSERT_NE(package, nullptr);
+    const Comparison c = CompareAll(*package, "logits_");
+    ASSERT_GE(c.positions, 3u);
+    std::printf("%s %s: mean KL %.2e, worst input %.2e\n", GetParam().c_str(), std::string(GgufTypeName(type)).c_str(), c.mean_kl,
+                c.worst_input_kl);
+    EXPECT_LE(c.worst_input_kl, GetParam() == "qwen3-outliers-bf16" ? bound_of_outliers : bound) << GgufTypeName(type);
+    EXPECT_EQ(c.argmax_errors, 0u);
+  }
+}
+
+// What the exporter makes of a tokenizer.json, read back.
+TEST(GoldenGgufTokenizer, IsThatOfTheTokenizerJson) {
+  const std::string shared = std::string(PITH_SOURCE_DIR) + "/../shared";
+  const std::string lines = shared + "/golden/text/strings.jsonl";
+  if (!fs::exists(lines)) GTEST_SKIP() << lines << " is not here";
+  for (const std::string path : {"/data/qwen3/tokenizer.json", "/models/starter/tokenizer.json"}) {
+    const auto file = MappedFile::Open(shared + path);
+    ASSERT_TRUE(file.ok()) << file.status().message();
+    const auto json = Tokenizer::FromHuggingFaceJson(AsText((*file)->bytes()));
+    ASSERT_TRUE(json.ok()) << json.status().message();
+    const auto lists = ReadGgufVocabulary((*file)->bytes(), path, 151'936);
+    ASSERT_TRUE(lists.ok()) << lists.status().message();
+    GgufHeader header;
+    header.AddString("tokenizer.ggml.model", "gpt2");
+    header.AddString("tokenizer.ggml.pre", "qwen2");
+    header.AddStrings("tokenizer.ggml.tokens", lists->tokens);
+    header.AddI32s("tokenizer.ggml.token_type", lists->types);
+    header.AddStrings("tokenizer.ggml.merges", lists->merges);
+    const Bytes bytes = header.Encode();
+    const auto gguf_file = GgufFile::FromMemory(bytes, "x.gguf");
+    ASSERT_TRUE(gguf_file.ok()) << gguf_file.status().message();
+    const auto gguf = Tokenizer::FromGguf(**gguf_file);
+    ASSERT_TRUE(gguf.ok()) << gguf.status().message();
+    EXPECT_EQ(gguf->Serialize(), json->Serialize()) << path;
+    if (path != "/data/qwen3/tokenizer.json") continue;
+    std::ifstream in(lines);
+    size_t n_lines = 0;
+    for (std::string line; std::getline(in, line); ++n_lines) {
+      const auto entry = Json::Parse(AsBytes(line), lines);
+      ASSERT_TRUE(entry.ok()) << entry.status().message();
+      std::vector<TokenId> ours;
+      std::vector<TokenId> theirs;
+      gguf->Encode(AsBytes(*entry->Find("text")->AsString()), ours);
+      json->Encode(AsBytes(*entry->Find("text")->AsString()), theirs);
+      ASSERT_EQ(ours, theirs) << line;
+    }
+    EXPECT_GT(n_lines, 100u);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Qwen3, Golden,

@@ -13,6 +13,8 @@ sentencepiece.
  3. llama.cpp loads each file; its logits' divergence from float32 is at most 1.1 times that of a file which the gguf
     package wrote from the same weights.
  4. llama.cpp tokenises with the file as the stock tokenizer does without NFC.
+ 5. Reading: `PITH eval FILE --ids --logits` gives the same bits for a file in each encoding that pith reads, written by
+    the gguf package, and for a file of the F32 values that the package says those bytes stand for.
 """
 import argparse
 import json
@@ -342,6 +344,67 @@ def check_hard_values(options, source, scratch):
     print(f"hard values: {sum(w.size for w in weights.values())} weights compared")
 
 
+T = gguf.GGMLQuantizationType
+READ = {T.F16: [0], T.BF16: [0], T.Q4_0: [0], T.Q4_1: [0, 2], T.Q5_0: [0], T.Q5_1: [0, 2], T.Q8_0: [0], T.Q4_K: [0, 2],
+        T.Q5_K: [0, 2], T.Q6_K: [208]}  # and where the halves of a block lie that are scales
+
+
+def write_for_reading(path, tensors):
+    """A Qwen3 model of one layer. `tensors`: name -> (data, encoding)."""
+    w = gguf.GGUFWriter(path, "qwen3")
+    w.add_block_count(1)
+    w.add_context_length(100)
+    w.add_embedding_length(256)
+    w.add_feed_forward_length(512)
+    w.add_head_count(2)
+    w.add_head_count_kv(1)
+    w.add_key_length(128)
+    w.add_value_length(128)
+    w.add_rope_freq_base(10000.0)
+    w.add_layer_norm_rms_eps(1e-6)
+    for name, (data, encoding) in tensors.items():
+        w.add_tensor(name, data, raw_dtype=encoding)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+def check_reading(options, scratch):
+    rng = np.random.default_rng(2)
+    shapes = {"token_embd": (50, 256), "blk.0.attn_q": (256, 256), "blk.0.attn_k": (128, 256), "blk.0.attn_v": (128, 256),
+              "blk.0.attn_output": (256, 256), "blk.0.ffn_gate": (512, 256), "blk.0.ffn_up": (512, 256),
+              "blk.0.ffn_down": (256, 512), "output": (50, 256), "blk.0.attn_norm": (256,), "blk.0.attn_q_norm": (128,),
+              "blk.0.attn_k_norm": (128,), "blk.0.ffn_norm": (256,), "output_norm": (256,)}
+    (scratch / "ids.json").write_text(json.dumps([1, 7, 49, 0, 23, 23, 5]))
+    seen = set()
+    for encoding, scales in READ.items():
+        values, size = gguf.GGML_QUANT_SIZES[encoding]
+        encoded, plain = {}, {}
+        for name, shape in shapes.items():
+            name += ".weight"
+            if len(shape) == 1:
+                encoded[name] = plain[name] = (rng.uniform(0.5, 1.5, shape).astype(np.float32), T.F32)
+                continue
+            data = rng.integers(0, 256, (shape[0], shape[1] // values, size), dtype=np.uint8)
+            for at in scales:  # exponents of halves, or of bf16, that keep the values small
+                high = data[:, :, at + 1]
+                data[:, :, at + 1] = high & 0xbf if values == 1 else high & 0x83 | 0x20
+            data = data.reshape(shape[0], -1)
+            encoded[name] = (data, encoding)
+            plain[name] = (np.ascontiguousarray(gguf.quants.dequantize(data, encoding), dtype=np.float32), T.F32)
+        logits = []
+        for tensors in (encoded, plain):
+            write_for_reading(scratch / "read.gguf", tensors)
+            subprocess.run([options.pith, "eval", scratch / "read.gguf", "--ids", scratch / "ids.json", "--logits",
+                            scratch / "read.npy", "-f", "-q"], check=True)
+            logits.append(np.load(scratch / "read.npy"))
+        check(np.isfinite(logits[0]).all() and np.array_equal(logits[0], logits[1]), f"reading {encoding.name}")
+        seen.add(logits[0].tobytes())
+    check(len(seen) == len(READ), "reading: two encodings give the same logits")
+    print(f"reading: {len(READ)} encodings")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("pith")
@@ -353,6 +416,8 @@ def main():
     if not models:
         print(f"skipped: no golden models under {options.shared}")
         return 77
+    with tempfile.TemporaryDirectory() as scratch:
+        check_reading(options, pathlib.Path(scratch))
     for source in models:
         with tempfile.TemporaryDirectory() as scratch:
             check_model(options, source, pathlib.Path(scratch))

@@ -1,0 +1,18 @@
+// Memory for large arrays straight from the system: zeros that cost nothing until they are touched, and then on the thread that
+// touches them.
+#pragma once
+
+#include <cstddef>
+
+namespace pith {
+
+// At least `bytes` zeros at the beginning of a page. Throws std::bad_alloc.
+// REQUIRES: bytes > 0.
+void* AllocatePages(size_t bytes);
+// REQUIRES: `memory` is AllocatePages(bytes), of the same number.
+void FreePages(void* memory, size_t bytes);
+
+// Has the system make the pages of a part of such memory now, all at once: cheaper than a fault for each. Changes nothing else.
+void TouchPages(void* memory, size_t bytes);
+
+}  // namespace pith
