@@ -69,7 +69,7 @@ ModelInfo DescribePackage(const Package& package, const Tokenizer* tokenizer) {
 
 Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(std::unique_ptr<Package> package, size_t threads) {
   PITH_ASSIGN_OR_RETURN(std::optional<Tokenizer> tokenizer, ReadTokenizer(*package));
-  return Create({std::move(package), std::move(tokenizer), {}}, threads);
+  return Create(OpenedModel{std::move(package), std::move(tokenizer), {}}, threads);
 }
 
 Result<std::unique_ptr<Model::Impl>> Model::Impl::Create(OpenedModel opened, size_t threads) {

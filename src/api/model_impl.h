@@ -32,10 +32,9 @@ inline constexpr uint32_t kDefaultSinks = 4;
 
 struct Model::Impl {
   // `threads` as in ModelOptions.
+  static Result<std::unique_ptr<Impl>> Create(OpenedModel opened, size_t threads);
+  // With the tokenizer that the package holds.
   static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, size_t threads);
-  // The same where the package's tokenizer has been read already.
-  static Result<std::unique_ptr<Impl>> Create(std::unique_ptr<Package> package, std::optional<Tokenizer> tokenizer,
-                                              size_t threads);
 
   // The model as the codec sees it, with this context. The last one is kept: valid until the next call with
   // another context. kInvalidArgument for one that is out of range; kUnsupported without a tokenizer.
