@@ -27,7 +27,7 @@ struct JinjaLimits {
   uint64_t steps = 50'000'000;       // a step: an expression, a list element, or 16 bytes of text processed
   size_t depth = 400;                // evaluations inside each other: macros that call macros
   size_t value_depth = 100;          // lists and dicts inside each other, those of the variables too
-  size_t output_bytes = 64u << 20;   // of the result, and of any string on the way
+  size_t output_bytes = 16u << 20;   // of the result, and of any string on the way
   size_t list_items = 1u << 20;      // of any list or dict
   size_t memory_bytes = 256u << 20;  // of all values alive at a time, variables included
 

@@ -265,7 +265,7 @@ Value ElementAt(Heap& heap, const Value& v, int64_t index) {
       if (at < text.size()) return heap.Part(v.marked(), at, at + CharacterAt(text, at).n_bytes);
     }
   }
-  return Value::OfUndefined("'" + std::string(KindName(v)) + " object' has no element " + std::to_string(index));
+  return Value::OfUndefined(heap, "'" + std::string(KindName(v)) + " object' has no element " + std::to_string(index));
 }
 
 }  // namespace pith::jinja

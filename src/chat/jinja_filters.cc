@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "chat/jinja_arithmetic.h"
 #include "chat/jinja_builtins.h"
@@ -193,7 +194,7 @@ Value WordCount(Machine& machine, const Value& input, const Arguments& arguments
   const Bound none("wordcount", arguments, {});
   const Value value = ToStr(machine.heap(), input);
   const std::string& text = value.text();
-  machine.heap().StepBytes(text.size());
+  machine.heap().StepBytes(8 * text.size());
   int64_t n = 0;
   bool in_word = false;
   for (size_t at = 0; at < text.size();) {
@@ -396,13 +397,13 @@ Value Length(Machine& machine, const Value& input, const Arguments& arguments) {
 Value First(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound none("first", arguments, {});
   const ListPtr items = Iterate(machine.heap(), input);
-  return items->items.empty() ? Value::OfUndefined("first: no first item, the sequence was empty") : items->items.front();
+  return items->items.empty() ? Value::OfUndefined(machine.heap(), "first: no first item, the sequence was empty") : items->items.front();
 }
 
 Value Last(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound none("last", arguments, {});
   const ListPtr items = Iterate(machine.heap(), input);
-  return items->items.empty() ? Value::OfUndefined("last: no last item, the sequence was empty") : items->items.back();
+  return items->items.empty() ? Value::OfUndefined(machine.heap(), "last: no last item, the sequence was empty") : items->items.back();
 }
 
 Value ToList(Machine& machine, const Value& input, const Arguments& arguments) {
@@ -495,7 +496,7 @@ Value Extreme(Machine& machine, const Value& input, const Arguments& arguments) 
   const Bound bound(kLargest ? "max" : "min", arguments, {"case_sensitive", "attribute"});
   const AttributePath path(machine, bound[1], nullptr);
   const ListPtr items = Iterate(machine.heap(), input);
-  if (items->items.empty()) return Value::OfUndefined("min and max: no item, the sequence was empty");
+  if (items->items.empty()) return Value::OfUndefined(machine.heap(), "min and max: no item, the sequence was empty");
   const Value* best = nullptr;
   Value best_key;
   for (const Value& item : items->items) {
@@ -629,7 +630,7 @@ Value AttributeFilter(Machine& machine, const Value& input, const Arguments& arg
   const Bound bound("attr", arguments, {"name"}, 1);
   const std::string& name = bound.String(0).text;
   if (input.is_dict() && FindMethod(input, name).empty()) {
-    return Value::OfUndefined("'dict object' has no attribute " + Quoted(name));
+    return Value::OfUndefined(machine.heap(), "'dict object' has no attribute " + Quoted(name));
   }
   return machine.Attribute(input, name);
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "chat/jinja_strings.h"
 #include "formats/json.h"
@@ -600,7 +601,7 @@ void AppendJson(Heap& heap, TextBuilder& out, const Value& v, const JsonStyle& s
     case Kind::kList: return AppendJsonList(heap, out, v, style, level);
     case Kind::kDict: return AppendJsonDict(heap, out, v.dict(), style, level);
     case Kind::kUndefined:
-      Fail("tojson: " + (v.why_undefined() != nullptr ? *v.why_undefined() : std::string("the value is undefined")));
+      Fail("tojson: " + v.why_undefined());
     default: break;
   }
   if (!v.is_number()) Fail("tojson: object of type " + std::string(KindName(v)) + " is not JSON serializable");
@@ -670,7 +671,7 @@ std::string FormatTime(std::string_view format, const std::tm& time) {
     if (trimmed) ++at;
     const char directive = ++at < format.size() ? format[at] : '\0';
     switch (directive) {
-      case 'Y': out += std::to_string(time.tm_year + 1900); break;
+      case 'Y': out += std::to_string(int64_t{1900} + time.tm_year); break;
       case 'y': out += Digits(time.tm_year % 100, 2, trimmed); break;
       case 'm': out += Digits(time.tm_mon + 1, 2, trimmed); break;
       case 'd': out += Digits(time.tm_mday, 2, trimmed); break;

@@ -1,6 +1,7 @@
 // Functions that templates find by name, and how all builtins read their arguments.
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "chat/jinja_builtins.h"
 #include "chat/jinja_format.h"

@@ -1,6 +1,7 @@
 #include "chat/jinja_interpreter.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/check.h"
 #include "chat/jinja_arithmetic.h"
@@ -104,7 +105,9 @@ size_t Loop::Length(Heap& heap) {
 
 Value Machine::LoopAttribute(Loop& loop, std::string_view name) {
   const auto integer = [](size_t n) { return Value::OfInteger(static_cast<int64_t>(n)); };
-  const auto element = [&](const Value* v, const char* missing) { return v != nullptr ? *v : Value::OfUndefined(missing); };
+  const auto element = [&](const Value* v, const char* missing) {
+    return v != nullptr ? *v : Value::OfUndefined(heap_, missing);
+  };
   const size_t i = loop.index0;
   if (name == "index") return integer(i + 1);
   if (name == "index0") return integer(i);
@@ -117,7 +120,7 @@ Value Machine::LoopAttribute(Loop& loop, std::string_view name) {
   if (name == "nextitem") return element(loop.At(heap_, i + 1), "there is no next item");
   if (name == "depth") return integer(1);
   if (name == "depth0") return integer(0);
-  return Value::OfUndefined("'LoopContext object' has no attribute " + Quoted(name));
+  return Value::OfUndefined(heap_, "'LoopContext object' has no attribute " + Quoted(name));
 }
 
 // ---- Variables ---------------------------------------------------------------------------------------------------------
@@ -160,16 +163,16 @@ Value Machine::FromJson(const nlohmann::ordered_json& json, bool is_data, size_t
   }
 }
 
-Value Machine::Lookup(const Expression& name) {
+Value Machine::Lookup(const std::string& name) {
   for (const Frame* frame = frame_.get(); frame != nullptr; frame = frame->parent.get()) {
     heap_.Step(1 + frame->names.size() / 16);
     for (const auto& [known, value] : frame->names) {
-      if (known == name.name) return value;
+      if (known == name) return value;
     }
   }
-  if (const auto found = variables_.find(name.name); found != variables_.end()) return found->second;
-  if (const Function* function = FindFunction(name.name)) return Value::Of(function);
-  return Value::OfUndefined("'" + name.name + "' is undefined");
+  if (const auto found = variables_.find(name); found != variables_.end()) return found->second;
+  if (const Function* function = FindFunction(name)) return Value::Of(function);
+  return Value::OfUndefined(heap_, "'" + name + "' is undefined");
 }
 
 void Machine::SetName(Frame& frame, std::string_view name, Value value) {
@@ -186,9 +189,7 @@ void Machine::Assign(const Target& target, Value value) {
   switch (target.form) {
     case Target::Form::kName: return SetName(*frame_, target.name, std::move(value));
     case Target::Form::kMember: {
-      Expression name;
-      name.name = target.name;
-      const Value owner = Lookup(name);
+      const Value owner = Lookup(target.name);
       at_ = target.at;
       if (owner.kind() != Kind::kNamespace) {
         Fail("cannot assign to an attribute of '" + target.name + "': found '" + std::string(KindName(owner)) +
@@ -235,7 +236,7 @@ Value Machine::Attribute(const Value& object, std::string_view name) {
   } else if (object.kind() == Kind::kLoop) {
     return LoopAttribute(*object.loop(), name);
   }
-  return Value::OfUndefined(ObjectName(object) + " has no attribute " + Quoted(name));
+  return Value::OfUndefined(heap_, ObjectName(object) + " has no attribute " + Quoted(name));
 }
 
 Value Machine::Item(const Value& object, const Value& key) {
@@ -248,12 +249,12 @@ Value Machine::Item(const Value& object, const Value& key) {
   } else if (object.is_dict() && key.is_list() && key.list().form == List::Form::kTuple) {
     if (const Value* found = object.dict().Find(heap_, key)) return *found;
   }
-  if (!key.is_string()) return Value::OfUndefined(ObjectName(object) + " has no such element");
+  if (!key.is_string()) return Value::OfUndefined(heap_, ObjectName(object) + " has no such element");
   if (const std::string_view method = FindMethod(object, key.text()); !method.empty()) {
     return MakeMethod(heap_, object, method);
   }
   if (object.kind() == Kind::kNamespace || object.kind() == Kind::kLoop) return Attribute(object, key.text());
-  return Value::OfUndefined(ObjectName(object) + " has no attribute " + Quoted(key.text()));
+  return Value::OfUndefined(heap_, ObjectName(object) + " has no attribute " + Quoted(key.text()));
 }
 
 // ---- Calls -------------------------------------------------------------------------------------------------------------
@@ -311,7 +312,7 @@ Value Machine::CallMacro(const Macro& macro, const Arguments& arguments) {
     if (is_given[i]) continue;
     const Parameter& p = signature.parameters[i];
     Value value = p.fallback != nullptr ? Evaluate(*p.fallback)
-                                        : Value::OfUndefined("parameter '" + p.name + "' was not provided");
+                                        : Value::OfUndefined(heap_, "parameter '" + p.name + "' was not provided");
     SetName(*frame_, p.name, std::move(value));
   }
   if (signature.uses_varargs) {
@@ -468,7 +469,7 @@ Value Machine::Evaluate(const Expression& e) {
   };
   switch (e.kind) {
     case ExpressionKind::kConstant: return e.constant;
-    case ExpressionKind::kName: return Lookup(e);
+    case ExpressionKind::kName: return Lookup(e.name);
     case ExpressionKind::kList: return MakeList(&heap_, EvaluateAll(e.operands));
     case ExpressionKind::kTuple: return MakeList(&heap_, EvaluateAll(e.operands), List::Form::kTuple);
     case ExpressionKind::kDict: return EvaluateDict(e);
@@ -512,7 +513,7 @@ Value Machine::Evaluate(const Expression& e) {
     case ExpressionKind::kConditional:
       if (Truth(operand(1))) return operand(0);
       if (e.operands[2] != nullptr) return operand(2);
-      return Value::OfUndefined("the inline if-expression evaluated to false and has no else");
+      return Value::OfUndefined(heap_, "the inline if-expression evaluated to false and has no else");
   }
   return Value();
 }

@@ -84,7 +84,7 @@ class Machine {
   // The body's output, through the filters.
   Value Capture(const Block& body, const std::vector<ExpressionPtr>& filters);
 
-  Value Lookup(const Expression& name);
+  Value Lookup(const std::string& name);
   void Assign(const Target& target, Value value);
   void SetName(Frame& frame, std::string_view name, Value value);
   Value NewMacro(const Statement& s);

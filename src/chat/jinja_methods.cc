@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "chat/jinja_arithmetic.h"
 #include "chat/jinja_builtins.h"
@@ -228,7 +229,7 @@ Value CallStringMethod(Machine& machine, const Value& receiver, std::string_view
   }
   if (IsClassTest(name)) {
     const Bound none(name, arguments, {});
-    heap.StepBytes(receiver.text().size());
+    heap.StepBytes(8 * receiver.text().size());
     return Value::OfBool(AllOfClass(receiver.text(), name));
   }
   if (name == "startswith" || name == "endswith") {

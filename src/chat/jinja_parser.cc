@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
+#include <utility>
 
 #include "chat/jinja_lexer.h"
 #include "chat/jinja_strings.h"

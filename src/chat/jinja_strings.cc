@@ -283,7 +283,7 @@ Searcher::Searcher(std::string_view needle, bool backward) : needle_(needle), ba
   constexpr size_t kShort = 32;  // up to here the plain search is fast on any text
   if (needle.size() <= kShort) return;
   borders_.resize(needle.size());
-  for (size_t i = 1, length = 0; i < needle.size(); ++i) {
+  for (uint32_t i = 1, length = 0; i < needle.size(); ++i) {
     while (length > 0 && NeedleAt(i) != NeedleAt(length)) length = borders_[length - 1];
     if (NeedleAt(i) == NeedleAt(length)) ++length;
     borders_[i] = length;

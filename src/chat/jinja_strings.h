@@ -59,7 +59,7 @@ class Searcher {
 
   std::string_view needle_;
   bool backward_;
-  std::vector<size_t> borders_;  // of each prefix of a long needle: Knuth, Morris and Pratt's table
+  std::vector<uint32_t> borders_;  // of each prefix of a long needle: Knuth, Morris and Pratt's table
 };
 
 // Pieces between white space, or between a non-empty separator; at most max_splits cuts, from the right if so asked.

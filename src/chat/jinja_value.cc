@@ -159,8 +159,15 @@ Value MakeMethod(Heap& heap, Value receiver, std::string_view name) {
   return Value::Of(std::make_shared<const Method>(std::move(receiver), name, heap));
 }
 
-Value Value::OfUndefined(std::string why) {
-  return Value(Storage(Undefined{std::make_shared<const std::string>(std::move(why))}));
+Reason::Reason(std::string why, Heap& heap) : text(std::move(why)), share(&heap, kObjectBytes + text.size()) {}
+
+Value Value::OfUndefined(Heap& heap, std::string why) {
+  return Value(Storage(Undefined{std::make_shared<const Reason>(std::move(why), heap)}));
+}
+
+std::string Value::why_undefined() const {
+  const Undefined& undefined = std::get<Undefined>(storage_);
+  return undefined.reason != nullptr ? undefined.reason->text : "the value is undefined";
 }
 
 Value Value::OfUnsigned(uint64_t u) {
@@ -319,7 +326,7 @@ bool Truth(const Value& v) {
 
 void FailUndefined(const Value& v) {
   PITH_CHECK(v.is_undefined());
-  Fail(v.why_undefined() != nullptr ? *v.why_undefined() : "the value is undefined");
+  Fail(v.why_undefined());
 }
 
 bool Equal(Heap& heap, const Value& a, const Value& b) {
@@ -421,7 +428,7 @@ std::string KeyText(Heap& heap, const Value& key) {
 ListPtr Iterate(Heap& heap, const Value& v) {
   std::vector<Value> items;
   switch (v.kind()) {
-    case Kind::kList: heap.Step(); return v.list_pointer();
+    case Kind::kList: heap.Step(1 + v.list().items.size()); return v.list_pointer();
     case Kind::kDict:
       for (const Dict::Entry& e : v.dict().entries) items.push_back(e.first);
       break;

@@ -114,8 +114,16 @@ enum class Kind : uint8_t {
   kMethod,
 };
 
+// Why a value is undefined: "'x' is undefined".
+struct Reason {
+  Reason(std::string why, Heap& heap);
+
+  std::string text;
+  Share share;
+};
+
 struct Undefined {
-  std::shared_ptr<const std::string> why;  // "'x' is undefined"; null where nothing more is known
+  std::shared_ptr<const Reason> reason;  // null where nothing more is known
 };
 struct None {};
 
@@ -123,7 +131,7 @@ class Value {
  public:
   Value() = default;  // undefined
 
-  static Value OfUndefined(std::string why);
+  static Value OfUndefined(Heap& heap, std::string why);
   static Value OfNone() { return Value(Storage(None{})); }
   static Value OfBool(bool b) { return Value(Storage(b)); }
   static Value OfInteger(int64_t i) { return Value(Storage(i)); }
@@ -148,7 +156,7 @@ class Value {
   bool is_integral() const;  // likewise
 
   // REQUIRES: the kind of that name.
-  const std::string* why_undefined() const { return std::get<Undefined>(storage_).why.get(); }
+  std::string why_undefined() const;
   bool as_bool() const { return std::get<bool>(storage_); }
   uint64_t as_unsigned() const { return std::get<uint64_t>(storage_); }
   const MarkedText& marked() const;
@@ -280,12 +288,13 @@ class TextBuilder {
 
  private:
   void Charge(size_t n_bytes) {
-    pending_ += n_bytes + 1;
+    pending_ += n_bytes + kCall;
     if (pending_ >= kBatch) Settle(n_bytes);
   }
   void Settle(size_t n_bytes);
 
   static constexpr size_t kBatch = 256;  // bytes before the heap is asked again
+  static constexpr size_t kCall = 8;     // a piece takes time, however short
   Heap& heap_;
   MarkedText out_;
   size_t pending_ = 0;
@@ -303,7 +312,8 @@ int Order(Heap& heap, const Value& a, const Value& b, std::string_view op);
 // The form under which dicts find a key: equal for equal keys. Fails for lists and dicts.
 std::string KeyText(Heap& heap, const Value& key);
 
-// Elements of what can be iterated: characters, keys, none of an undefined value. Fails for the rest.
+// Elements of what can be iterated: characters, keys, none of an undefined value. Fails for the rest. Charges for a look
+// at each.
 ListPtr Iterate(Heap& heap, const Value& v);
 bool IsIterable(const Value& v);
 
