@@ -1,12 +1,14 @@
-// What templates give in jinja2 3.1.6, set up as transformers does it: rows of template and text, and templates that
-// fail there. The texts were written down by that program, with kCaseVariables and kCaseConstants, on 2024-07-04 15:05:09.
+// What templates give in jinja2 3.1.6, set up as transformers does it: rows of template and text, and
+// templates that fail there. The texts were written down by that program, with kCaseVariables and
+// kCaseConstants, on 2024-07-04 15:05:09.
 #pragma once
 
 #include <string_view>
 
 namespace pith {
 
-inline constexpr std::string_view kCaseVariables = R"json({"name": "Ada", "empty": "", "n": 7, "neg": -3, "x": 2.5, "yes": true, "no": false, "nil": null,
+inline constexpr std::string_view kCaseVariables = R"json(
+{"name": "Ada", "empty": "", "n": 7, "neg": -3, "x": 2.5, "yes": true, "no": false, "nil": null,
 "words": ["pear", "Apple", "fig"], "nums": [3, 1, 2], "nested": [[1, 2], [3, 4]], "d": {"b": 1, "a": 2,
 "items": "own"}, "text": "  some text, with words\n  and lines  ", "uni": "Grüße, 世界 🌍!",
 "quote": "it's \"so\"", "big": 18446744073709551615, "users": [{"name": "bob", "age": 30, "tags": ["x"]},
@@ -24,6 +26,7 @@ struct JinjaCase {
   std::string_view expected;
 };
 
+// clang-format off: a table, one row a case
 inline constexpr JinjaCase kJinjaCases[] = {
     {"{{ name }}", "Ada"},
     {"{{ missing }}|", "|"},
@@ -1008,5 +1011,6 @@ inline constexpr std::string_view kJinjaFailures[] = {
     "{% call 5 %}{% endcall %}",
     "{{ x is string is string }}",
 };
+// clang-format on
 
 }  // namespace pith

@@ -32,7 +32,8 @@ struct Macro {
   std::shared_ptr<Frame> frame;
 };
 
-// The variable `loop`. Elements are looked at one by one, since the condition may depend on what the body does.
+// The variable `loop`. Elements are looked at one by one, since the condition may depend on what the body
+// does.
 struct Loop {
   // Element n of those that the condition accepts; null when there are fewer.
   const Value* At(Heap& heap, size_t n);

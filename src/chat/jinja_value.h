@@ -1,7 +1,7 @@
 // Values of a running template, with the kinds and rules of Python's: what they are, cost, equal and order.
 //
-// Strings, lists and dicts never change once made, so they are shared and cannot hold themselves. What can change
-// (namespaces, loops) belongs to the machine that runs the template.
+// Strings, lists and dicts never change once made, so they are shared and cannot hold themselves. What can
+// change (namespaces, loops) belongs to the machine that runs the template.
 #pragma once
 
 #include <cstdint>
@@ -170,16 +170,17 @@ class Value {
   const Function* function() const { return std::get<const Function*>(storage_); }
   const Method& method() const { return *std::get<MethodPtr>(storage_); }
 
-  // Fails where this is no int, bool or float, or an integer beyond int64_t. `what` names the value in the error.
+  // Fails where this is no int, bool or float, or an integer beyond int64_t. `what` names the value in the
+  // error.
   int64_t Integer(std::string_view what) const;
   double Number(std::string_view what) const;
 
-  size_t depth() const;       // containers inside each other; 0 for what is none
+  size_t depth() const;          // containers inside each other; 0 for what is none
   const void* identity() const;  // of what is shared; else null
 
  private:
-  using Storage = std::variant<Undefined, None, bool, int64_t, uint64_t, double, TextPtr, ListPtr, DictPtr, Namespace*,
-                               Loop*, const Macro*, const Function*, MethodPtr>;
+  using Storage = std::variant<Undefined, None, bool, int64_t, uint64_t, double, TextPtr, ListPtr, DictPtr,
+                               Namespace*, Loop*, const Macro*, const Function*, MethodPtr>;
   explicit Value(Storage storage) : storage_(std::move(storage)) {}
 
   Storage storage_;
@@ -249,7 +250,8 @@ struct Namespace {
   std::vector<std::pair<std::string, Value>> members;
 };
 
-// heap: null for constants of a template. kGenerator: what a filter returns lazily in Jinja; true however empty.
+// heap: null for constants of a template. kGenerator: what a filter returns lazily in Jinja; true however
+// empty.
 Value MakeList(Heap* heap, std::vector<Value> items, List::Form form = List::Form::kList);
 Value MakeText(Heap* heap, MarkedText text);
 Value MakeMethod(Heap& heap, Value receiver, std::string_view name);
@@ -300,7 +302,7 @@ class TextBuilder {
   size_t pending_ = 0;
 };
 
-std::string_view KindName(const Value& v);   // Python's: "int", "str", "NoneType"
+std::string_view KindName(const Value& v);  // Python's: "int", "str", "NoneType"
 bool Truth(const Value& v);
 [[noreturn]] void FailUndefined(const Value& v);  // "'x' is undefined"
 
@@ -312,8 +314,8 @@ int Order(Heap& heap, const Value& a, const Value& b, std::string_view op);
 // The form under which dicts find a key: equal for equal keys. Fails for lists and dicts.
 std::string KeyText(Heap& heap, const Value& key);
 
-// Elements of what can be iterated: characters, keys, none of an undefined value. Fails for the rest. Charges for a look
-// at each.
+// Elements of what can be iterated: characters, keys, none of an undefined value. Fails for the rest. Charges
+// for a look at each.
 ListPtr Iterate(Heap& heap, const Value& v);
 bool IsIterable(const Value& v);
 
