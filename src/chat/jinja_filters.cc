@@ -445,14 +445,16 @@ Value Reverse(Machine& machine, const Value& input, const Arguments& arguments) 
 std::vector<size_t> SortedPlaces(Heap& heap, const std::vector<std::vector<Value>>& keys, bool descending) {
   std::vector<size_t> places(keys.size());
   std::iota(places.begin(), places.end(), size_t{0});
-  const auto less = [&](const std::vector<Value>& a, const std::vector<Value>& b) {
+  const auto order = [&](const std::vector<Value>& a, const std::vector<Value>& b) {
     for (size_t i = 0; i < a.size(); ++i) {
-      if (!Equal(heap, a[i], b[i])) return Order(heap, a[i], b[i], "<") < 0;
+      if (!Equal(heap, a[i], b[i])) return Order(heap, a[i], b[i], "<");
     }
-    return false;
+    return 0;
   };
-  std::stable_sort(places.begin(), places.end(), [&](size_t a, size_t b) {
-    return descending ? less(keys[b], keys[a]) : less(keys[a], keys[b]);
+  std::sort(places.begin(), places.end(), [&](size_t a, size_t b) {
+    const int c = order(keys[a], keys[b]);
+    if (c == 0) return a < b;
+    return descending ? c > 0 : c < 0;
   });
   return places;
 }

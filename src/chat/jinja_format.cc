@@ -214,7 +214,7 @@ void AppendJsonDict(Heap& heap, TextBuilder& out, const Dict& dict, const JsonSt
   std::vector<const Dict::Entry*> entries;
   for (const Dict::Entry& e : dict.entries) entries.push_back(&e);
   if (style.sort_keys) {
-    std::stable_sort(entries.begin(), entries.end(), [&](const Dict::Entry* a, const Dict::Entry* b) {
+    std::sort(entries.begin(), entries.end(), [&](const Dict::Entry* a, const Dict::Entry* b) {
       return Order(heap, a->first, b->first, "<") < 0;
     });
   }
