@@ -44,7 +44,8 @@ Result<JinjaTemplate> JinjaTemplate::Parse(std::string source) {
 }
 
 Result<MarkedText> JinjaTemplate::Render(const nlohmann::ordered_json& variables,
-                                         const nlohmann::ordered_json& constants, const JinjaLimits& limits) const {
+                                         const nlohmann::ordered_json& constants,
+                                         const JinjaLimits& limits) const {
   jinja::Machine machine(limits);
   try {
     machine.AddVariables(constants, "constants", false);

@@ -15,18 +15,30 @@ constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
 
 std::string_view Sign(Operator op) {
   switch (op) {
-    case Operator::kAdd: return "+";
-    case Operator::kSubtract: return "-";
-    case Operator::kMultiply: return "*";
-    case Operator::kDivide: return "/";
-    case Operator::kFloorDivide: return "//";
-    case Operator::kModulo: return "%";
-    case Operator::kPower: return "**";
-    case Operator::kLess: return "<";
-    case Operator::kLessEqual: return "<=";
-    case Operator::kGreater: return ">";
-    case Operator::kGreaterEqual: return ">=";
-    default: return "in";
+    case Operator::kAdd:
+      return "+";
+    case Operator::kSubtract:
+      return "-";
+    case Operator::kMultiply:
+      return "*";
+    case Operator::kDivide:
+      return "/";
+    case Operator::kFloorDivide:
+      return "//";
+    case Operator::kModulo:
+      return "%";
+    case Operator::kPower:
+      return "**";
+    case Operator::kLess:
+      return "<";
+    case Operator::kLessEqual:
+      return "<=";
+    case Operator::kGreater:
+      return ">";
+    case Operator::kGreaterEqual:
+      return ">=";
+    default:
+      return "in";
   }
 }
 
@@ -58,7 +70,8 @@ Value CalculateIntegers(Operator op, int64_t a, int64_t b) {
       if (b >= 0) return Value::OfInteger(IntegerPower(a, b));
       if (a == 0) Fail("0 cannot be raised to a negative power");
       return Value::OfFloat(std::pow(static_cast<double>(a), static_cast<double>(b)));
-    default: break;
+    default:
+      break;
   }
   if (b == 0) Fail("division by zero");
   if (op == Operator::kDivide) return Value::OfFloat(static_cast<double>(a) / static_cast<double>(b));
@@ -79,16 +92,20 @@ double FloatModulo(double a, double b) {
 
 Value CalculateFloats(Operator op, double a, double b) {
   switch (op) {
-    case Operator::kAdd: return Value::OfFloat(a + b);
-    case Operator::kSubtract: return Value::OfFloat(a - b);
-    case Operator::kMultiply: return Value::OfFloat(a * b);
+    case Operator::kAdd:
+      return Value::OfFloat(a + b);
+    case Operator::kSubtract:
+      return Value::OfFloat(a - b);
+    case Operator::kMultiply:
+      return Value::OfFloat(a * b);
     case Operator::kPower: {
       if (a == 0 && b < 0) Fail("0 cannot be raised to a negative power");
       const double result = std::pow(a, b);
       if (std::isnan(result) && !std::isnan(a) && !std::isnan(b)) Fail("a power that is no real number");
       return Value::OfFloat(result);
     }
-    default: break;
+    default:
+      break;
   }
   if (b == 0) Fail("division by zero");
   if (op == Operator::kDivide) return Value::OfFloat(a / b);
@@ -123,7 +140,8 @@ bool IsSequence(const Value& v) {
 
 int64_t SliceIndex(const Value& v) {
   if (v.is_undefined()) FailUndefined(v);
-  if (!v.is_integral()) Fail("a slice: found '" + std::string(KindName(v)) + "', expected an integer or none");
+  if (!v.is_integral())
+    Fail("a slice: found '" + std::string(KindName(v)) + "', expected an integer or none");
   return v.Integer("a slice");
 }
 
@@ -202,8 +220,8 @@ Value Calculate(Heap& heap, Operator op, const Value& a, const Value& b) {
   }
   if (op == Operator::kMultiply && IsSequence(a) && b.is_integral()) return Repeat(heap, a, b.Integer("*"));
   if (op == Operator::kMultiply && IsSequence(b) && a.is_integral()) return Repeat(heap, b, a.Integer("*"));
-  Fail("unsupported operand types for " + std::string(Sign(op)) + ": '" + std::string(KindName(a)) + "' and '" +
-       std::string(KindName(b)) + "'");
+  Fail("unsupported operand types for " + std::string(Sign(op)) + ": '" + std::string(KindName(a)) +
+       "' and '" + std::string(KindName(b)) + "'");
 }
 
 Value Negate(const Value& v) {
@@ -215,14 +233,22 @@ Value Negate(const Value& v) {
 
 bool Compare(Heap& heap, Operator op, const Value& a, const Value& b) {
   switch (op) {
-    case Operator::kEqual: return Equal(heap, a, b);
-    case Operator::kNotEqual: return !Equal(heap, a, b);
-    case Operator::kLess: return Order(heap, a, b, "<") < 0;
-    case Operator::kLessEqual: return Order(heap, a, b, "<=") <= 0;
-    case Operator::kGreater: return Order(heap, a, b, ">") > 0;
-    case Operator::kGreaterEqual: return Order(heap, a, b, ">=") >= 0;
-    case Operator::kIn: return Contains(heap, b, a);
-    default: return !Contains(heap, b, a);
+    case Operator::kEqual:
+      return Equal(heap, a, b);
+    case Operator::kNotEqual:
+      return !Equal(heap, a, b);
+    case Operator::kLess:
+      return Order(heap, a, b, "<") < 0;
+    case Operator::kLessEqual:
+      return Order(heap, a, b, "<=") <= 0;
+    case Operator::kGreater:
+      return Order(heap, a, b, ">") > 0;
+    case Operator::kGreaterEqual:
+      return Order(heap, a, b, ">=") >= 0;
+    case Operator::kIn:
+      return Contains(heap, b, a);
+    default:
+      return !Contains(heap, b, a);
   }
 }
 
@@ -235,7 +261,8 @@ bool Contains(Heap& heap, const Value& container, const Value& v) {
   }
   if (container.is_dict()) return container.dict().Find(heap, v) != nullptr;
   if (container.is_undefined()) return false;
-  if (!container.is_list()) Fail("argument of type '" + std::string(KindName(container)) + "' is not iterable");
+  if (!container.is_list())
+    Fail("argument of type '" + std::string(KindName(container)) + "' is not iterable");
   const std::vector<Value>& items = container.list().items;
   return std::any_of(items.begin(), items.end(), [&](const Value& item) { return Equal(heap, item, v); });
 }
@@ -265,7 +292,8 @@ Value ElementAt(Heap& heap, const Value& v, int64_t index) {
       if (at < text.size()) return heap.Part(v.marked(), at, at + CharacterAt(text, at).n_bytes);
     }
   }
-  return Value::OfUndefined("'" + std::string(KindName(v)) + " object' has no element " + std::to_string(index));
+  return Value::OfUndefined(
+      heap, "'" + std::string(KindName(v)) + " object' has no element " + std::to_string(index));
 }
 
 }  // namespace pith::jinja

@@ -17,17 +17,17 @@ using ExpressionPtr = std::unique_ptr<Expression>;
 using Block = std::vector<Statement>;
 
 enum class ExpressionKind : uint8_t {
-  kConstant,     // constant
-  kName,         // name
-  kList,         // operands
-  kTuple,        // operands
-  kDict,         // operands: key, value, key, value ..
-  kAttribute,    // operands[0].name
-  kItem,         // operands[0][operands[1]]
-  kSlice,        // operands[0][operands[1]:operands[2]:operands[3]]; null where nothing stands
-  kCall,         // operands[0](arguments)
-  kFilter,       // operands[0] | name(arguments); operands[0] null in filter blocks
-  kTest,         // operands[0] is name(arguments)
+  kConstant,   // constant
+  kName,       // name
+  kList,       // operands
+  kTuple,      // operands
+  kDict,       // operands: key, value, key, value ..
+  kAttribute,  // operands[0].name
+  kItem,       // operands[0][operands[1]]
+  kSlice,      // operands[0][operands[1]:operands[2]:operands[3]]; null where nothing stands
+  kCall,       // operands[0](arguments)
+  kFilter,     // operands[0] | name(arguments); operands[0] null in filter blocks
+  kTest,       // operands[0] is name(arguments)
   kNot,
   kNegative,
   kPositive,

@@ -1,4 +1,5 @@
-// Everything that templates can call by name: filters, tests, functions, methods; and how they read arguments.
+// Everything that templates can call by name: filters, tests, functions, methods; and how they read
+// arguments.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ class Bound {
   Bound(std::string_view what, const Arguments& arguments, std::initializer_list<std::string_view> names,
         size_t n_required = 0);
 
-  const Value* operator[](size_t i) const { return values_[i]; }  // null: not given; valid as long as the arguments
+  // Null: not given. Valid as long as the arguments.
+  const Value* operator[](size_t i) const { return values_[i]; }
   bool Has(size_t i) const { return values_[i] != nullptr; }
   bool HasSome(size_t i) const { return Has(i) && !values_[i]->is_none(); }  // given, and not none
   bool Bool(size_t i, bool fallback) const;
@@ -40,8 +42,8 @@ bool ApplyTest(Machine& machine, std::string_view name, const Value& input, cons
 // range, dict, namespace, raise_exception, strftime_now; null when there is none of that name.
 const Function* FindFunction(std::string_view name);
 
-// A method of the value's type, by the name as it stands in a table; empty when there is none. Those that would change
-// the value are found, too: calling them fails.
+// A method of the value's type, by the name as it stands in a table; empty when there is none. Those that
+// would change the value are found, too: calling them fails.
 std::string_view FindMethod(const Value& receiver, std::string_view name);
 Value CallMethod(Machine& machine, const Value& receiver, std::string_view name, const Arguments& arguments);
 

@@ -1,12 +1,14 @@
-// What templates give in jinja2 3.1.6, set up as transformers does it: rows of template and text, and templates that
-// fail there. The texts were written down by that program, with kCaseVariables and kCaseConstants, on 2024-07-04 15:05:09.
+// What templates give in jinja2 3.1.6, set up as transformers does it: rows of template and text, and
+// templates that fail there. The texts were written down by that program, with kCaseVariables and
+// kCaseConstants, on 2024-07-04 15:05:09.
 #pragma once
 
 #include <string_view>
 
 namespace pith {
 
-inline constexpr std::string_view kCaseVariables = R"json({"name": "Ada", "empty": "", "n": 7, "neg": -3, "x": 2.5, "yes": true, "no": false, "nil": null,
+inline constexpr std::string_view kCaseVariables = R"json(
+{"name": "Ada", "empty": "", "n": 7, "neg": -3, "x": 2.5, "yes": true, "no": false, "nil": null,
 "words": ["pear", "Apple", "fig"], "nums": [3, 1, 2], "nested": [[1, 2], [3, 4]], "d": {"b": 1, "a": 2,
 "items": "own"}, "text": "  some text, with words\n  and lines  ", "uni": "Grüße, 世界 🌍!",
 "quote": "it's \"so\"", "big": 18446744073709551615, "users": [{"name": "bob", "age": 30, "tags": ["x"]},
@@ -24,6 +26,7 @@ struct JinjaCase {
   std::string_view expected;
 };
 
+// clang-format off: a table, one row a case
 inline constexpr JinjaCase kJinjaCases[] = {
     {"{{ name }}", "Ada"},
     {"{{ missing }}|", "|"},
@@ -884,6 +887,78 @@ inline constexpr JinjaCase kJinjaCases[] = {
      "%}{%- endfor -%}",
      "<s>Be brief.<｜Q｜>Hi <|im_end|><｜A｜>\n\nHello</s><｜Q｜>[{'type': 'text', 'text': 'See'}, {'type': "
      "'image'}]"},
+    {"{% for i in [1,2] %}{{ x2 }}{% set x2 = i %}{% endfor %}|", "|"},
+    {"{% set x2 = 0 %}{% for i in [1,2] %}{{ x2 }}{% set x2 = i %}{% endfor %}|{{ x2 }}", "00|0"},
+    {"{% for i in [1,2,3] %}{% if i == 2 %}{% set q = 'two' %}{% endif %}{{ q }}.{% endfor %}", ".two.."},
+    {"{% macro m() %}{% for i in nums %}{{ i }}{% if i == 1 %}{% break %}{% endif %}{% endfor "
+     "%}{% endmacro %}{{ m() }}",
+     "31"},
+    {"{% set loop = 5 %}{{ loop }}{% for i in [1] %}{{ loop.index }}{% endfor %}{{ loop }}", "515"},
+    {"{% for loop2 in [1] %}{% for i in [1,2] %}{% set outer = loop2 %}{% endfor %}{{ outer }}|{% endfor %}", "|"},
+    {"{% for k, v in {'a': 1}.items() %}{{ k ~ v }}{% endfor %}{% for k, v in {'a': {'b': 2}} "
+     "| dictsort %}{{ v.b }}{% endfor %}",
+     "a12"},
+    {"{% set n = n + 1 %}{{ n }}{% if true %}{% set n = n + 1 %}{% endif %}{{ n }}", "89"},
+    {"{% for m in messages %}{% if loop.first and m.role == 'system' %}{% continue %}{% endif "
+     "%}{{ loop.index0 }}{{ m.role[0] }}{% endfor %}",
+     "1u2a3u"},
+    {"{% for m in messages %}{{ loop.previtem.role if loop.previtem is defined }}>{{ loop.nextitem.role "
+     "if not loop.last }}{% endfor %}",
+     ">usersystem>assistantuser>userassistant>"},
+    {"{% set t = tools[0].function %}{% for p in t.parameters.properties %}{{ p }}{{ t.parameters.propert"
+     "ies[p].type }}{% endfor %}",
+     "aintegerb['string', 'null']"},
+    {"{{ '\\n'.join(messages | selectattr('content', 'string') | map(attribute='content')) }}",
+     "Be brief.\nHi <|im_end|>\n<think>\nhm\n</think>\n\nHello"},
+    {"{% if tools is defined and tools is not none and tools | length > 0 %}y{% endif %}{% if "
+     "not (tools and messages) %}n{% endif %}",
+     "y"},
+    {"{{ messages | selectattr('role', 'in', ['user', 'tool']) | list | length }}{{ (messages "
+     "| selectattr('role', 'equalto', 'user') | list)[-1].role }}",
+     "2user"},
+    {"{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}B{% endmacro %}{{ a() }}", "B"},
+    {"{% set f = none %}{% macro g(x) %}{{ x if x is not none else 'N' }}{% endmacro %}{{ g(f) "
+     "}}{{ g('') }}{{ g(x=[1]) }}",
+     "N[1]"},
+    {"{% with x = 1 %}{% with x = x + 1 %}{{ x }}{% endwith %}{{ x }}{% endwith %}{{ x }}", "212.5"},
+    {"{% set ns = namespace(v=[]) %}{% for w in words %}{% set ns.v = ns.v + [w ~ loop.index] "
+     "%}{% endfor %}{{ ns.v | join(' ') }}{{ ns.v | length }}",
+     "pear1 Apple2 fig33"},
+    {"{% set ns = namespace() %}{% set ns.a = {'x': 1} %}{{ ns.a.x }}{{ ns.a['x'] }}{{ ns.zz is defined }}", "11False"},
+    {"{{ [1,2,3] | map('string') | list | join(',') }}{{ 'abc' | map('upper') | join }}{{ {'a':1} "
+     "| map('upper') | list }}",
+     "1,2,3ABC['A']"},
+    {"{{ 'x' if messages[0].content is string and messages[0].content.startswith('Be') else 'y' }}", "x"},
+    {"{%- set content %}\n  {{- 'a' }}\n  b\n{%- endset %}{{ content }}", "a\n  b"},
+    {"{{ (1 if yes else 2) ~ (3 if no) }}{{ [1,2,3][-2:] | sum }}{{ -7 // 2 * 2 + -7 % 2 }}", "15-7"},
+    {"{{ 1 < 2 and 2 < 3 or false }}{{ not (1 == 2) }}{{ 1 == 1 and not 2 == 3 }}{{ 'a' ~ 1 + "
+     "1 if false else 'z' }}",
+     "TrueTrueTruez"},
+    {"{% filter indent(2) %}a\nb{% endfilter %}{% set z | trim %}  q {% endset %}[{{ z }}]", "a\n  b[q]"},
+    {"{% macro list_users(us) %}{% for u in us %}{{ caller(u) }}{% endfor %}{% endmacro %}{% call(u) "
+     "list_users(users) %}<{{ u.name }}>{% endcall %}",
+     "<bob><Alice><carl>"},
+    {"{{ namespace(a=1).a }}{{ dict(a=1).a }}{{ {'a': 1}.get('b', {}).get('c') }}", "11None"},
+    {"{% raw %}{% endraw %}{% raw %}a{{% endraw %}b", "a{b"},
+    {"{{ 'a'.__class__ }}{{ d.__len__ }}", ""},
+    {"{{ '%s' | format('<|im_end|>') | upper }}{{ 'A' | lower ~ 'B' | lower }}", "<|IM_END|>ab"},
+    {"{{ messages | tojson(indent=None) }}{{ d | tojson(indent=0) }}{{ d | tojson(indent='\t') "
+     "}}{{ [] | tojson(separators=[',',':']) }}",
+     "[{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Hi "
+     "<|im_end|>\"}, {\"role\": \"assistant\", \"content\": \"<think>\\nhm\\n</think>\\n\\nHello\"},"
+     " {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"See\"}, {\"type\": "
+     "\"image\"}]}]{\n\"b\": 1,\n\"a\": 2,\n\"items\": \"own\"\n}{\n\t\"b\": 1,\n\t\"a\": 2,\n"
+     "\t\"items\": \"own\"\n}[]"},
+    {"{{ ('a' * 3, 'b') | join('-') }}{{ 'a-b_c' | title }}{{ 'x.y z' | title }}{{ '3d  foo' | "
+     "title }}{{ '3d'.title() }}",
+     "aaa-bA-B_cX.y Z3d  Foo3D"},
+    {"{{ 5 is even }}{{ '5' | int is odd }}{{ 4.0 is even }}{{ 4 is divisibleby 2.0 }}", "FalseTrueTrueTrue"},
+    {"{{ [none, 1] | select('none') | list }}{{ [{'a': none}] | selectattr('a', 'none') | list "
+     "| length }}{{ [1, 'a'] | reject('string') | list }}",
+     "[None]1[1]"},
+    {"{{ users | map(attribute='on', default=false) | list }}{{ users | selectattr('tags') | list "
+     "| length }}{{ users | map(attribute='zz') | list | length }}",
+     "[False, False, True]13"},
 };
 
 // Fail to parse or to render.
@@ -1007,6 +1082,11 @@ inline constexpr std::string_view kJinjaFailures[] = {
     "{% macro m(a=1, b) %}{% endmacro %}",
     "{% call 5 %}{% endcall %}",
     "{{ x is string is string }}",
+    "{% call(u) [1] %}{% endcall %}",
+    "{% if 1 %}{% else %}{% elif 2 %}{% endif %}",
+    "{{ 10 ** 2 | string }}{{ (2 ** 3) | string + 'x' }}",
+    "{{ a.b is defined }}",
 };
+// clang-format on
 
 }  // namespace pith

@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "chat/jinja_arithmetic.h"
 #include "chat/jinja_builtins.h"
@@ -24,7 +25,7 @@ constexpr size_t kAll = std::numeric_limits<size_t>::max();
 
 using Filter = Value (*)(Machine&, const Value&, const Arguments&);
 
-// ---- Attributes of elements: the parameter `attribute` of many filters -------------------------------------------------
+// ---- Attributes of elements: the parameter `attribute` of many filters ----------------------------------
 
 // "a.b.0" as the keys to look up one after the other; `fallback` where the way ends in undefined.
 class AttributePath {
@@ -68,7 +69,7 @@ Value SortKey(Machine& machine, const Value& v, bool case_sensitive) {
 
 Value PlainText(Machine& machine, std::string_view text) { return machine.heap().String(text, false); }
 
-// ---- Text --------------------------------------------------------------------------------------------------------------
+// ---- Text -----------------------------------------------------------------------------------------------
 
 template <Case kTo>
 Value ChangeCase(Machine& machine, const Value& input, const Arguments& arguments) {
@@ -108,12 +109,23 @@ Value Escape(Machine& machine, const Value& input, const Arguments& arguments) {
   for (size_t at = 0; at < text.text.size(); ++at) {
     std::string_view escape;
     switch (text.text[at]) {
-      case '&': escape = "&amp;"; break;
-      case '<': escape = "&lt;"; break;
-      case '>': escape = "&gt;"; break;
-      case '\'': escape = "&#39;"; break;
-      case '"': escape = "&#34;"; break;
-      default: continue;
+      case '&':
+        escape = "&amp;";
+        break;
+      case '<':
+        escape = "&lt;";
+        break;
+      case '>':
+        escape = "&gt;";
+        break;
+      case '\'':
+        escape = "&#39;";
+        break;
+      case '"':
+        escape = "&#34;";
+        break;
+      default:
+        continue;
     }
     out.Append(text, plain, at);
     out.Append(escape, text.IsData(at));
@@ -145,7 +157,8 @@ Value Indent(Machine& machine, const Value& input, const Arguments& arguments) {
   heap.StepBytes(text.text.size());
   std::vector<ByteRange> lines = SplitLines(text.text, false, kAll);
   // A newline at the end begins another line.
-  if (lines.empty() || lines.back().end < text.text.size()) lines.push_back({text.text.size(), text.text.size()});
+  if (lines.empty() || lines.back().end < text.text.size())
+    lines.push_back({text.text.size(), text.text.size()});
   TextBuilder out(heap);
   for (size_t i = 0; i < lines.size(); ++i) {
     const ByteRange& line = lines[i];
@@ -193,7 +206,7 @@ Value WordCount(Machine& machine, const Value& input, const Arguments& arguments
   const Bound none("wordcount", arguments, {});
   const Value value = ToStr(machine.heap(), input);
   const std::string& text = value.text();
-  machine.heap().StepBytes(text.size());
+  machine.heap().StepBytes(8 * text.size());
   int64_t n = 0;
   bool in_word = false;
   for (size_t at = 0; at < text.size();) {
@@ -209,14 +222,15 @@ Value WordCount(Machine& machine, const Value& input, const Arguments& arguments
 
 Value UrlEncode(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound none("urlencode", arguments, {});
-  if (input.is_dict() || input.is_list()) Fail("urlencode: found '" + std::string(KindName(input)) + "', expected a string");
+  if (input.is_dict() || input.is_list())
+    Fail("urlencode: found '" + std::string(KindName(input)) + "', expected a string");
   const Value value = ToStr(machine.heap(), input);
   const MarkedText& text = value.marked();
   TextBuilder out(machine.heap());
   for (size_t at = 0; at < text.text.size(); ++at) {
     const auto c = static_cast<unsigned char>(text.text[at]);
-    const bool is_safe = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-                         c == '.' || c == '-' || c == '~' || c == '/';
+    const bool is_safe = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         c == '_' || c == '.' || c == '-' || c == '~' || c == '/';
     if (is_safe) {
       out.Append(text, at, at + 1);
     } else {
@@ -264,7 +278,8 @@ Value ToJson(Machine& machine, const Value& input, const Arguments& arguments) {
   }
   if (bound.HasSome(2)) {
     const ListPtr separators = Iterate(machine.heap(), *bound[2]);
-    if (separators->items.size() != 2 || !separators->items[0].is_string() || !separators->items[1].is_string()) {
+    if (separators->items.size() != 2 || !separators->items[0].is_string() ||
+        !separators->items[1].is_string()) {
       Fail("tojson: separators: expected two strings");
     }
     style.between_items = separators->items[0].marked();
@@ -290,13 +305,14 @@ Value Join(Machine& machine, const Value& input, const Arguments& arguments) {
   return machine.heap().String(out.Take());
 }
 
-// ---- Numbers -----------------------------------------------------------------------------------------------------------
+// ---- Numbers --------------------------------------------------------------------------------------------
 
 Value ToInteger(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound bound("int", arguments, {"default", "base"});
   const Value fallback = bound.Has(0) ? *bound[0] : Value::OfInteger(0);
   const int64_t base = bound.Integer(1, 10);
-  if (base != 0 && (base < 2 || base > 36)) Fail("int: found base " + std::to_string(base) + ", expected 2 to 36");
+  if (base != 0 && (base < 2 || base > 36))
+    Fail("int: found base " + std::to_string(base) + ", expected 2 to 36");
   if (input.is_undefined()) FailUndefined(input);
   std::optional<double> number;
   if (input.is_string()) {
@@ -358,9 +374,11 @@ Value Round(Machine&, const Value& input, const Arguments& arguments) {
   }
   const double d = input.Number("round");
   if (method == "common") {
-    if (input.is_integral() && digits >= 0) return input.kind() == Kind::kUnsigned ? input : Value::OfInteger(input.Integer(""));
+    if (input.is_integral() && digits >= 0)
+      return input.kind() == Kind::kUnsigned ? input : Value::OfInteger(input.Integer(""));
     const double rounded = RoundTo(d, digits);
-    if (input.is_integral() && std::abs(rounded) < 0x1p63) return Value::OfInteger(static_cast<int64_t>(rounded));
+    if (input.is_integral() && std::abs(rounded) < 0x1p63)
+      return Value::OfInteger(static_cast<int64_t>(rounded));
     return Value::OfFloat(rounded);
   }
   const double unit = std::pow(10.0, digits);
@@ -378,7 +396,7 @@ Value Sum(Machine& machine, const Value& input, const Arguments& arguments) {
   return sum;
 }
 
-// ---- Lists -------------------------------------------------------------------------------------------------------------
+// ---- Lists ----------------------------------------------------------------------------------------------
 
 Value Length(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound none("length", arguments, {});
@@ -396,13 +414,17 @@ Value Length(Machine& machine, const Value& input, const Arguments& arguments) {
 Value First(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound none("first", arguments, {});
   const ListPtr items = Iterate(machine.heap(), input);
-  return items->items.empty() ? Value::OfUndefined("first: no first item, the sequence was empty") : items->items.front();
+  return items->items.empty()
+             ? Value::OfUndefined(machine.heap(), "first: no first item, the sequence was empty")
+             : items->items.front();
 }
 
 Value Last(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound none("last", arguments, {});
   const ListPtr items = Iterate(machine.heap(), input);
-  return items->items.empty() ? Value::OfUndefined("last: no last item, the sequence was empty") : items->items.back();
+  return items->items.empty()
+             ? Value::OfUndefined(machine.heap(), "last: no last item, the sequence was empty")
+             : items->items.back();
 }
 
 Value ToList(Machine& machine, const Value& input, const Arguments& arguments) {
@@ -423,14 +445,16 @@ Value Reverse(Machine& machine, const Value& input, const Arguments& arguments) 
 std::vector<size_t> SortedPlaces(Heap& heap, const std::vector<std::vector<Value>>& keys, bool descending) {
   std::vector<size_t> places(keys.size());
   std::iota(places.begin(), places.end(), size_t{0});
-  const auto less = [&](const std::vector<Value>& a, const std::vector<Value>& b) {
+  const auto order = [&](const std::vector<Value>& a, const std::vector<Value>& b) {
     for (size_t i = 0; i < a.size(); ++i) {
-      if (!Equal(heap, a[i], b[i])) return Order(heap, a[i], b[i], "<") < 0;
+      if (!Equal(heap, a[i], b[i])) return Order(heap, a[i], b[i], "<");
     }
-    return false;
+    return 0;
   };
-  std::stable_sort(places.begin(), places.end(), [&](size_t a, size_t b) {
-    return descending ? less(keys[b], keys[a]) : less(keys[a], keys[b]);
+  std::sort(places.begin(), places.end(), [&](size_t a, size_t b) {
+    const int c = order(keys[a], keys[b]);
+    if (c == 0) return a < b;
+    return descending ? c > 0 : c < 0;
   });
   return places;
 }
@@ -451,10 +475,12 @@ Value Sort(Machine& machine, const Value& input, const Arguments& arguments) {
   std::vector<std::vector<Value>> keys;
   for (const Value& item : items->items) {
     std::vector<Value>& key = keys.emplace_back();
-    for (const AttributePath& path : paths) key.push_back(SortKey(machine, path.Of(item), bound.Bool(1, false)));
+    for (const AttributePath& path : paths)
+      key.push_back(SortKey(machine, path.Of(item), bound.Bool(1, false)));
   }
   std::vector<Value> sorted;
-  for (const size_t i : SortedPlaces(machine.heap(), keys, bound.Bool(0, false))) sorted.push_back(items->items[i]);
+  for (const size_t i : SortedPlaces(machine.heap(), keys, bound.Bool(0, false)))
+    sorted.push_back(items->items[i]);
   return MakeList(&machine.heap(), std::move(sorted));
 }
 
@@ -495,7 +521,8 @@ Value Extreme(Machine& machine, const Value& input, const Arguments& arguments) 
   const Bound bound(kLargest ? "max" : "min", arguments, {"case_sensitive", "attribute"});
   const AttributePath path(machine, bound[1], nullptr);
   const ListPtr items = Iterate(machine.heap(), input);
-  if (items->items.empty()) return Value::OfUndefined("min and max: no item, the sequence was empty");
+  if (items->items.empty())
+    return Value::OfUndefined(machine.heap(), "min and max: no item, the sequence was empty");
   const Value* best = nullptr;
   Value best_key;
   for (const Value& item : items->items) {
@@ -533,7 +560,8 @@ Value Batch(Machine& machine, const Value& input, const Arguments& arguments) {
   std::vector<Value> batches;
   for (size_t i = 0; i < all->items.size(); i += n) {
     const size_t end = std::min(i + n, all->items.size());
-    std::vector<Value> batch(all->items.begin() + static_cast<ptrdiff_t>(i), all->items.begin() + static_cast<ptrdiff_t>(end));
+    std::vector<Value> batch(all->items.begin() + static_cast<ptrdiff_t>(i),
+                             all->items.begin() + static_cast<ptrdiff_t>(end));
     if (bound.HasSome(1)) batch.resize(n, *bound[1]);
     batches.push_back(MakeList(&machine.heap(), std::move(batch)));
   }
@@ -560,25 +588,26 @@ Value SliceFilter(Machine& machine, const Value& input, const Arguments& argumen
   return MakeList(&machine.heap(), std::move(slices), List::Form::kGenerator);
 }
 
-// ---- Filters of elements by filters and tests --------------------------------------------------------------------------
+// ---- Filters of elements by filters and tests -----------------------------------------------------------
 
 // The arguments behind the first n.
 Arguments Rest(const Arguments& arguments, size_t n) {
   Arguments rest;
-  rest.positional.assign(arguments.positional.begin() + static_cast<ptrdiff_t>(n), arguments.positional.end());
+  rest.positional.assign(arguments.positional.begin() + static_cast<ptrdiff_t>(n),
+                         arguments.positional.end());
   rest.keywords = arguments.keywords;
   return rest;
 }
 
 const std::string& NameArgument(std::string_view filter, const Value& v) {
-  if (!v.is_string()) Fail(std::string(filter) + ": found '" + std::string(KindName(v)) + "', expected a name");
+  if (!v.is_string())
+    Fail(std::string(filter) + ": found '" + std::string(KindName(v)) + "', expected a name");
   return v.text();
 }
 
-// What these filters go through: nothing at all where the input is false, so that `tools | map(..)` takes none.
-ListPtr ElementsOf(Heap& heap, const Value& input) {
-  return Iterate(heap, Truth(input) ? input : Value());
-}
+// What these filters go through: nothing at all where the input is false, so that `tools | map(..)` takes
+// none.
+ListPtr ElementsOf(Heap& heap, const Value& input) { return Iterate(heap, Truth(input) ? input : Value()); }
 
 Value Map(Machine& machine, const Value& input, const Arguments& arguments) {
   std::function<Value(const Value&)> change;
@@ -604,19 +633,21 @@ Value Choose(Machine& machine, const Value& input, const Arguments& arguments) {
   if (given.size() < kTest) Fail("selectattr and rejectattr: expected the name of an attribute");
   const AttributePath path(machine, kByAttribute ? &given[0] : nullptr, nullptr);
   const bool has_test = given.size() > kTest;
-  if (!has_test && !arguments.keywords.empty()) Fail("select and reject: found an argument with a name, but no test");
+  if (!has_test && !arguments.keywords.empty())
+    Fail("select and reject: found an argument with a name, but no test");
   const Arguments rest = has_test ? Rest(arguments, kTest + 1) : Arguments();
   std::vector<Value> items;
   const ListPtr all = ElementsOf(machine.heap(), input);
   for (const Value& item : all->items) {
     const Value v = path.Of(item);
-    const bool holds = has_test ? ApplyTest(machine, NameArgument("select", given[kTest]), v, rest) : Truth(v);
+    const bool holds =
+        has_test ? ApplyTest(machine, NameArgument("select", given[kTest]), v, rest) : Truth(v);
     if (holds == kWanted) items.push_back(item);
   }
   return MakeList(&machine.heap(), std::move(items), List::Form::kGenerator);
 }
 
-// ---- The rest ----------------------------------------------------------------------------------------------------------
+// ---- The rest -------------------------------------------------------------------------------------------
 
 Value Default(Machine& machine, const Value& input, const Arguments& arguments) {
   const Bound bound("default", arguments, {"default_value", "boolean"});
@@ -629,7 +660,7 @@ Value AttributeFilter(Machine& machine, const Value& input, const Arguments& arg
   const Bound bound("attr", arguments, {"name"}, 1);
   const std::string& name = bound.String(0).text;
   if (input.is_dict() && FindMethod(input, name).empty()) {
-    return Value::OfUndefined("'dict object' has no attribute " + Quoted(name));
+    return Value::OfUndefined(machine.heap(), "'dict object' has no attribute " + Quoted(name));
   }
   return machine.Attribute(input, name);
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "chat/jinja_strings.h"
 #include "formats/json.h"
@@ -31,11 +32,21 @@ void AppendQuoted(TextBuilder& out, const MarkedText& text) {
     const Character c = CharacterAt(text.text, at);
     std::string escape;
     switch (c.code_point) {
-      case '\n': escape = "\\n"; break;
-      case '\r': escape = "\\r"; break;
-      case '\t': escape = "\\t"; break;
-      case '\\': escape = "\\\\"; break;
-      case -1: AppendHex(escape, "\\x", static_cast<unsigned char>(text.text[at]), 2); break;
+      case '\n':
+        escape = "\\n";
+        break;
+      case '\r':
+        escape = "\\r";
+        break;
+      case '\t':
+        escape = "\\t";
+        break;
+      case '\\':
+        escape = "\\\\";
+        break;
+      case -1:
+        AppendHex(escape, "\\x", static_cast<unsigned char>(text.text[at]), 2);
+        break;
       default:
         if (c.code_point == quote) {
           escape = std::string("\\") + quote;
@@ -63,11 +74,20 @@ void AppendReprList(Heap& heap, TextBuilder& out, const List& list) {
   std::string_view open = "[";
   std::string_view close = "]";
   switch (list.form) {
-    case List::Form::kTuple: open = "(", close = list.items.size() == 1 ? ",)" : ")"; break;
-    case List::Form::kKeys: open = "dict_keys([", close = "])"; break;
-    case List::Form::kValues: open = "dict_values([", close = "])"; break;
-    case List::Form::kItems: open = "dict_items([", close = "])"; break;
-    default: break;
+    case List::Form::kTuple:
+      open = "(", close = list.items.size() == 1 ? ",)" : ")";
+      break;
+    case List::Form::kKeys:
+      open = "dict_keys([", close = "])";
+      break;
+    case List::Form::kValues:
+      open = "dict_values([", close = "])";
+      break;
+    case List::Form::kItems:
+      open = "dict_items([", close = "])";
+      break;
+    default:
+      break;
   }
   out.Plain(open);
   for (size_t i = 0; i < list.items.size(); ++i) {
@@ -79,10 +99,14 @@ void AppendReprList(Heap& heap, TextBuilder& out, const List& list) {
 
 std::string NumberText(const Value& v) {
   switch (v.kind()) {
-    case Kind::kBool: return v.as_bool() ? "True" : "False";
-    case Kind::kUnsigned: return std::to_string(v.as_unsigned());
-    case Kind::kFloat: return FloatText(v.Number(""));
-    default: return std::to_string(v.Integer(""));
+    case Kind::kBool:
+      return v.as_bool() ? "True" : "False";
+    case Kind::kUnsigned:
+      return std::to_string(v.as_unsigned());
+    case Kind::kFloat:
+      return FloatText(v.Number(""));
+    default:
+      return std::to_string(v.Integer(""));
   }
 }
 
@@ -98,14 +122,30 @@ void AppendJsonString(TextBuilder& out, const MarkedText& text, bool ascii_only)
     const Character c = CharacterAt(text.text, at);
     std::string escape;
     switch (c.code_point) {
-      case '"': escape = "\\\""; break;
-      case '\\': escape = "\\\\"; break;
-      case '\n': escape = "\\n"; break;
-      case '\r': escape = "\\r"; break;
-      case '\t': escape = "\\t"; break;
-      case '\f': escape = "\\f"; break;
-      case '\b': escape = "\\b"; break;
-      case -1: escape = "\\ufffd"; break;  // no character: only with ascii_only
+      case '"':
+        escape = "\\\"";
+        break;
+      case '\\':
+        escape = "\\\\";
+        break;
+      case '\n':
+        escape = "\\n";
+        break;
+      case '\r':
+        escape = "\\r";
+        break;
+      case '\t':
+        escape = "\\t";
+        break;
+      case '\f':
+        escape = "\\f";
+        break;
+      case '\b':
+        escape = "\\b";
+        break;
+      case -1:
+        escape = "\\ufffd";
+        break;  // no character: only with ascii_only
       default: {
         const auto code = static_cast<uint32_t>(c.code_point);
         if (code < 0x10000) {
@@ -174,7 +214,7 @@ void AppendJsonDict(Heap& heap, TextBuilder& out, const Dict& dict, const JsonSt
   std::vector<const Dict::Entry*> entries;
   for (const Dict::Entry& e : dict.entries) entries.push_back(&e);
   if (style.sort_keys) {
-    std::stable_sort(entries.begin(), entries.end(), [&](const Dict::Entry* a, const Dict::Entry* b) {
+    std::sort(entries.begin(), entries.end(), [&](const Dict::Entry* a, const Dict::Entry* b) {
       return Order(heap, a->first, b->first, "<") < 0;
     });
   }
@@ -190,7 +230,7 @@ void AppendJsonDict(Heap& heap, TextBuilder& out, const Dict& dict, const JsonSt
   out.Plain("}");
 }
 
-// ---- Directives of % and format() ------------------------------------------------------------------------------------
+// ---- Directives of % and format() -----------------------------------------------------------------------
 
 // What both mini-languages can say.
 struct Directive {
@@ -221,7 +261,8 @@ std::optional<size_t> TakeNumber(Heap& heap, std::string_view text, size_t& at) 
 std::string FloatDigits(double d, char type, size_t precision, bool alternate) {
   if (std::isnan(d)) return "nan";
   if (std::isinf(d)) return "inf";
-  if (precision > kMaxPrecision) FailLimit("a number with more than " + std::to_string(kMaxPrecision) + " digits");
+  if (precision > kMaxPrecision)
+    FailLimit("a number with more than " + std::to_string(kMaxPrecision) + " digits");
   char buffer[512];
   const std::string format = std::string("%") + (alternate ? "#" : "") + ".*" + type;
   const int n = std::snprintf(buffer, sizeof buffer, format.c_str(), static_cast<int>(precision), d);
@@ -231,9 +272,9 @@ std::string FloatDigits(double d, char type, size_t precision, bool alternate) {
 std::string IntegerDigits(uint64_t magnitude, int base, bool upper) {
   char buffer[72];
   std::string digits(buffer, std::to_chars(buffer, buffer + sizeof buffer, magnitude, base).ptr);
-  if (upper) std::transform(digits.begin(), digits.end(), digits.begin(), [](char c) {
-      return c >= 'a' && c <= 'f' ? static_cast<char>(c - 0x20) : c;
-    });
+  if (upper)
+    std::transform(digits.begin(), digits.end(), digits.begin(),
+                   [](char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 0x20) : c; });
   return digits;
 }
 
@@ -247,7 +288,8 @@ void GroupThousands(std::string& digits) {
 }
 
 // `sign`, `prefix` and `digits` in a field.
-void AppendNumberField(TextBuilder& out, const Directive& d, bool negative, std::string_view prefix, std::string digits) {
+void AppendNumberField(TextBuilder& out, const Directive& d, bool negative, std::string_view prefix,
+                       std::string digits) {
   if (d.grouped) GroupThousands(digits);
   std::string head = negative ? "-" : d.plus ? "+" : d.space ? " " : "";
   head += prefix;
@@ -304,13 +346,14 @@ void AppendNumber(TextBuilder& out, const Directive& d, const Value& v) {
   const std::string prefix = d.alternate && base != 10 ? std::string("0") + d.type : "";
   std::string digits = IntegerDigits(magnitude, base, d.type == 'X');
   if (d.precision) {
-    if (*d.precision > kMaxPrecision) FailLimit("a number with more than " + std::to_string(kMaxPrecision) + " digits");
+    if (*d.precision > kMaxPrecision)
+      FailLimit("a number with more than " + std::to_string(kMaxPrecision) + " digits");
     if (digits.size() < *d.precision) digits.insert(0, *d.precision - digits.size(), '0');
   }
   AppendNumberField(out, d, negative, prefix, std::move(digits));
 }
 
-// ---- %  ----------------------------------------------------------------------------------------------------------------
+// ---- %  -------------------------------------------------------------------------------------------------
 
 // The values of a %, one after the other or by name.
 class PercentValues {
@@ -352,12 +395,18 @@ Directive ParsePercent(Heap& heap, std::string_view format, size_t& at, PercentV
   Directive d;
   for (; at < format.size(); ++at) {
     const char c = format[at];
-    if (c == '-') d.left = true;
-    else if (c == '0') d.zero = true;
-    else if (c == '+') d.plus = true;
-    else if (c == ' ') d.space = true;
-    else if (c == '#') d.alternate = true;
-    else break;
+    if (c == '-')
+      d.left = true;
+    else if (c == '0')
+      d.zero = true;
+    else if (c == '+')
+      d.plus = true;
+    else if (c == ' ')
+      d.space = true;
+    else if (c == '#')
+      d.alternate = true;
+    else
+      break;
   }
   if (at < format.size() && format[at] == '*') {
     ++at;
@@ -378,14 +427,16 @@ Directive ParsePercent(Heap& heap, std::string_view format, size_t& at, PercentV
   return d;
 }
 
-// ---- format() ----------------------------------------------------------------------------------------------------------
+// ---- format() -------------------------------------------------------------------------------------------
 
 // What stands behind the colon of a field.
 Directive ParseFieldFormat(Heap& heap, const MarkedText& spec, bool& has_alignment) {
   Directive d;
   const std::string_view text = spec.text;
   size_t at = 0;
-  const auto is_align = [&](size_t i) { return i < text.size() && (text[i] == '<' || text[i] == '>' || text[i] == '^'); };
+  const auto is_align = [&](size_t i) {
+    return i < text.size() && (text[i] == '<' || text[i] == '>' || text[i] == '^');
+  };
   const size_t first = text.empty() ? 0 : CharacterAt(text, 0).n_bytes;
   if (first > 0 && is_align(first)) {
     d.fill = MarkedText();
@@ -423,7 +474,8 @@ void AppendFormatted(Heap& heap, TextBuilder& out, const Value& v, const MarkedT
   Directive d = ParseFieldFormat(heap, spec, has_alignment);
   const bool is_number = v.is_number() && !(v.kind() == Kind::kBool && d.type == '\0');
   if (!is_number) {
-    if (d.type != '\0' && d.type != 's') Fail("a format: unknown type " + Quoted(spec.text) + " for '" + std::string(KindName(v)) + "'");
+    if (d.type != '\0' && d.type != 's')
+      Fail("a format: unknown type " + Quoted(spec.text) + " for '" + std::string(KindName(v)) + "'");
     const Value text = ToStr(heap, v);
     return AppendTextField(heap, out, d, text.marked(), d.left || !has_alignment);
   }
@@ -519,7 +571,8 @@ class BraceFormatter {
   Value First(std::string_view name) {
     const bool is_number = !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
     if (name.empty() || is_number) {
-      const size_t i = is_number ? static_cast<size_t>(ParseInteger(name, 10).value_or(INT32_MAX)) : n_automatic_++;
+      const size_t i =
+          is_number ? static_cast<size_t>(ParseInteger(name, 10).value_or(INT32_MAX)) : n_automatic_++;
       if (i >= arguments_.positional.size()) Fail("format(): no argument " + std::to_string(i));
       return arguments_.positional[i];
     }
@@ -538,8 +591,9 @@ class BraceFormatter {
 
 constexpr std::array<std::string_view, 7> kDays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                                    "Thursday", "Friday", "Saturday"};
-constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                                      "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
 
 std::string Digits(int value, int width, bool trimmed) {
   char buffer[32];
@@ -560,10 +614,18 @@ void AppendStr(Heap& heap, TextBuilder& out, const Value& v) {
 void AppendRepr(Heap& heap, TextBuilder& out, const Value& v) {
   heap.Step();
   switch (v.kind()) {
-    case Kind::kUndefined: out.Plain("Undefined"); break;
-    case Kind::kNone: out.Plain("None"); break;
-    case Kind::kString: AppendQuoted(out, v.marked()); break;
-    case Kind::kList: AppendReprList(heap, out, v.list()); break;
+    case Kind::kUndefined:
+      out.Plain("Undefined");
+      break;
+    case Kind::kNone:
+      out.Plain("None");
+      break;
+    case Kind::kString:
+      AppendQuoted(out, v.marked());
+      break;
+    case Kind::kList:
+      AppendReprList(heap, out, v.list());
+      break;
     case Kind::kDict: {
       out.Plain("{");
       bool is_first = true;
@@ -580,8 +642,11 @@ void AppendRepr(Heap& heap, TextBuilder& out, const Value& v) {
     case Kind::kLoop:
     case Kind::kMacro:
     case Kind::kFunction:
-    case Kind::kMethod: out.Plain("<" + std::string(KindName(v)) + ">"); break;
-    default: out.Plain(NumberText(v));
+    case Kind::kMethod:
+      out.Plain("<" + std::string(KindName(v)) + ">");
+      break;
+    default:
+      out.Plain(NumberText(v));
   }
 }
 
@@ -595,15 +660,21 @@ Value ToStr(Heap& heap, const Value& v) {
 void AppendJson(Heap& heap, TextBuilder& out, const Value& v, const JsonStyle& style, size_t level) {
   heap.Step();
   switch (v.kind()) {
-    case Kind::kNone: return out.Plain("null");
-    case Kind::kString: return AppendJsonString(out, v.marked(), style.ascii_only);
-    case Kind::kList: return AppendJsonList(heap, out, v, style, level);
-    case Kind::kDict: return AppendJsonDict(heap, out, v.dict(), style, level);
+    case Kind::kNone:
+      return out.Plain("null");
+    case Kind::kString:
+      return AppendJsonString(out, v.marked(), style.ascii_only);
+    case Kind::kList:
+      return AppendJsonList(heap, out, v, style, level);
+    case Kind::kDict:
+      return AppendJsonDict(heap, out, v.dict(), style, level);
     case Kind::kUndefined:
-      Fail("tojson: " + (v.why_undefined() != nullptr ? *v.why_undefined() : std::string("the value is undefined")));
-    default: break;
+      Fail("tojson: " + v.why_undefined());
+    default:
+      break;
   }
-  if (!v.is_number()) Fail("tojson: object of type " + std::string(KindName(v)) + " is not JSON serializable");
+  if (!v.is_number())
+    Fail("tojson: object of type " + std::string(KindName(v)) + " is not JSON serializable");
   AppendJsonNumber(out, v);
 }
 
@@ -641,7 +712,8 @@ Value PercentFormat(Heap& heap, const MarkedText& format, const Value& values) {
       AppendTextField(heap, out, d, field.marked(), d.left);
     } else if (std::string_view("diuxXoeEfFgG").find(d.type) != std::string_view::npos) {
       if (v.is_undefined()) FailUndefined(v);
-      if (!v.is_number()) Fail(std::string("%") + d.type + " format: a number is required, not " + std::string(KindName(v)));
+      if (!v.is_number())
+        Fail(std::string("%") + d.type + " format: a number is required, not " + std::string(KindName(v)));
       AppendNumber(out, d, v);
     } else {
       Fail("a format: unknown type " + Quoted(std::string_view(&d.type, 1)));
@@ -670,27 +742,68 @@ std::string FormatTime(std::string_view format, const std::tm& time) {
     if (trimmed) ++at;
     const char directive = ++at < format.size() ? format[at] : '\0';
     switch (directive) {
-      case 'Y': out += std::to_string(time.tm_year + 1900); break;
-      case 'y': out += Digits(time.tm_year % 100, 2, trimmed); break;
-      case 'm': out += Digits(time.tm_mon + 1, 2, trimmed); break;
-      case 'd': out += Digits(time.tm_mday, 2, trimmed); break;
-      case 'e': out += (time.tm_mday < 10 && !trimmed ? " " : "") + std::to_string(time.tm_mday); break;
-      case 'H': out += Digits(time.tm_hour, 2, trimmed); break;
-      case 'I': out += Digits(hour12, 2, trimmed); break;
-      case 'M': out += Digits(time.tm_min, 2, trimmed); break;
-      case 'S': out += Digits(time.tm_sec, 2, trimmed); break;
-      case 'j': out += Digits(time.tm_yday + 1, 3, trimmed); break;
-      case 'p': out += time.tm_hour < 12 ? "AM" : "PM"; break;
-      case 'A': out += day; break;
-      case 'a': out += day.substr(0, 3); break;
-      case 'B': out += month; break;
-      case 'b': out += month.substr(0, 3); break;
-      case 'F': out += FormatTime("%Y-%m-%d", time); break;
-      case 'T': out += FormatTime("%H:%M:%S", time); break;
-      case 'u': out += std::to_string(time.tm_wday == 0 ? 7 : time.tm_wday); break;
-      case 'w': out += std::to_string(time.tm_wday); break;
-      case '%': out += '%'; break;
-      default: Fail("strftime_now: unknown directive in " + Quoted(format));
+      case 'Y':
+        out += std::to_string(int64_t{1900} + time.tm_year);
+        break;
+      case 'y':
+        out += Digits(time.tm_year % 100, 2, trimmed);
+        break;
+      case 'm':
+        out += Digits(time.tm_mon + 1, 2, trimmed);
+        break;
+      case 'd':
+        out += Digits(time.tm_mday, 2, trimmed);
+        break;
+      case 'e':
+        out += (time.tm_mday < 10 && !trimmed ? " " : "") + std::to_string(time.tm_mday);
+        break;
+      case 'H':
+        out += Digits(time.tm_hour, 2, trimmed);
+        break;
+      case 'I':
+        out += Digits(hour12, 2, trimmed);
+        break;
+      case 'M':
+        out += Digits(time.tm_min, 2, trimmed);
+        break;
+      case 'S':
+        out += Digits(time.tm_sec, 2, trimmed);
+        break;
+      case 'j':
+        out += Digits(time.tm_yday + 1, 3, trimmed);
+        break;
+      case 'p':
+        out += time.tm_hour < 12 ? "AM" : "PM";
+        break;
+      case 'A':
+        out += day;
+        break;
+      case 'a':
+        out += day.substr(0, 3);
+        break;
+      case 'B':
+        out += month;
+        break;
+      case 'b':
+        out += month.substr(0, 3);
+        break;
+      case 'F':
+        out += FormatTime("%Y-%m-%d", time);
+        break;
+      case 'T':
+        out += FormatTime("%H:%M:%S", time);
+        break;
+      case 'u':
+        out += std::to_string(time.tm_wday == 0 ? 7 : time.tm_wday);
+        break;
+      case 'w':
+        out += std::to_string(time.tm_wday);
+        break;
+      case '%':
+        out += '%';
+        break;
+      default:
+        Fail("strftime_now: unknown directive in " + Quoted(format));
     }
   }
   return out;

@@ -1,6 +1,7 @@
 // Functions that templates find by name, and how all builtins read their arguments.
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "chat/jinja_builtins.h"
 #include "chat/jinja_format.h"
@@ -137,11 +138,12 @@ size_t Bound::Count(size_t i, size_t fallback) const {
 }
 
 const MarkedText& Bound::String(size_t i) const {
-  if (values_[i] == nullptr) Fail(std::string(what_) + ": expected the argument '" + std::string(names_[i]) + "'");
+  if (values_[i] == nullptr)
+    Fail(std::string(what_) + ": expected the argument '" + std::string(names_[i]) + "'");
   if (values_[i]->is_undefined()) FailUndefined(*values_[i]);
   if (!values_[i]->is_string()) {
-    Fail(std::string(what_) + ": " + std::string(names_[i]) + ": found '" + std::string(KindName(*values_[i])) +
-         "', expected a string");
+    Fail(std::string(what_) + ": " + std::string(names_[i]) + ": found '" +
+         std::string(KindName(*values_[i])) + "', expected a string");
   }
   return values_[i]->marked();
 }

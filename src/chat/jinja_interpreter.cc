@@ -1,6 +1,7 @@
 #include "chat/jinja_interpreter.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/check.h"
 #include "chat/jinja_arithmetic.h"
@@ -70,7 +71,8 @@ class Scope {
   std::shared_ptr<Frame> outer_;
 };
 
-// However a loop ends, what it holds goes: the variable `loop` may live on, but not the call that ran the loop.
+// However a loop ends, what it holds goes: the variable `loop` may live on, but not the call that ran the
+// loop.
 struct LoopEnd {
   Loop& loop;
   ~LoopEnd() {
@@ -83,7 +85,7 @@ struct LoopEnd {
 
 }  // namespace
 
-// ---- Loops -------------------------------------------------------------------------------------------------------------
+// ---- Loops ----------------------------------------------------------------------------------------------
 
 const Value* Loop::At(Heap& heap, size_t n) {
   if (source == nullptr) Fail("the loop is over");
@@ -104,7 +106,9 @@ size_t Loop::Length(Heap& heap) {
 
 Value Machine::LoopAttribute(Loop& loop, std::string_view name) {
   const auto integer = [](size_t n) { return Value::OfInteger(static_cast<int64_t>(n)); };
-  const auto element = [&](const Value* v, const char* missing) { return v != nullptr ? *v : Value::OfUndefined(missing); };
+  const auto element = [&](const Value* v, const char* missing) {
+    return v != nullptr ? *v : Value::OfUndefined(heap_, missing);
+  };
   const size_t i = loop.index0;
   if (name == "index") return integer(i + 1);
   if (name == "index0") return integer(i);
@@ -113,14 +117,15 @@ Value Machine::LoopAttribute(Loop& loop, std::string_view name) {
   if (name == "length") return integer(loop.Length(heap_));
   if (name == "revindex") return integer(loop.Length(heap_) - i);
   if (name == "revindex0") return integer(loop.Length(heap_) - i - 1);
-  if (name == "previtem") return element(i > 0 ? loop.At(heap_, i - 1) : nullptr, "there is no previous item");
+  if (name == "previtem")
+    return element(i > 0 ? loop.At(heap_, i - 1) : nullptr, "there is no previous item");
   if (name == "nextitem") return element(loop.At(heap_, i + 1), "there is no next item");
   if (name == "depth") return integer(1);
   if (name == "depth0") return integer(0);
-  return Value::OfUndefined("'LoopContext object' has no attribute " + Quoted(name));
+  return Value::OfUndefined(heap_, "'LoopContext object' has no attribute " + Quoted(name));
 }
 
-// ---- Variables ---------------------------------------------------------------------------------------------------------
+// ---- Variables ------------------------------------------------------------------------------------------
 
 void Machine::AddVariables(const nlohmann::ordered_json& object, std::string_view what, bool is_data) {
   if (object.is_null()) return;
@@ -131,16 +136,23 @@ void Machine::AddVariables(const nlohmann::ordered_json& object, std::string_vie
 Value Machine::FromJson(const nlohmann::ordered_json& json, bool is_data, size_t depth) {
   heap_.Step();
   if (depth > heap_.limits().value_depth) {
-    FailLimit("variables: lists and objects inside each other deeper than " + std::to_string(heap_.limits().value_depth));
+    FailLimit("variables: lists and objects inside each other deeper than " +
+              std::to_string(heap_.limits().value_depth));
   }
   using Type = nlohmann::ordered_json::value_t;
   switch (json.type()) {
-    case Type::null: return Value::OfNone();
-    case Type::boolean: return Value::OfBool(json.get<bool>());
-    case Type::number_integer: return Value::OfInteger(json.get<int64_t>());
-    case Type::number_unsigned: return Value::OfUnsigned(json.get<uint64_t>());
-    case Type::number_float: return Value::OfFloat(json.get<double>());
-    case Type::string: return heap_.String(json.get_ref<const std::string&>(), is_data);
+    case Type::null:
+      return Value::OfNone();
+    case Type::boolean:
+      return Value::OfBool(json.get<bool>());
+    case Type::number_integer:
+      return Value::OfInteger(json.get<int64_t>());
+    case Type::number_unsigned:
+      return Value::OfUnsigned(json.get<uint64_t>());
+    case Type::number_float:
+      return Value::OfFloat(json.get<double>());
+    case Type::string:
+      return heap_.String(json.get_ref<const std::string&>(), is_data);
     case Type::array: {
       heap_.CheckItems(json.size());
       std::vector<Value> items;
@@ -156,20 +168,21 @@ Value Machine::FromJson(const nlohmann::ordered_json& json, bool is_data, size_t
       }
       return dict.Take();
     }
-    default: Fail(std::string("variables: found JSON of type ") + json.type_name());
+    default:
+      Fail(std::string("variables: found JSON of type ") + json.type_name());
   }
 }
 
-Value Machine::Lookup(const Expression& name) {
+Value Machine::Lookup(const std::string& name) {
   for (const Frame* frame = frame_.get(); frame != nullptr; frame = frame->parent.get()) {
     heap_.Step(1 + frame->names.size() / 16);
     for (const auto& [known, value] : frame->names) {
-      if (known == name.name) return value;
+      if (known == name) return value;
     }
   }
-  if (const auto found = variables_.find(name.name); found != variables_.end()) return found->second;
-  if (const Function* function = FindFunction(name.name)) return Value::Of(function);
-  return Value::OfUndefined("'" + name.name + "' is undefined");
+  if (const auto found = variables_.find(name); found != variables_.end()) return found->second;
+  if (const Function* function = FindFunction(name)) return Value::Of(function);
+  return Value::OfUndefined(heap_, "'" + name + "' is undefined");
 }
 
 void Machine::SetName(Frame& frame, std::string_view name, Value value) {
@@ -184,15 +197,14 @@ void Machine::SetName(Frame& frame, std::string_view name, Value value) {
 
 void Machine::Assign(const Target& target, Value value) {
   switch (target.form) {
-    case Target::Form::kName: return SetName(*frame_, target.name, std::move(value));
+    case Target::Form::kName:
+      return SetName(*frame_, target.name, std::move(value));
     case Target::Form::kMember: {
-      Expression name;
-      name.name = target.name;
-      const Value owner = Lookup(name);
+      const Value owner = Lookup(target.name);
       at_ = target.at;
       if (owner.kind() != Kind::kNamespace) {
-        Fail("cannot assign to an attribute of '" + target.name + "': found '" + std::string(KindName(owner)) +
-             "', expected a namespace");
+        Fail("cannot assign to an attribute of '" + target.name + "': found '" +
+             std::string(KindName(owner)) + "', expected a namespace");
       }
       Namespace& space = *owner.as_namespace();
       heap_.Step(1 + space.members.size() / 16);
@@ -235,7 +247,7 @@ Value Machine::Attribute(const Value& object, std::string_view name) {
   } else if (object.kind() == Kind::kLoop) {
     return LoopAttribute(*object.loop(), name);
   }
-  return Value::OfUndefined(ObjectName(object) + " has no attribute " + Quoted(name));
+  return Value::OfUndefined(heap_, ObjectName(object) + " has no attribute " + Quoted(name));
 }
 
 Value Machine::Item(const Value& object, const Value& key) {
@@ -248,24 +260,29 @@ Value Machine::Item(const Value& object, const Value& key) {
   } else if (object.is_dict() && key.is_list() && key.list().form == List::Form::kTuple) {
     if (const Value* found = object.dict().Find(heap_, key)) return *found;
   }
-  if (!key.is_string()) return Value::OfUndefined(ObjectName(object) + " has no such element");
+  if (!key.is_string()) return Value::OfUndefined(heap_, ObjectName(object) + " has no such element");
   if (const std::string_view method = FindMethod(object, key.text()); !method.empty()) {
     return MakeMethod(heap_, object, method);
   }
   if (object.kind() == Kind::kNamespace || object.kind() == Kind::kLoop) return Attribute(object, key.text());
-  return Value::OfUndefined(ObjectName(object) + " has no attribute " + Quoted(key.text()));
+  return Value::OfUndefined(heap_, ObjectName(object) + " has no attribute " + Quoted(key.text()));
 }
 
-// ---- Calls -------------------------------------------------------------------------------------------------------------
+// ---- Calls ----------------------------------------------------------------------------------------------
 
 Value Machine::Call(const Value& callee, const Arguments& arguments) {
   heap_.Step();
   switch (callee.kind()) {
-    case Kind::kFunction: return callee.function()->call(*this, arguments);
-    case Kind::kMethod: return CallMethod(*this, callee.method().receiver, callee.method().name, arguments);
-    case Kind::kMacro: return CallMacro(*callee.macro(), arguments);
-    case Kind::kUndefined: FailUndefined(callee);
-    default: Fail("'" + std::string(KindName(callee)) + "' object is not callable");
+    case Kind::kFunction:
+      return callee.function()->call(*this, arguments);
+    case Kind::kMethod:
+      return CallMethod(*this, callee.method().receiver, callee.method().name, arguments);
+    case Kind::kMacro:
+      return CallMacro(*callee.macro(), arguments);
+    case Kind::kUndefined:
+      FailUndefined(callee);
+    default:
+      Fail("'" + std::string(KindName(callee)) + "' object is not callable");
   }
 }
 
@@ -310,8 +327,9 @@ Value Machine::CallMacro(const Macro& macro, const Arguments& arguments) {
   for (size_t i = 0; i < n; ++i) {
     if (is_given[i]) continue;
     const Parameter& p = signature.parameters[i];
-    Value value = p.fallback != nullptr ? Evaluate(*p.fallback)
-                                        : Value::OfUndefined("parameter '" + p.name + "' was not provided");
+    Value value = p.fallback != nullptr
+                      ? Evaluate(*p.fallback)
+                      : Value::OfUndefined(heap_, "parameter '" + p.name + "' was not provided");
     SetName(*frame_, p.name, std::move(value));
   }
   if (signature.uses_varargs) {
@@ -332,7 +350,7 @@ Value Machine::Capture(const Block& body, const std::vector<ExpressionPtr>& filt
   return value;
 }
 
-// ---- Statements --------------------------------------------------------------------------------------------------------
+// ---- Statements -----------------------------------------------------------------------------------------
 
 MarkedText Machine::Run(const Block& body) {
   TextBuilder out(heap_);
@@ -357,27 +375,44 @@ Machine::Flow Machine::Execute(const Block& block) {
 Machine::Flow Machine::ExecuteOne(const Statement& s) {
   at_ = s.at;
   switch (s.kind) {
-    case StatementKind::kText: out_->Plain(s.name); break;
-    case StatementKind::kPrint: AppendStr(heap_, *out_, Evaluate(*s.value)); break;
-    case StatementKind::kIf: return ExecuteIf(s);
-    case StatementKind::kFor: return ExecuteFor(s);
-    case StatementKind::kSet: Assign(s.targets[0], Evaluate(*s.value)); break;
-    case StatementKind::kSetBlock: ExecuteSetBlock(s); break;
-    case StatementKind::kMacro: SetName(*frame_, s.name, NewMacro(s)); break;
-    case StatementKind::kCallBlock: ExecuteCallBlock(s); break;
+    case StatementKind::kText:
+      out_->Plain(s.name);
+      break;
+    case StatementKind::kPrint:
+      AppendStr(heap_, *out_, Evaluate(*s.value));
+      break;
+    case StatementKind::kIf:
+      return ExecuteIf(s);
+    case StatementKind::kFor:
+      return ExecuteFor(s);
+    case StatementKind::kSet:
+      Assign(s.targets[0], Evaluate(*s.value));
+      break;
+    case StatementKind::kSetBlock:
+      ExecuteSetBlock(s);
+      break;
+    case StatementKind::kMacro:
+      SetName(*frame_, s.name, NewMacro(s));
+      break;
+    case StatementKind::kCallBlock:
+      ExecuteCallBlock(s);
+      break;
     case StatementKind::kFilterBlock: {
       const Scope scope(frame_, std::make_shared<Frame>(frame_));
       const Value text = Capture(s.body, s.filters);
       AppendStr(heap_, *out_, text);
       break;
     }
-    case StatementKind::kWith: return ExecuteWith(s);
+    case StatementKind::kWith:
+      return ExecuteWith(s);
     case StatementKind::kScope: {
       const Scope scope(frame_, std::make_shared<Frame>(frame_));
       return Execute(s.body);
     }
-    case StatementKind::kBreak: return Flow::kBreak;
-    case StatementKind::kContinue: return Flow::kContinue;
+    case StatementKind::kBreak:
+      return Flow::kBreak;
+    case StatementKind::kContinue:
+      return Flow::kContinue;
   }
   return Flow::kGoOn;
 }
@@ -454,7 +489,7 @@ void Machine::ExecuteCallBlock(const Statement& s) {
   AppendStr(heap_, *out_, text);
 }
 
-// ---- Expressions -------------------------------------------------------------------------------------------------------
+// ---- Expressions ----------------------------------------------------------------------------------------
 
 Value Machine::Evaluate(const Expression& e) {
   const Nested nested(*this);
@@ -467,40 +502,53 @@ Value Machine::Evaluate(const Expression& e) {
     return v;
   };
   switch (e.kind) {
-    case ExpressionKind::kConstant: return e.constant;
-    case ExpressionKind::kName: return Lookup(e);
-    case ExpressionKind::kList: return MakeList(&heap_, EvaluateAll(e.operands));
-    case ExpressionKind::kTuple: return MakeList(&heap_, EvaluateAll(e.operands), List::Form::kTuple);
-    case ExpressionKind::kDict: return EvaluateDict(e);
-    case ExpressionKind::kAttribute: return Attribute(operand(0), e.name);
+    case ExpressionKind::kConstant:
+      return e.constant;
+    case ExpressionKind::kName:
+      return Lookup(e.name);
+    case ExpressionKind::kList:
+      return MakeList(&heap_, EvaluateAll(e.operands));
+    case ExpressionKind::kTuple:
+      return MakeList(&heap_, EvaluateAll(e.operands), List::Form::kTuple);
+    case ExpressionKind::kDict:
+      return EvaluateDict(e);
+    case ExpressionKind::kAttribute:
+      return Attribute(operand(0), e.name);
     case ExpressionKind::kItem: {
       const Value object = operand(0);
       const Value key = operand(1);
       return Item(object, key);
     }
-    case ExpressionKind::kSlice: return EvaluateSlice(e);
+    case ExpressionKind::kSlice:
+      return EvaluateSlice(e);
     case ExpressionKind::kCall: {
       const Value callee = operand(0);
       const Arguments arguments = EvaluateArguments(*e.arguments);
       at_ = e.at;
       return Call(callee, arguments);
     }
-    case ExpressionKind::kFilter: return EvaluateFilter(e, operand(0));
+    case ExpressionKind::kFilter:
+      return EvaluateFilter(e, operand(0));
     case ExpressionKind::kTest: {
       const Value input = operand(0);
       const Arguments arguments = EvaluateArguments(*e.arguments);
       at_ = e.at;
       return Value::OfBool(ApplyTest(*this, e.name, input, arguments));
     }
-    case ExpressionKind::kNot: return Value::OfBool(!Truth(operand(0)));
-    case ExpressionKind::kNegative: return Negate(operand(0));
+    case ExpressionKind::kNot:
+      return Value::OfBool(!Truth(operand(0)));
+    case ExpressionKind::kNegative:
+      return Negate(operand(0));
     case ExpressionKind::kPositive: {
       const Value v = operand(0);
       return v.kind() == Kind::kFloat ? v : Value::OfInteger(v.Integer("+"));
     }
-    case ExpressionKind::kArithmetic: return EvaluateArithmetic(e);
-    case ExpressionKind::kConcatenate: return EvaluateConcatenation(e);
-    case ExpressionKind::kCompare: return Value::OfBool(EvaluateComparison(e));
+    case ExpressionKind::kArithmetic:
+      return EvaluateArithmetic(e);
+    case ExpressionKind::kConcatenate:
+      return EvaluateConcatenation(e);
+    case ExpressionKind::kCompare:
+      return Value::OfBool(EvaluateComparison(e));
     case ExpressionKind::kAnd:
     case ExpressionKind::kOr: {
       for (size_t i = 0; i + 1 < e.operands.size(); ++i) {
@@ -512,7 +560,7 @@ Value Machine::Evaluate(const Expression& e) {
     case ExpressionKind::kConditional:
       if (Truth(operand(1))) return operand(0);
       if (e.operands[2] != nullptr) return operand(2);
-      return Value::OfUndefined("the inline if-expression evaluated to false and has no else");
+      return Value::OfUndefined(heap_, "the inline if-expression evaluated to false and has no else");
   }
   return Value();
 }
@@ -590,7 +638,8 @@ Arguments Machine::EvaluateArguments(const CallArguments& given) {
     const ListPtr all = Iterate(heap_, more);
     for (const Value& v : all->items) arguments.positional.push_back(v);
   }
-  for (const auto& [name, expression] : given.keywords) arguments.keywords.emplace_back(name, Evaluate(*expression));
+  for (const auto& [name, expression] : given.keywords)
+    arguments.keywords.emplace_back(name, Evaluate(*expression));
   if (given.more_keywords != nullptr) {
     const Value more = Evaluate(*given.more_keywords);
     if (!more.is_dict()) Fail("behind **: found '" + std::string(KindName(more)) + "', expected a dict");

@@ -32,7 +32,8 @@ struct Macro {
   std::shared_ptr<Frame> frame;
 };
 
-// The variable `loop`. Elements are looked at one by one, since the condition may depend on what the body does.
+// The variable `loop`. Elements are looked at one by one, since the condition may depend on what the body
+// does.
 struct Loop {
   // Element n of those that the condition accepts; null when there are fewer.
   const Value* At(Heap& heap, size_t n);
@@ -84,7 +85,7 @@ class Machine {
   // The body's output, through the filters.
   Value Capture(const Block& body, const std::vector<ExpressionPtr>& filters);
 
-  Value Lookup(const Expression& name);
+  Value Lookup(const std::string& name);
   void Assign(const Target& target, Value value);
   void SetName(Frame& frame, std::string_view name, Value value);
   Value NewMacro(const Statement& s);

@@ -46,8 +46,10 @@ TEST(JinjaLanguage, FailsWhereJinja2FailsAndSaysWhere) {
   for (const std::string_view text : kJinjaFailures) {
     const Result<MarkedText> rendered = RenderCase(text);
     ASSERT_FALSE(rendered.ok()) << text << "\n" << rendered->text;
-    EXPECT_TRUE(rendered.status().message().starts_with("template: line ")) << text << rendered.status().message();
-    EXPECT_NE(rendered.status().message().find(", column "), std::string::npos) << rendered.status().message();
+    EXPECT_TRUE(rendered.status().message().starts_with("template: line "))
+        << text << rendered.status().message();
+    EXPECT_NE(rendered.status().message().find(", column "), std::string::npos)
+        << rendered.status().message();
   }
 }
 

@@ -9,8 +9,9 @@
 namespace pith::jinja {
 namespace {
 
-constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]",
-                                           "(",  ")",  "{",  "}",  ">",  "<",  "=", ".", ":", "|", ",", ";"};
+constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
+                                           "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                           ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -62,7 +63,8 @@ class Lexer {
     } else if (sign != '+' && may_lstrip) {
       const size_t newline = text.rfind('\n');
       const size_t line = newline == std::string_view::npos ? 0 : newline + 1;
-      if ((line > 0 || line_starts_) && Strip(text.substr(line), std::nullopt, true, false).begin + line == text.size()) {
+      if ((line > 0 || line_starts_) &&
+          Strip(text.substr(line), std::nullopt, true, false).begin + line == text.size()) {
         text = text.substr(0, line);
       }
     }
@@ -75,7 +77,8 @@ class Lexer {
     at_ = at;
   }
 
-  // Behind the end of a tag or comment that is `n` bytes long at `at`: white space goes with -, a newline without +.
+  // Behind the end of a tag or comment that is `n` bytes long at `at`: white space goes with -, a newline
+  // without +.
   size_t BehindTag(size_t at, size_t n, char sign) const {
     const size_t end = at + n;
     if (sign == '-') return SkipSpace(end);
@@ -85,7 +88,8 @@ class Lexer {
   // Text, then a tag, comment or raw block, or the end.
   void Next() {
     size_t open = source_.find('{', at_);
-    while (open != std::string_view::npos && At(open + 1) != '%' && At(open + 1) != '{' && At(open + 1) != '#') {
+    while (open != std::string_view::npos && At(open + 1) != '%' && At(open + 1) != '{' &&
+           At(open + 1) != '#') {
       open = source_.find('{', open + 1);
     }
     if (open == std::string_view::npos) {
@@ -148,7 +152,8 @@ class Lexer {
     while (true) {
       MoveTo(SkipSpace(at_));
       if (at_ >= source_.size()) {
-        FailAt(open, "found " + std::string(is_tag ? "{%" : "{{") + " without end, expected '" + std::string(close) + "'");
+        FailAt(open, "found " + std::string(is_tag ? "{%" : "{{") + " without end, expected '" +
+                         std::string(close) + "'");
       }
       if (brackets.empty()) {
         const char c = source_[at_];
@@ -182,7 +187,8 @@ class Lexer {
       } else if (op == ")" || op == "]" || op == "}") {
         if (brackets.empty() || brackets.back() != op[0]) {
           FailAt(at_, "found '" + std::string(op) + "', expected " +
-                          (brackets.empty() ? "no closing bracket" : "'" + brackets.substr(brackets.size() - 1) + "'"));
+                          (brackets.empty() ? "no closing bracket"
+                                            : "'" + brackets.substr(brackets.size() - 1) + "'"));
         }
         brackets.pop_back();
       }
@@ -225,7 +231,8 @@ class Lexer {
         }
       }
     }
-    if (!is_float && At(at_) == '0' && source_.substr(at_, end - at_).find_first_not_of("0_") != std::string_view::npos) {
+    if (!is_float && At(at_) == '0' &&
+        source_.substr(at_, end - at_).find_first_not_of("0_") != std::string_view::npos) {
       FailAt(at_, "found an integer with leading zeros");
     }
     AddNumber(is_float ? TokenKind::kFloat : TokenKind::kInteger, end);

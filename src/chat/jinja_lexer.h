@@ -28,7 +28,8 @@ struct Token {
   std::string text;
 };
 
-// Line ends become \n, and one at the end of the template goes, as in Jinja. Places in errors refer to this form.
+// Line ends become \n, and one at the end of the template goes, as in Jinja. Places in errors refer to this
+// form.
 std::string NormalizeSource(std::string_view source);
 
 // "line 3, column 14": both from 1, the column in characters.

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "chat/jinja_arithmetic.h"
 #include "chat/jinja_builtins.h"
@@ -15,17 +16,19 @@ namespace {
 constexpr size_t kAll = std::numeric_limits<size_t>::max();
 
 constexpr std::string_view kStringMethods[] = {
-    "capitalize", "casefold",  "center",    "count",   "endswith",   "find",     "format",       "index",
-    "isalnum",    "isalpha",   "isascii",   "isdecimal", "isdigit",  "islower",  "isnumeric",    "isprintable",
-    "isspace",    "isupper",   "join",      "ljust",   "lower",      "lstrip",   "partition",    "removeprefix",
-    "removesuffix", "replace", "rfind",     "rindex",  "rjust",      "rpartition", "rsplit",     "rstrip",
-    "split",      "splitlines", "startswith", "strip", "swapcase",   "title",    "upper",        "zfill"};
+    "capitalize", "casefold",    "center",       "count",        "endswith",  "find",       "format",
+    "index",      "isalnum",     "isalpha",      "isascii",      "isdecimal", "isdigit",    "islower",
+    "isnumeric",  "isprintable", "isspace",      "isupper",      "join",      "ljust",      "lower",
+    "lstrip",     "partition",   "removeprefix", "removesuffix", "replace",   "rfind",      "rindex",
+    "rjust",      "rpartition",  "rsplit",       "rstrip",       "split",     "splitlines", "startswith",
+    "strip",      "swapcase",    "title",        "upper",        "zfill"};
 constexpr std::string_view kListMethods[] = {"copy", "count", "index"};
 constexpr std::string_view kTupleMethods[] = {"count", "index"};
 constexpr std::string_view kDictMethods[] = {"copy", "get", "items", "keys", "values"};
 constexpr std::string_view kLoopMethods[] = {"changed", "cycle"};
 // What the sandbox that templates expect forbids: values never change.
-constexpr std::string_view kListChanges[] = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"};
+constexpr std::string_view kListChanges[] = {"append", "clear",  "extend",  "insert",
+                                             "pop",    "remove", "reverse", "sort"};
 constexpr std::string_view kDictChanges[] = {"clear", "pop", "popitem", "setdefault", "update"};
 
 template <size_t kN>
@@ -56,10 +59,12 @@ ByteRange Window(Heap& heap, const std::string& text, const Bound& bound, size_t
 bool HasAffix(Heap& heap, const Value& receiver, const Bound& bound, bool at_start) {
   const ByteRange window = Window(heap, receiver.text(), bound, 1);
   if (window.begin > window.end) return false;
-  const std::string_view text = std::string_view(receiver.text()).substr(window.begin, window.end - window.begin);
+  const std::string_view text =
+      std::string_view(receiver.text()).substr(window.begin, window.end - window.begin);
   const auto matches = [&](const Value& affix) {
     if (affix.is_undefined()) FailUndefined(affix);
-    if (!affix.is_string()) Fail("startswith and endswith: found '" + std::string(KindName(affix)) + "', expected a string");
+    if (!affix.is_string())
+      Fail("startswith and endswith: found '" + std::string(KindName(affix)) + "', expected a string");
     heap.StepBytes(affix.text().size());
     return at_start ? text.starts_with(affix.text()) : text.ends_with(affix.text());
   };
@@ -75,7 +80,8 @@ Value FindIn(Heap& heap, const Value& receiver, std::string_view name, const Arg
   const bool backward = name[0] == 'r';
   std::optional<size_t> found;
   if (window.begin <= window.end) {
-    const std::string_view text = std::string_view(receiver.text()).substr(window.begin, window.end - window.begin);
+    const std::string_view text =
+        std::string_view(receiver.text()).substr(window.begin, window.end - window.begin);
     size_t at = backward ? text.size() : 0;
     if (!needle.empty()) at = Searcher(needle, backward).Find(text);
     if (at != std::string_view::npos) found = window.begin + at;
@@ -93,7 +99,8 @@ Value CountIn(Heap& heap, const Value& receiver, const Arguments& arguments) {
   const ByteRange window = Window(heap, receiver.text(), bound, 1);
   const std::string& needle = bound.String(0).text;
   if (window.begin > window.end) return Value::OfInteger(0);
-  const std::string_view text = std::string_view(receiver.text()).substr(window.begin, window.end - window.begin);
+  const std::string_view text =
+      std::string_view(receiver.text()).substr(window.begin, window.end - window.begin);
   if (needle.empty()) return Value::OfInteger(static_cast<int64_t>(CountCharacters(text)) + 1);
   const Searcher searcher(needle);
   int64_t n = 0;
@@ -151,7 +158,8 @@ Value Partition(Heap& heap, const Value& receiver, std::string_view name, const 
     parts.insert(backward ? parts.end() : parts.begin(), receiver);
   } else {
     const size_t behind = found + separator.size();
-    parts = {heap.Part(text, 0, found), heap.Part(text, found, behind), heap.Part(text, behind, text.text.size())};
+    parts = {heap.Part(text, 0, found), heap.Part(text, found, behind),
+             heap.Part(text, behind, text.text.size())};
   }
   return MakeList(&heap, std::move(parts), List::Form::kTuple);
 }
@@ -206,8 +214,10 @@ Value RemoveAffix(Heap& heap, const Value& receiver, std::string_view name, cons
   const std::string& affix = bound.String(0).text;
   const std::string& text = receiver.text();
   heap.StepBytes(text.size());
-  if (name == "removeprefix" && text.starts_with(affix)) return heap.Part(receiver.marked(), affix.size(), text.size());
-  if (name == "removesuffix" && text.ends_with(affix)) return heap.Part(receiver.marked(), 0, text.size() - affix.size());
+  if (name == "removeprefix" && text.starts_with(affix))
+    return heap.Part(receiver.marked(), affix.size(), text.size());
+  if (name == "removesuffix" && text.ends_with(affix))
+    return heap.Part(receiver.marked(), 0, text.size() - affix.size());
   return receiver;
 }
 
@@ -220,7 +230,8 @@ std::optional<Case> CaseOf(std::string_view name) {
   return std::nullopt;
 }
 
-Value CallStringMethod(Machine& machine, const Value& receiver, std::string_view name, const Arguments& arguments) {
+Value CallStringMethod(Machine& machine, const Value& receiver, std::string_view name,
+                       const Arguments& arguments) {
   Heap& heap = machine.heap();
   if (const std::optional<Case> to = CaseOf(name)) {
     const Bound none(name, arguments, {});
@@ -228,19 +239,21 @@ Value CallStringMethod(Machine& machine, const Value& receiver, std::string_view
   }
   if (IsClassTest(name)) {
     const Bound none(name, arguments, {});
-    heap.StepBytes(receiver.text().size());
+    heap.StepBytes(8 * receiver.text().size());
     return Value::OfBool(AllOfClass(receiver.text(), name));
   }
   if (name == "startswith" || name == "endswith") {
     const Bound bound(name, arguments, {"affix", "start", "end"}, 1);
     return Value::OfBool(HasAffix(heap, receiver, bound, name == "startswith"));
   }
-  if (name == "strip" || name == "lstrip" || name == "rstrip") return StripText(heap, receiver, name, arguments);
+  if (name == "strip" || name == "lstrip" || name == "rstrip")
+    return StripText(heap, receiver, name, arguments);
   if (name == "split" || name == "rsplit") return SplitText(heap, receiver, name, arguments);
   if (name == "splitlines") {
     const Bound bound(name, arguments, {"keepends"});
     heap.StepBytes(receiver.text().size());
-    return Parts(heap, receiver.marked(), SplitLines(receiver.text(), bound.Bool(0, false), heap.limits().list_items + 1));
+    return Parts(heap, receiver.marked(),
+                 SplitLines(receiver.text(), bound.Bool(0, false), heap.limits().list_items + 1));
   }
   if (name == "replace") {
     const Bound bound(name, arguments, {"old", "new", "count"}, 2);
@@ -317,7 +330,8 @@ Value CallLoopMethod(Heap& heap, Loop& loop, std::string_view name, const Argume
 std::string_view FindMethod(const Value& receiver, std::string_view name) {
   std::string_view found;
   switch (receiver.kind()) {
-    case Kind::kString: return In(kStringMethods, name);
+    case Kind::kString:
+      return In(kStringMethods, name);
     case Kind::kList:
       if (receiver.list().form == List::Form::kTuple) return In(kTupleMethods, name);
       if (!IsPlainList(receiver)) return {};
@@ -326,8 +340,10 @@ std::string_view FindMethod(const Value& receiver, std::string_view name) {
     case Kind::kDict:
       found = In(kDictMethods, name);
       return found.empty() ? In(kDictChanges, name) : found;
-    case Kind::kLoop: return In(kLoopMethods, name);
-    default: return {};
+    case Kind::kLoop:
+      return In(kLoopMethods, name);
+    default:
+      return {};
   }
 }
 
@@ -340,10 +356,14 @@ Value CallMethod(Machine& machine, const Value& receiver, std::string_view name,
          "' object is unsafe: values of a template never change");
   }
   switch (receiver.kind()) {
-    case Kind::kString: return CallStringMethod(machine, receiver, name, arguments);
-    case Kind::kList: return CallListMethod(heap, receiver, name, arguments);
-    case Kind::kDict: return CallDictMethod(heap, receiver, name, arguments);
-    default: return CallLoopMethod(heap, *receiver.loop(), name, arguments);
+    case Kind::kString:
+      return CallStringMethod(machine, receiver, name, arguments);
+    case Kind::kList:
+      return CallListMethod(heap, receiver, name, arguments);
+    case Kind::kDict:
+      return CallDictMethod(heap, receiver, name, arguments);
+    default:
+      return CallLoopMethod(heap, *receiver.loop(), name, arguments);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
+#include <utility>
 
 #include "chat/jinja_lexer.h"
 #include "chat/jinja_strings.h"
@@ -11,7 +12,9 @@
 namespace pith::jinja {
 namespace {
 
-[[noreturn]] void FailAt(uint32_t at, const std::string& message) { throw Failure{InvalidArgument(message), at}; }
+[[noreturn]] void FailAt(uint32_t at, const std::string& message) {
+  throw Failure{InvalidArgument(message), at};
+}
 
 // Of a call or a macro: names among them are compared with each other.
 constexpr size_t kMaxArguments = 255;
@@ -32,7 +35,7 @@ class Parser {
   }
 
  private:
-  // ---- Tokens ------------------------------------------------------------------------------------------------------
+  // ---- Tokens -------------------------------------------------------------------------------------------
 
   const Token& Now() const { return tokens_[next_]; }
   const Token& Ahead() const { return tokens_[std::min(next_ + 1, tokens_.size() - 1)]; }
@@ -69,15 +72,22 @@ class Parser {
   [[noreturn]] void FailExpected(const std::string& expected) const {
     std::string found;
     switch (Now().kind) {
-      case TokenKind::kEnd: found = "the end of the template"; break;
-      case TokenKind::kText: found = "text"; break;
-      case TokenKind::kString: found = "the string " + Quoted(Now().text); break;
-      default: found = "'" + Now().text + "'";
+      case TokenKind::kEnd:
+        found = "the end of the template";
+        break;
+      case TokenKind::kText:
+        found = "text";
+        break;
+      case TokenKind::kString:
+        found = "the string " + Quoted(Now().text);
+        break;
+      default:
+        found = "'" + Now().text + "'";
     }
     FailAt(Now().at, "found " + found + ", expected " + expected);
   }
 
-  // ---- Depth: of this parser's own recursion, and of the trees it makes ---------------------------------------------
+  // ---- Depth: of this parser's own recursion, and of the trees it makes ---------------------------------
 
   class Nested {
    public:
@@ -127,7 +137,7 @@ class Parser {
     return e;
   }
 
-  // ---- Statements --------------------------------------------------------------------------------------------------
+  // ---- Statements ---------------------------------------------------------------------------------------
 
   using Names = std::initializer_list<std::string_view>;
 
@@ -135,8 +145,8 @@ class Parser {
     return Now().kind == TokenKind::kName && std::find(names.begin(), names.end(), Now().text) != names.end();
   }
 
-  // Up to a tag that begins with one of `ends`, whose name is then the current token; or to the end of the template,
-  // if there are no `ends`.
+  // Up to a tag that begins with one of `ends`, whose name is then the current token; or to the end of the
+  // template, if there are no `ends`.
   Block Statements(Names ends) {
     const Nested nested(*this);
     Block body;
@@ -159,7 +169,8 @@ class Parser {
     }
     if (ends.size() > 0) {
       std::string expected;
-      for (const std::string_view end : ends) expected += (expected.empty() ? "{% " : " or {% ") + std::string(end) + " %}";
+      for (const std::string_view end : ends)
+        expected += (expected.empty() ? "{% " : " or {% ") + std::string(end) + " %}";
       FailExpected(expected);
     }
     return body;
@@ -214,7 +225,8 @@ class Parser {
       if (loops_ == 0) FailAt(s.at, "found {% " + name + " %} outside of a loop");
       s.kind = name == "break" ? StatementKind::kBreak : StatementKind::kContinue;
     } else {
-      FailAt(s.at, "found {% " + name + " %}, expected one of if, for, set, macro, call, filter, with, generation, " +
+      FailAt(s.at, "found {% " + name +
+                       " %}, expected one of if, for, set, macro, call, filter, with, generation, " +
                        "break, continue, raw");
     }
     return s;
@@ -240,7 +252,8 @@ class Parser {
     if (!TakeName("in")) FailExpected("'in'");
     s.value = Tuple(false);
     if (TakeName("if")) s.condition = Condition();
-    if (IsName("recursive")) FailAt(Now().at, "found 'recursive': loops that call themselves are not supported");
+    if (IsName("recursive"))
+      FailAt(Now().at, "found 'recursive': loops that call themselves are not supported");
     ++loops_;
     s.body = BodyUntil({"endfor", "else"});
     --loops_;
@@ -284,7 +297,8 @@ class Parser {
     Signature signature;
     if (IsOperator("(")) signature.parameters = Parameters();
     s.value = Condition();
-    if (s.value->kind != ExpressionKind::kCall) FailAt(s.value->at, "found no call, expected {% call name(..) %}");
+    if (s.value->kind != ExpressionKind::kCall)
+      FailAt(s.value->at, "found no call, expected {% call name(..) %}");
     Body(s, signature, "endcall");
   }
 
@@ -359,7 +373,7 @@ class Parser {
     return tuple;
   }
 
-  // ---- Expressions, loosest first ----------------------------------------------------------------------------------
+  // ---- Expressions, loosest first -----------------------------------------------------------------------
 
   // One expression, or several with commas between them. in_parentheses: () is one, too.
   ExpressionPtr Tuple(bool with_conditional = true, bool in_parentheses = false) {
@@ -436,9 +450,9 @@ class Parser {
   }
 
   std::optional<Operator> TakeComparison() {
-    static constexpr OperatorName kNames[] = {{"==", Operator::kEqual},     {"!=", Operator::kNotEqual},
-                                              {"<", Operator::kLess},       {"<=", Operator::kLessEqual},
-                                              {">", Operator::kGreater},    {">=", Operator::kGreaterEqual}};
+    static constexpr OperatorName kNames[] = {{"==", Operator::kEqual},  {"!=", Operator::kNotEqual},
+                                              {"<", Operator::kLess},    {"<=", Operator::kLessEqual},
+                                              {">", Operator::kGreater}, {">=", Operator::kGreaterEqual}};
     for (const OperatorName& n : kNames) {
       if (TakeOperator(n.text)) return n.op;
     }
@@ -472,7 +486,8 @@ class Parser {
     ExpressionPtr chain = Make(ExpressionKind::kArithmetic, Now().at);
     chain->operands.push_back((this->*kOperand)());
     while (true) {
-      const auto name = std::find_if(names, names + kN, [&](const OperatorName& n) { return IsOperator(n.text); });
+      const auto name =
+          std::find_if(names, names + kN, [&](const OperatorName& n) { return IsOperator(n.text); });
       if (name == names + kN) break;
       if (chain->operators.empty()) chain->at = Now().at;
       Skip();
@@ -504,7 +519,8 @@ class Parser {
   ExpressionPtr Primary() {
     const Token& token = Now();
     switch (token.kind) {
-      case TokenKind::kName: return Name();
+      case TokenKind::kName:
+        return Name();
       case TokenKind::kString: {
         std::string text;
         for (; Now().kind == TokenKind::kString; Skip()) text += Now().text;
@@ -522,7 +538,8 @@ class Parser {
         Skip();
         return Constant(token.at, Value::OfFloat(*value));
       }
-      default: break;
+      default:
+        break;
     }
     if (TakeOperator("(")) {
       ExpressionPtr e = Tuple(true, true);
@@ -674,7 +691,8 @@ class Parser {
     } else if (TakeOperator("*")) {
       if (arguments.more_positional != nullptr) FailAt(at, "found a second *, expected an argument");
       arguments.more_positional = Condition();
-    } else if (Now().kind == TokenKind::kName && Ahead().kind == TokenKind::kOperator && Ahead().text == "=") {
+    } else if (Now().kind == TokenKind::kName && Ahead().kind == TokenKind::kOperator &&
+               Ahead().text == "=") {
       std::string name = ExpectName();
       for (const auto& other : arguments.keywords) {
         if (other.first == name) FailAt(at, "found the argument '" + name + "' twice");
@@ -682,7 +700,8 @@ class Parser {
       Skip();
       arguments.keywords.emplace_back(std::move(name), Condition());
     } else {
-      if (!arguments.keywords.empty() || arguments.more_positional != nullptr) FailExpected("an argument with a name");
+      if (!arguments.keywords.empty() || arguments.more_positional != nullptr)
+        FailExpected("an argument with a name");
       arguments.positional.push_back(Condition());
     }
   }
@@ -719,11 +738,14 @@ class Parser {
 
   bool BeginsTestArgument() const {
     switch (Now().kind) {
-      case TokenKind::kName: return Now().text != "else" && Now().text != "or" && Now().text != "and";
+      case TokenKind::kName:
+        return Now().text != "else" && Now().text != "or" && Now().text != "and";
       case TokenKind::kString:
       case TokenKind::kInteger:
-      case TokenKind::kFloat: return true;
-      default: return IsOperator("[") || IsOperator("{");
+      case TokenKind::kFloat:
+        return true;
+      default:
+        return IsOperator("[") || IsOperator("{");
     }
   }
 

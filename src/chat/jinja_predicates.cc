@@ -36,7 +36,7 @@ bool IsRest(Machine& machine, const Value& v, int64_t rest) {
 
 bool IsCase(Machine& machine, const Value& v, std::string_view name) {
   const Value text = ToStr(machine.heap(), v);
-  machine.heap().StepBytes(text.text().size());
+  machine.heap().StepBytes(8 * text.text().size());  // a look at each character's class
   return AllOfClass(text.text(), name);
 }
 

@@ -18,8 +18,10 @@ bool IsCased(int32_t c) {
   switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_LT:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -30,8 +32,10 @@ bool IsAlpha(int32_t c) {
   if (c < 0) return false;
   switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return true;
-    default: return IsCased(c);
+    case UTF8PROC_CATEGORY_LO:
+      return true;
+    default:
+      return IsCased(c);
   }
 }
 
@@ -42,8 +46,10 @@ bool IsNumeric(int32_t c) {
   switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_NO:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -166,7 +172,8 @@ Character CharacterAt(std::string_view text, size_t at) {
   if (byte < 0x80) return {byte, 1};
   int32_t code_point = -1;
   const auto* p = reinterpret_cast<const utf8proc_uint8_t*>(text.data() + at);
-  const auto n = utf8proc_iterate(p, static_cast<utf8proc_ssize_t>(std::min<size_t>(4, text.size() - at)), &code_point);
+  const auto n =
+      utf8proc_iterate(p, static_cast<utf8proc_ssize_t>(std::min<size_t>(4, text.size() - at)), &code_point);
   if (n <= 0) return {-1, 1};
   return {code_point, static_cast<uint32_t>(n)};
 }
@@ -191,7 +198,8 @@ void AppendUtf8(std::string& out, uint32_t code_point) {
 
 bool IsSpace(int32_t c) {
   return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
 }
 
 bool IsLineEnd(int32_t c) {
@@ -209,14 +217,16 @@ bool IsPrintable(int32_t c) {
     case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_ZL:
     case UTF8PROC_CATEGORY_ZP:
-    case UTF8PROC_CATEGORY_ZS: return false;
-    default: return true;
+    case UTF8PROC_CATEGORY_ZS:
+      return false;
+    default:
+      return true;
   }
 }
 
 bool IsClassTest(std::string_view name) {
-  for (const std::string_view known : {"isalpha", "isdigit", "isdecimal", "isnumeric", "isalnum", "isspace", "isascii",
-                                       "isprintable", "islower", "isupper"}) {
+  for (const std::string_view known : {"isalpha", "isdigit", "isdecimal", "isnumeric", "isalnum", "isspace",
+                                       "isascii", "isprintable", "islower", "isupper"}) {
     if (name == known) return true;
   }
   return false;
@@ -283,7 +293,7 @@ Searcher::Searcher(std::string_view needle, bool backward) : needle_(needle), ba
   constexpr size_t kShort = 32;  // up to here the plain search is fast on any text
   if (needle.size() <= kShort) return;
   borders_.resize(needle.size());
-  for (size_t i = 1, length = 0; i < needle.size(); ++i) {
+  for (uint32_t i = 1, length = 0; i < needle.size(); ++i) {
     while (length > 0 && NeedleAt(i) != NeedleAt(length)) length = borders_[length - 1];
     if (NeedleAt(i) == NeedleAt(length)) ++length;
     borders_[i] = length;
@@ -301,8 +311,8 @@ size_t Searcher::Find(std::string_view text) const {
   return std::string_view::npos;
 }
 
-std::vector<ByteRange> Split(std::string_view text, std::optional<std::string_view> separator, size_t max_splits,
-                             bool from_right) {
+std::vector<ByteRange> Split(std::string_view text, std::optional<std::string_view> separator,
+                             size_t max_splits, bool from_right) {
   if (!separator) return from_right ? SplitSpaceFromRight(text, max_splits) : SplitSpace(text, max_splits);
   std::vector<ByteRange> pieces;
   const Searcher searcher(*separator, from_right);

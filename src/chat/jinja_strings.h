@@ -1,8 +1,8 @@
 // Strings as Python has them: characters, case, search, split; over UTF-8 with marks.
 //
-// A character is a code point. A byte that belongs to no well-formed UTF-8 sequence is a character of its own, of no
-// class and without case, and passes through everything unchanged. Case is mapped character by character (by the
-// tables of libutf8proc), except that upper case of U+00DF is "SS".
+// A character is a code point. A byte that belongs to no well-formed UTF-8 sequence is a character of its
+// own, of no class and without case, and passes through everything unchanged. Case is mapped character by
+// character (by the tables of libutf8proc), except that upper case of U+00DF is "SS".
 #pragma once
 
 #include <cstdint>
@@ -59,12 +59,13 @@ class Searcher {
 
   std::string_view needle_;
   bool backward_;
-  std::vector<size_t> borders_;  // of each prefix of a long needle: Knuth, Morris and Pratt's table
+  std::vector<uint32_t> borders_;  // of each prefix of a long needle: Knuth, Morris and Pratt's table
 };
 
-// Pieces between white space, or between a non-empty separator; at most max_splits cuts, from the right if so asked.
-std::vector<ByteRange> Split(std::string_view text, std::optional<std::string_view> separator, size_t max_splits,
-                             bool from_right);
+// Pieces between white space, or between a non-empty separator; at most max_splits cuts, from the right if so
+// asked.
+std::vector<ByteRange> Split(std::string_view text, std::optional<std::string_view> separator,
+                             size_t max_splits, bool from_right);
 // At most max_lines: what follows is left out.
 std::vector<ByteRange> SplitLines(std::string_view text, bool keep_ends, size_t max_lines);
 

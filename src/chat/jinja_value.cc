@@ -104,7 +104,8 @@ void Heap::CheckString(size_t n_bytes) const {
 }
 
 void Heap::CheckItems(size_t n) const {
-  if (n > limits_.list_items) FailLimit("a list or dict of more than " + std::to_string(limits_.list_items) + " items");
+  if (n > limits_.list_items)
+    FailLimit("a list or dict of more than " + std::to_string(limits_.list_items) + " items");
 }
 
 Value Heap::String(MarkedText text) {
@@ -121,10 +122,14 @@ Value Heap::Part(const MarkedText& text, size_t begin, size_t end) {
 }
 
 Text::Text(MarkedText text, Heap* heap)
-    : marked(std::move(text)), share(heap, kObjectBytes + marked.text.size() + marked.data.size() * sizeof(ByteRange)) {}
+    : marked(std::move(text)),
+      share(heap, kObjectBytes + marked.text.size() + marked.data.size() * sizeof(ByteRange)) {}
 
 List::List(std::vector<Value> values, Form f, Heap* heap)
-    : items(std::move(values)), form(f), depth(Deeper(items)), share(heap, kObjectBytes + items.size() * sizeof(Value)) {
+    : items(std::move(values)),
+      form(f),
+      depth(Deeper(items)),
+      share(heap, kObjectBytes + items.size() * sizeof(Value)) {
   CheckDepth(heap, depth);
 }
 
@@ -159,12 +164,21 @@ Value MakeMethod(Heap& heap, Value receiver, std::string_view name) {
   return Value::Of(std::make_shared<const Method>(std::move(receiver), name, heap));
 }
 
-Value Value::OfUndefined(std::string why) {
-  return Value(Storage(Undefined{std::make_shared<const std::string>(std::move(why))}));
+Reason::Reason(std::string why, Heap& heap)
+    : text(std::move(why)), share(&heap, kObjectBytes + text.size()) {}
+
+Value Value::OfUndefined(Heap& heap, std::string why) {
+  return Value(Storage(Undefined{std::make_shared<const Reason>(std::move(why), heap)}));
+}
+
+std::string Value::why_undefined() const {
+  const Undefined& undefined = std::get<Undefined>(storage_);
+  return undefined.reason != nullptr ? undefined.reason->text : "the value is undefined";
 }
 
 Value Value::OfUnsigned(uint64_t u) {
-  if (u <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return OfInteger(static_cast<int64_t>(u));
+  if (u <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    return OfInteger(static_cast<int64_t>(u));
   return Value(Storage(u));
 }
 
@@ -194,23 +208,35 @@ double Value::Number(std::string_view what) const {
 
 size_t Value::depth() const {
   switch (kind()) {
-    case Kind::kList: return list().depth;
-    case Kind::kDict: return dict().depth;
-    case Kind::kMethod: return method().depth;
-    default: return 0;
+    case Kind::kList:
+      return list().depth;
+    case Kind::kDict:
+      return dict().depth;
+    case Kind::kMethod:
+      return method().depth;
+    default:
+      return 0;
   }
 }
 
 const void* Value::identity() const {
   switch (kind()) {
-    case Kind::kString: return std::get<TextPtr>(storage_).get();
-    case Kind::kList: return std::get<ListPtr>(storage_).get();
-    case Kind::kDict: return std::get<DictPtr>(storage_).get();
-    case Kind::kNamespace: return as_namespace();
-    case Kind::kLoop: return loop();
-    case Kind::kMacro: return macro();
-    case Kind::kFunction: return function();
-    default: return nullptr;
+    case Kind::kString:
+      return std::get<TextPtr>(storage_).get();
+    case Kind::kList:
+      return std::get<ListPtr>(storage_).get();
+    case Kind::kDict:
+      return std::get<DictPtr>(storage_).get();
+    case Kind::kNamespace:
+      return as_namespace();
+    case Kind::kLoop:
+      return loop();
+    case Kind::kMacro:
+      return macro();
+    case Kind::kFunction:
+      return function();
+    default:
+      return nullptr;
   }
 }
 
@@ -277,28 +303,46 @@ void TextBuilder::Settle(size_t n_bytes) {
 
 std::string_view KindName(const Value& v) {
   switch (v.kind()) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
     case Kind::kInteger:
-    case Kind::kUnsigned: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return "str";
-    case Kind::kDict: return "dict";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kMacro: return "Macro";
+    case Kind::kUnsigned:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return "str";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kMacro:
+      return "Macro";
     case Kind::kFunction:
-    case Kind::kMethod: return "function";
-    case Kind::kList: break;
+    case Kind::kMethod:
+      return "function";
+    case Kind::kList:
+      break;
   }
   switch (v.list().form) {
-    case List::Form::kList: return "list";
-    case List::Form::kTuple: return "tuple";
-    case List::Form::kGenerator: return "generator";
-    case List::Form::kKeys: return "dict_keys";
-    case List::Form::kValues: return "dict_values";
-    case List::Form::kItems: return "dict_items";
+    case List::Form::kList:
+      return "list";
+    case List::Form::kTuple:
+      return "tuple";
+    case List::Form::kGenerator:
+      return "generator";
+    case List::Form::kKeys:
+      return "dict_keys";
+    case List::Form::kValues:
+      return "dict_values";
+    case List::Form::kItems:
+      return "dict_items";
   }
   return "";
 }
@@ -306,20 +350,28 @@ std::string_view KindName(const Value& v) {
 bool Truth(const Value& v) {
   switch (v.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return false;
-    case Kind::kBool: return v.as_bool();
-    case Kind::kInteger: return v.Integer("") != 0;
-    case Kind::kFloat: return v.Number("") != 0;
-    case Kind::kString: return !v.text().empty();
-    case Kind::kList: return v.list().form == List::Form::kGenerator || !v.list().items.empty();
-    case Kind::kDict: return !v.dict().entries.empty();
-    default: return true;
+    case Kind::kNone:
+      return false;
+    case Kind::kBool:
+      return v.as_bool();
+    case Kind::kInteger:
+      return v.Integer("") != 0;
+    case Kind::kFloat:
+      return v.Number("") != 0;
+    case Kind::kString:
+      return !v.text().empty();
+    case Kind::kList:
+      return v.list().form == List::Form::kGenerator || !v.list().items.empty();
+    case Kind::kDict:
+      return !v.dict().entries.empty();
+    default:
+      return true;
   }
 }
 
 void FailUndefined(const Value& v) {
   PITH_CHECK(v.is_undefined());
-  Fail(v.why_undefined() != nullptr ? *v.why_undefined() : "the value is undefined");
+  Fail(v.why_undefined());
 }
 
 bool Equal(Heap& heap, const Value& a, const Value& b) {
@@ -328,7 +380,8 @@ bool Equal(Heap& heap, const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return true;
+    case Kind::kNone:
+      return true;
     case Kind::kString:
       if (a.text().size() != b.text().size()) return false;
       heap.StepBytes(a.text().size());
@@ -342,10 +395,12 @@ bool Equal(Heap& heap, const Value& a, const Value& b) {
       }
       return true;
     }
-    case Kind::kDict: return EqualDicts(heap, a.dict(), b.dict());
+    case Kind::kDict:
+      return EqualDicts(heap, a.dict(), b.dict());
     case Kind::kMethod:
       return a.method().name == b.method().name && Same(heap, a.method().receiver, b.method().receiver);
-    default: return a.identity() == b.identity();
+    default:
+      return a.identity() == b.identity();
   }
 }
 
@@ -353,13 +408,17 @@ bool Same(Heap& heap, const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return true;
-    case Kind::kBool: return a.as_bool() == b.as_bool();
+    case Kind::kNone:
+      return true;
+    case Kind::kBool:
+      return a.as_bool() == b.as_bool();
     case Kind::kInteger:
     case Kind::kUnsigned:
     case Kind::kFloat:
-    case Kind::kString: return Equal(heap, a, b);
-    default: return a.identity() != nullptr && a.identity() == b.identity();
+    case Kind::kString:
+      return Equal(heap, a, b);
+    default:
+      return a.identity() != nullptr && a.identity() == b.identity();
   }
 }
 
@@ -382,22 +441,27 @@ int Order(Heap& heap, const Value& a, const Value& b, std::string_view op) {
     return x.size() < y.size() ? -1 : x.size() > y.size() ? 1 : 0;
   }
   if (IsNan(a) || IsNan(b)) Fail("nan has no order");
-  Fail("'" + std::string(op) + "' not supported between instances of '" + std::string(KindName(a)) + "' and '" +
-       std::string(KindName(b)) + "'");
+  Fail("'" + std::string(op) + "' not supported between instances of '" + std::string(KindName(a)) +
+       "' and '" + std::string(KindName(b)) + "'");
 }
 
 std::string KeyText(Heap& heap, const Value& key) {
   switch (key.kind()) {
-    case Kind::kNone: return "n";
+    case Kind::kNone:
+      return "n";
     case Kind::kBool:
-    case Kind::kInteger: return "i" + std::to_string(key.Integer(""));
-    case Kind::kUnsigned: return "i" + std::to_string(key.as_unsigned());
+    case Kind::kInteger:
+      return "i" + std::to_string(key.Integer(""));
+    case Kind::kUnsigned:
+      return "i" + std::to_string(key.as_unsigned());
     case Kind::kFloat: {
       const double d = key.Number("");
       if (d == std::floor(d) && std::abs(d) < 0x1p63) return "i" + std::to_string(static_cast<int64_t>(d));
       return "f" + FloatText(d);
     }
-    case Kind::kString: heap.StepBytes(key.text().size()); return "s" + key.text();
+    case Kind::kString:
+      heap.StepBytes(key.text().size());
+      return "s" + key.text();
     case Kind::kList:
       if (IsTuple(key.list())) {
         std::string text = "t";
@@ -410,8 +474,10 @@ std::string KeyText(Heap& heap, const Value& key) {
         return text;
       }
       break;
-    case Kind::kUndefined: return "u";
-    case Kind::kDict: break;
+    case Kind::kUndefined:
+      return "u";
+    case Kind::kDict:
+      break;
     default:
       if (key.identity() != nullptr) return "p" + std::to_string(reinterpret_cast<uintptr_t>(key.identity()));
   }
@@ -421,7 +487,9 @@ std::string KeyText(Heap& heap, const Value& key) {
 ListPtr Iterate(Heap& heap, const Value& v) {
   std::vector<Value> items;
   switch (v.kind()) {
-    case Kind::kList: heap.Step(); return v.list_pointer();
+    case Kind::kList:
+      heap.Step(1 + v.list().items.size());
+      return v.list_pointer();
     case Kind::kDict:
       for (const Dict::Entry& e : v.dict().entries) items.push_back(e.first);
       break;
@@ -436,14 +504,14 @@ ListPtr Iterate(Heap& heap, const Value& v) {
       }
       break;
     }
-    case Kind::kUndefined: break;
-    default: Fail("'" + std::string(KindName(v)) + "' object is not iterable");
+    case Kind::kUndefined:
+      break;
+    default:
+      Fail("'" + std::string(KindName(v)) + "' object is not iterable");
   }
   return MakeList(&heap, std::move(items)).list_pointer();
 }
 
-bool IsIterable(const Value& v) {
-  return v.is_list() || v.is_dict() || v.is_string() || v.is_undefined();
-}
+bool IsIterable(const Value& v) { return v.is_list() || v.is_dict() || v.is_string() || v.is_undefined(); }
 
 }  // namespace pith::jinja

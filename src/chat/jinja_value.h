@@ -1,7 +1,7 @@
 // Values of a running template, with the kinds and rules of Python's: what they are, cost, equal and order.
 //
-// Strings, lists and dicts never change once made, so they are shared and cannot hold themselves. What can change
-// (namespaces, loops) belongs to the machine that runs the template.
+// Strings, lists and dicts never change once made, so they are shared and cannot hold themselves. What can
+// change (namespaces, loops) belongs to the machine that runs the template.
 #pragma once
 
 #include <cstdint>
@@ -114,8 +114,16 @@ enum class Kind : uint8_t {
   kMethod,
 };
 
+// Why a value is undefined: "'x' is undefined".
+struct Reason {
+  Reason(std::string why, Heap& heap);
+
+  std::string text;
+  Share share;
+};
+
 struct Undefined {
-  std::shared_ptr<const std::string> why;  // "'x' is undefined"; null where nothing more is known
+  std::shared_ptr<const Reason> reason;  // null where nothing more is known
 };
 struct None {};
 
@@ -123,7 +131,7 @@ class Value {
  public:
   Value() = default;  // undefined
 
-  static Value OfUndefined(std::string why);
+  static Value OfUndefined(Heap& heap, std::string why);
   static Value OfNone() { return Value(Storage(None{})); }
   static Value OfBool(bool b) { return Value(Storage(b)); }
   static Value OfInteger(int64_t i) { return Value(Storage(i)); }
@@ -148,7 +156,7 @@ class Value {
   bool is_integral() const;  // likewise
 
   // REQUIRES: the kind of that name.
-  const std::string* why_undefined() const { return std::get<Undefined>(storage_).why.get(); }
+  std::string why_undefined() const;
   bool as_bool() const { return std::get<bool>(storage_); }
   uint64_t as_unsigned() const { return std::get<uint64_t>(storage_); }
   const MarkedText& marked() const;
@@ -162,16 +170,17 @@ class Value {
   const Function* function() const { return std::get<const Function*>(storage_); }
   const Method& method() const { return *std::get<MethodPtr>(storage_); }
 
-  // Fails where this is no int, bool or float, or an integer beyond int64_t. `what` names the value in the error.
+  // Fails where this is no int, bool or float, or an integer beyond int64_t. `what` names the value in the
+  // error.
   int64_t Integer(std::string_view what) const;
   double Number(std::string_view what) const;
 
-  size_t depth() const;       // containers inside each other; 0 for what is none
+  size_t depth() const;          // containers inside each other; 0 for what is none
   const void* identity() const;  // of what is shared; else null
 
  private:
-  using Storage = std::variant<Undefined, None, bool, int64_t, uint64_t, double, TextPtr, ListPtr, DictPtr, Namespace*,
-                               Loop*, const Macro*, const Function*, MethodPtr>;
+  using Storage = std::variant<Undefined, None, bool, int64_t, uint64_t, double, TextPtr, ListPtr, DictPtr,
+                               Namespace*, Loop*, const Macro*, const Function*, MethodPtr>;
   explicit Value(Storage storage) : storage_(std::move(storage)) {}
 
   Storage storage_;
@@ -241,7 +250,8 @@ struct Namespace {
   std::vector<std::pair<std::string, Value>> members;
 };
 
-// heap: null for constants of a template. kGenerator: what a filter returns lazily in Jinja; true however empty.
+// heap: null for constants of a template. kGenerator: what a filter returns lazily in Jinja; true however
+// empty.
 Value MakeList(Heap* heap, std::vector<Value> items, List::Form form = List::Form::kList);
 Value MakeText(Heap* heap, MarkedText text);
 Value MakeMethod(Heap& heap, Value receiver, std::string_view name);
@@ -280,18 +290,19 @@ class TextBuilder {
 
  private:
   void Charge(size_t n_bytes) {
-    pending_ += n_bytes + 1;
+    pending_ += n_bytes + kCall;
     if (pending_ >= kBatch) Settle(n_bytes);
   }
   void Settle(size_t n_bytes);
 
   static constexpr size_t kBatch = 256;  // bytes before the heap is asked again
+  static constexpr size_t kCall = 8;     // a piece takes time, however short
   Heap& heap_;
   MarkedText out_;
   size_t pending_ = 0;
 };
 
-std::string_view KindName(const Value& v);   // Python's: "int", "str", "NoneType"
+std::string_view KindName(const Value& v);  // Python's: "int", "str", "NoneType"
 bool Truth(const Value& v);
 [[noreturn]] void FailUndefined(const Value& v);  // "'x' is undefined"
 
@@ -303,7 +314,8 @@ int Order(Heap& heap, const Value& a, const Value& b, std::string_view op);
 // The form under which dicts find a key: equal for equal keys. Fails for lists and dicts.
 std::string KeyText(Heap& heap, const Value& key);
 
-// Elements of what can be iterated: characters, keys, none of an undefined value. Fails for the rest.
+// Elements of what can be iterated: characters, keys, none of an undefined value. Fails for the rest. Charges
+// for a look at each.
 ListPtr Iterate(Heap& heap, const Value& v);
 bool IsIterable(const Value& v);
 

@@ -1,4 +1,5 @@
-// MarkedText: a text that knows which of its bytes are data, in which markup such as <|im_start|> means nothing.
+// MarkedText: a text that knows which of its bytes are data, in which markup such as <|im_start|> means
+// nothing.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +15,8 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-// A rendered text. `data`: ascending, disjoint, non-empty, merged ranges of bytes that came out of the variables
-// (as opposed to the template's own text and constants).
+// A rendered text. `data`: ascending, disjoint, non-empty, merged ranges of bytes that came out of the
+// variables (as opposed to the template's own text and constants).
 struct MarkedText {
   std::string text;
   std::vector<ByteRange> data;

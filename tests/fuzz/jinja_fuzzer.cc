@@ -1,5 +1,5 @@
-// Fuzz target: chat templates, and what they do with messages. The input is a template; what follows its first zero
-// byte, if there is one, is the content of a message.
+// Fuzz target: chat templates, and what they do with messages. The input is a template; what follows its
+// first zero byte, if there is one, is the content of a message.
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
