@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -200,6 +201,72 @@ TEST_F(RunCommands, AFullDiskIsAnError) {
   const Ended ended = Shell(setting_, "$PITH run chat.litertlm --prompt x >/dev/full");
   EXPECT_EQ(ended.code, 1);
   EXPECT_NE(ended.err.find("standard output"), std::string::npos) << ended.err;
+}
+
+TEST_F(RunCommands, AGrammarOrASchemaHolds) {
+  WriteFile(folder_ / "grammar", "root ::= \"No, \" [a-c]{3} \"!\"");
+  WriteFile(folder_ / "schema", R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}}, "required": ["a", "b"]})");
+  for (const char* seed : {"1", "2", "3"}) {
+    Ended ended = Say({"--grammar", "grammar", "--seed", seed});
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    ASSERT_EQ(ended.out.size(), 9u) << ended.out;
+    EXPECT_TRUE(ended.out.starts_with("No, ") && ended.out.ends_with("!\n")) << ended.out;
+    ended = Say({"--json-schema", "schema", "--seed", seed, "--temperature", "1"});
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    const Json json = Json::parse(ended.out, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << ended.out;
+    EXPECT_TRUE(json["a"].is_number_integer());
+    EXPECT_TRUE(json["b"] == "x" || json["b"] == "y");
+  }
+  // Thoughts are free, the answer is not.
+  const Ended ended = Say({"--grammar", "grammar", "--think", "--greedy"});
+  EXPECT_EQ(ended.err, "hm\n\n");
+  EXPECT_TRUE(ended.out.starts_with("No, ")) << ended.out;
+  WriteFile(folder_ / "bad_grammar", "root ::= other");
+  ExpectError(Say({"--grammar", "bad_grammar"}), 1, "grammar: ");
+  WriteFile(folder_ / "bad_schema", R"({"type": "thing"})");
+  ExpectError(Say({"--json-schema", "bad_schema"}), 1, "JSON schema: ");
+  ExpectError(Say({"--json-schema", "schema", "--grammar", "grammar"}), 2, "do not go together");
+}
+
+TEST_F(RunCommands, ToolCallsArePrintedAsJson) {
+  WriteFile(folder_ / "tools", R"([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])");
+  // The model cannot call anything of its own accord, so it is made to.
+  WriteFile(folder_ / "call", R"(root ::= "Well.\n<tool_call>\n{\"name\": \"f\",\n \"arguments\": {\"x\": 1}}\n</tool_call>")");
+  Ended ended = Say({"--tools", "tools", "--grammar", "call"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "Well.\n{\"name\":\"f\",\"arguments\":{\"x\":1}}\n");
+  ended = Say({"--tools", "tools", "--grammar", "call", "--json"});
+  const std::vector<Json> lines = Lines(ended.out);
+  ASSERT_GE(lines.size(), 2u) << ended.out;
+  const Json& call = lines[lines.size() - 2];
+  EXPECT_EQ(call["type"], "tool_call") << ended.out;
+  EXPECT_EQ(call["tool_call"]["arguments"]["x"], 1);
+  // Without tools it is text like any other.
+  EXPECT_NE(Say({"--grammar", "call"}).out.find("<tool_call>"), std::string::npos);
+}
+
+TEST_F(RunCommands, GgufFilesWithATemplateOfTheirOwnAreRun) {
+  WriteFile(folder_ / "chat/tokenizer_config.json",
+            R"({"chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"})");
+  for (const char* encoding : {"f16", "q8_0", "q4_0"}) {
+    Ended ended = Pith(setting_, {"convert", "-q", "-f", "chat", "-o", "chat.gguf", "--quantize", encoding});
+    ASSERT_EQ(ended.code, 0) << ended.err;
+    ended = Pith(setting_, {"run", "chat.gguf", "--prompt", "Hi", "--greedy"});
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    EXPECT_EQ(ended.out, "<think>hm</think>\n\nYes.\n") << encoding << ": its template knows nothing of thoughts";
+  }
+}
+
+TEST_F(RunCommands, ModelsAreFoundByName) {
+  setting_.environment.push_back("PITH_MODELS=" + folder_.path());
+  EXPECT_EQ(Pith(setting_, {"run", "chat", "--prompt", "Hi"}).code, 3) << "the checkpoint's folder has that name, too, and comes first";
+  std::filesystem::rename(folder_ / "chat.litertlm", folder_ / "talk.litertlm");
+  EXPECT_EQ(Pith(setting_, {"run", "talk", "--prompt", "Hi"}).out, "Yes.\n");
+  const Ended ended = Pith(setting_, {"run", "Some/Model", "--prompt", "Hi"});
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_NE(ended.err.find("pith pull Some/Model"), std::string::npos) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << "three lines say how to get one";
 }
 
 class RunOnTerminal : public RunCommands {
