@@ -13,9 +13,6 @@
 #include <span>
 #include <vector>
 
-#include "base/bytes.h"
-#include "pith/status.h"
-
 namespace pith {
 
 // Limits of a grammar, whatever it was made from. A state costs some 40 bytes, and some more while it is

@@ -2,10 +2,9 @@
 //
 //   GrammarBuilder b;
 //   const auto list = b.AddRule("list");
-//   b.Define(list, b.Sequence({b.Literal("["), b.Repeat(b.Choice({b.Call(list), b.Literal("x")}), 0, 3),
-//   b.Literal("]")})); Result<Grammar> grammar = std::move(b).Build(list, GrammarBuilder::Barren::kRefuse);
-//
-// (Arguments of one call are evaluated in any order; that only renumbers expressions.)
+//   const auto part = b.Choice({b.Call(list), b.Literal("x")});
+//   b.Define(list, b.Sequence({b.Literal("["), b.Repeat(part, 0, 3), b.Literal("]")}));
+//   Result<Grammar> grammar = std::move(b).Build(list, GrammarBuilder::Barren::kRefuse);
 #pragma once
 
 #include <cstdint>
@@ -16,6 +15,7 @@
 
 #include "chat/code_point_set.h"
 #include "chat/grammar.h"
+#include "pith/status.h"
 
 namespace pith {
 
@@ -30,6 +30,9 @@ class GrammarBuilder {
     kRefuse,  // a rule of that kind is an error
     kCut,     // it counts as impossible; only a root of that kind is an error
   };
+
+  // Stands in the message of kInvalidArgument about such a rule.
+  static constexpr std::string_view kDerivesNothing = "derives no text";
 
   GrammarBuilder();
 

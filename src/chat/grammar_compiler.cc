@@ -324,9 +324,9 @@ class GrammarCompiler {
     for (size_t r = 0; r < rules_.size(); ++r) {
       if (reaches[rules_[r].start] || rules_[r].is_part) continue;
       if (r == root || barren == GrammarBuilder::Barren::kRefuse) {
-        return InvalidArgument(
-            "grammar: rule \"" + rules_[r].name +
-            "\" derives no text, expected at least one (does it always come to itself again?)");
+        return InvalidArgument("grammar: rule \"" + rules_[r].name + "\" " +
+                               std::string(GrammarBuilder::kDerivesNothing) +
+                               ", expected at least one (does it always come to itself again?)");
       }
     }
     for (Edge& edge : edges_) {

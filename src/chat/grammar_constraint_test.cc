@@ -3,14 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iostream>
 #include <regex>
 #include <set>
-#include <sstream>
 
 #include "chat/constraint_testing.h"
 #include "chat/gbnf.h"

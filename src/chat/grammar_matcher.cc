@@ -93,8 +93,10 @@ GrammarMatcher::Node GrammarMatcher::InternNode(std::vector<uint64_t>& returns) 
   returns.erase(std::unique(returns.begin(), returns.end()), returns.end());
   if (returns.size() > kMaxStacks) {
     NumberSet parents;
-    std::erase_if(returns,
-                  [&](uint64_t pair) { return parents.Insert(NodeOf(pair)) && parents.size() > kMaxStacks; });
+    std::erase_if(returns, [&](uint64_t pair) {
+      if (parents.size() < kMaxStacks) parents.Insert(NodeOf(pair));
+      return !parents.Contains(NodeOf(pair));
+    });
   }
   const Node node = nodes_.Intern(returns);
   if (node != node_twins_.size()) return node;

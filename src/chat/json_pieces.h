@@ -12,7 +12,6 @@
 
 #include "chat/code_point_set.h"
 #include "chat/grammar_builder.h"
-#include "pith/status.h"
 
 namespace pith {
 

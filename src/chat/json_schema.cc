@@ -47,9 +47,10 @@ class SchemaCompiler {
     }
     Result<Grammar> grammar = std::move(builder_).Build(root, GrammarBuilder::Barren::kCut);
     if (!grammar.ok()) {
-      const std::string why = grammar.status().message().find("derives no text") != std::string::npos
-                                  ? "#: no value fits (or each would hold itself), expected that one does"
-                                  : grammar.status().message();
+      const std::string why =
+          grammar.status().message().find(GrammarBuilder::kDerivesNothing) != std::string::npos
+              ? "#: no value fits (or each would hold itself), expected that one does"
+              : grammar.status().message();
       return Status(grammar.status().code(), "JSON schema: " + why);
     }
     return grammar;

@@ -190,11 +190,15 @@ constexpr const char* kSchemas[] = {
     R"({"type":"string","enum":["abc", 3, "abcd", "trueabc"]})",
     R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer","minimum":0,"maximum":150}},
         "required":["name","age"],"additionalProperties":false})",
-    R"({"type":"object","properties":{"a":{"type":"boolean"},"b":{"type":"null"},"c":{"enum":[1,2]}},"additionalProperties":false})",
-    R"({"type":"object","properties":{"a":{"type":"boolean"},"ab":{"type":"null"},"c":{"enum":[1,2]}},"required":["ab","z"]})",
+    R"({"type":"object","properties":{"a":{"type":"boolean"},"b":{"type":"null"},"c":{"enum":[1,2]}},
+        "additionalProperties":false})",
+    R"({"type":"object","properties":{"a":{"type":"boolean"},"ab":{"type":"null"},"c":{"enum":[1,2]}},
+        "required":["ab","z"]})",
     R"({"type":"object","properties":{"a":true},"additionalProperties":{"type":"integer"}})",
-    R"({"type":"object","properties":{"a":{"type":"null"},"b":false,"c":{"type":"null"}},"additionalProperties":false,"minProperties":1})",
-    R"({"type":"object","properties":{"a":{"type":"null"},"b":{"type":"null"},"c":{"type":"null"}},"additionalProperties":false,"minProperties":2,"maxProperties":2})",
+    R"({"type":"object","properties":{"a":{"type":"null"},"b":false,"c":{"type":"null"}},
+        "additionalProperties":false,"minProperties":1})",
+    R"({"type":"object","properties":{"a":{"type":"null"},"b":{"type":"null"},"c":{"type":"null"}},
+        "additionalProperties":false,"minProperties":2,"maxProperties":2})",
     R"({"type":"object","additionalProperties":{"type":"null"},"maxProperties":3})",
     R"({"type":"object","propertyNames":{"pattern":"^[ab]{1,3}$"},"additionalProperties":{"type":"boolean"}})",
     R"({"type":"object","propertyNames":{"enum":["abc","u"]}})",
@@ -252,15 +256,18 @@ constexpr const char* kSchemas[] = {
     R"({"anyOf":[{"type":"string"},{"type":"integer"}],"oneOf":[{"minimum":3},{"minLength":2}]})",
     R"({"allOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},
                  {"properties":{"a":{"minimum":5,"maximum":9},"b":{"type":"string"}},"required":["b"]}]})",
-    R"({"allOf":[{"properties":{"a":{"type":"null"}},"additionalProperties":false},{"type":"object","properties":{"b":true}}]})",
-    R"({"allOf":[{"type":["array","null"],"items":{"type":"number"}},{"type":"array","prefixItems":[{"type":"integer"}],"maxItems":3}]})",
+    R"({"allOf":[{"properties":{"a":{"type":"null"}},"additionalProperties":false},
+        {"type":"object","properties":{"b":true}}]})",
+    R"({"allOf":[{"type":["array","null"],"items":{"type":"number"}},
+        {"type":"array","prefixItems":[{"type":"integer"}],"maxItems":3}]})",
     R"({"allOf":[{"enum":[1,2,3]},{"enum":[2,3,4]},{"minimum":3}]})",
     R"({"$ref":"#/$defs/a~1b","$defs":{"a/b":{"type":"array","items":{"$ref":"#/$defs/c"}},"c":{"type":"null"}}})",
     R"({"type":"object","properties":{"value":{"type":"integer"},"next":{"anyOf":[{"$ref":"#"},{"type":"null"}]}},
         "required":["value","next"],"additionalProperties":false})",
     R"({"$defs":{"tree":{"type":"object","properties":{"children":{"type":"array","items":{"$ref":"#/$defs/tree"}}},
         "required":["children"],"additionalProperties":false}},"$ref":"#/$defs/tree"})",
-    R"({"$defs":{"node":{"allOf":[{"$ref":"#/$defs/base"},{"properties":{"kids":{"type":"array","items":{"$ref":"#/$defs/node"},"maxItems":2}}}]},
+    R"({"$defs":{"node":{"allOf":[{"$ref":"#/$defs/base"},
+        {"properties":{"kids":{"type":"array","items":{"$ref":"#/$defs/node"},"maxItems":2}}}]},
         "base":{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}},"$ref":"#/$defs/node"})",
     R"({"$defs":{"big":{"type":"integer"}},"$ref":"#/$defs/big","minimum":100,"maximum":120})",
     R"({"title":"t","description":"d","type":"object","properties":{"title":{"type":"string","description":"x","default":""}},"required":["title"],"additionalProperties":false})",
@@ -322,7 +329,8 @@ TEST(JsonSchema, ValuesHaveTheirForms) {
 
 TEST(JsonSchema, PropertiesComeInTheirOrder) {
   const char* schema =
-      R"({"type":"object","properties":{"b":{"type":"integer"},"a":{"type":"integer"},"ba":{"type":"integer"}},"required":["a"]})";
+      R"({"type":"object","properties":{"b":{"type":"integer"},"a":{"type":"integer"},"ba":{"type":"integer"}},
+        "required":["a"]})";
   ExpectTexts(schema,
               {R"({"b":1,"a":2})", R"({"a":2})", R"({"a":2,"ba":3})", R"({"a":2,"x":3,"bab":[]})",
                R"({"a":2,"":0,"\n\"":0})"},
@@ -358,7 +366,8 @@ TEST(JsonSchema, KeywordsSayWhatTheySay) {
       {R"({"a":1})", "{ \"a\": 1\n}"}, {"{}", R"({"a":1,"b":2})"});
   ExpectTexts(
       R"({"anyOf":[{"type":"object","properties":{"k":{"const":"a"},"x":{"type":"null"}},"required":["k","x"]},
-                           {"type":"object","properties":{"k":{"const":"b"},"y":{"type":"null"}},"required":["k","y"]}]})",
+                           {"type":"object","properties":{"k":{"const":"b"},"y":{"type":"null"}},
+        "required":["k","y"]}]})",
       {R"({"k":"a","x":null})", R"({"k":"b","y":null})"}, {R"({"k":"a","y":null})", R"({"k":"c","x":null})"});
 }
 
