@@ -4,6 +4,7 @@
 #include <utility>
 
 namespace pith::cli {
+
 Result<Model*> ModelFinder::Load(const std::string& path) {
   if (const auto it = loaded_.find(path); it != loaded_.end()) return &it->second;
   const Stopwatch watch;

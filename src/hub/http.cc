@@ -50,8 +50,8 @@ std::pair<std::string, std::string> SplitHeader(std::string_view line) {
   return {name, std::string(line.substr(first, line.find_last_not_of(kSpace) - first + 1))};
 }
 
-// A bundle of certificates that the user has set for other programs: behind a proxy that opens connections, nothing works
-// without it, and libcurl itself asks none of these.
+// A bundle of certificates that the user has set for other programs: behind a proxy that opens connections, nothing
+// works without it, and libcurl itself asks none of these.
 std::string CertificateBundle() {
   for (const char* name : {"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) {
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
@@ -177,8 +177,8 @@ HttpReply Http::Perform(const HttpRequest& request, const Body& body) {
   std::string url = request.url;
   for (size_t n = 0;; ++n) {
     HttpReply reply = PerformOne(request, url, body);
-    const bool points_on = reply.problem.empty() && reply.status >= 301 && reply.status <= 308 &&
-                           reply.status != 304 && !reply.Header("location").empty();
+    const bool points_on = reply.problem.empty() && reply.status >= 301 && reply.status <= 308 && reply.status != 304 &&
+                           !reply.Header("location").empty();
     if (!points_on) return reply;
     std::string next = ResolvedUrl(url, reply.Header("location"));
     if (n == kMaxRedirects || next.empty() || OriginOf(next).empty() ||
@@ -188,8 +188,7 @@ HttpReply Http::Perform(const HttpRequest& request, const Body& body) {
                                          : "redirected to what is no https address";
       return reply;
     }
-    if (request.stop_at_description &&
-        (!reply.Header("x-linked-etag").empty() || OriginOf(next) != OriginOf(url))) {
+    if (request.stop_at_description && (!reply.Header("x-linked-etag").empty() || OriginOf(next) != OriginOf(url))) {
       return reply;
     }
     url = std::move(next);
