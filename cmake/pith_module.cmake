@@ -55,7 +55,7 @@ function(pith_test_label out name slow)
       set(suffix -isa-serial)
     endif()
   endforeach()
-  if("${ARGN}" STREQUAL pith_base)
+  if("${ARGN}" STREQUAL pith_base OR pith_hub IN_LIST ARGN)  # threads of their own
     set(suffix)
   endif()
   if(slow)

@@ -1,7 +1,7 @@
 // Models on this machine and on the Hugging Face hub: find, list, pull, convert once, remove.
 //
-// A name is "ORG/NAME" as on the hub, perhaps with "@REVISION", or NAME alone where that is clear. Like all of the library,
-// nothing here prints or throws; the environment is read at each call (docs/hub.md lists the variables).
+// A name is "ORG/NAME" as on the hub, perhaps with "@REVISION", or NAME alone where that is clear. Like all of the
+// library, nothing here prints or throws; the environment is read at each call (docs/hub.md lists the variables).
 #pragma once
 
 #include <cstdint>
@@ -45,9 +45,9 @@ struct FoundModel {
   std::string name;  // for people: "Qwen3-0.6B"
 };
 
-// What a user means by `what`, the first of: "builtin"; a file or checkpoint folder of that path; that path with an ending
-// of kModelSuffixes; a file in the model folders; the Hugging Face cache. kNotFound, or kInvalidArgument where a name
-// means several.
+// What a user means by `what`, the first of: "builtin"; a file or checkpoint folder of that path; that path with an
+// ending of kModelSuffixes; a file in the model folders; the Hugging Face cache. kNotFound, or kInvalidArgument where a
+// name means several.
 Result<FoundModel> FindModel(const std::string& what);
 
 // A checkpoint only: a folder, a .safetensors file in it, or a name in the Hugging Face cache. kNotFound,
@@ -60,7 +60,7 @@ std::vector<std::string> HowToGetModel(const std::string& what);
 // ---- Listing and removing -----------------------------------------------------------------------------------------
 
 struct ListedModel {
-  std::string name;    // as FindModel takes it
+  std::string name;  // as FindModel takes it
   ModelKind kind = ModelKind::kBuiltin;
   std::string format;  // "pmodel", "litertlm", "gguf", "safetensors"
   std::string path;
@@ -110,9 +110,11 @@ struct PulledModel {
   std::shared_ptr<void> lock;
 };
 
-// Fetches what pith needs of a model into the Hugging Face cache, where transformers and huggingface-cli find it. Goes on
-// where an earlier pull was interrupted, fetches nothing twice, checks SHA-256 and git's SHA-1. kNotFound, kCorrupt, kIo.
-Result<PulledModel> PullModel(const std::string& name, const PullOptions& options, const PullProgressCallback& progress);
+// Fetches what pith needs of a model into the Hugging Face cache, where transformers and huggingface-cli find it. Goes
+// on where an earlier pull was interrupted, fetches nothing twice, checks SHA-256 and git's SHA-1. kNotFound, kCorrupt,
+// kIo.
+Result<PulledModel> PullModel(const std::string& name, const PullOptions& options,
+                              const PullProgressCallback& progress);
 
 struct ConvertedModel {
   std::string path;
@@ -121,8 +123,9 @@ struct ConvertedModel {
 };
 
 // Makes a .litertlm file of a pulled checkpoint in the first model folder: ORG/NAME.litertlm, with @REVISION before the
-// ending where one was asked for. Once for a commit, unless options.replace. options.activations may be empty: "auto", or
-// "precise" for a model that cannot be measured. kAlreadyExists where a file is there that PullModel has not to do with.
+// ending where one was asked for. Once for a commit, unless options.replace. options.activations may be empty: "auto",
+// or "precise" for a model that cannot be measured. kAlreadyExists where a file is there that PullModel has not to do
+// with.
 Result<ConvertedModel> ConvertPulledModel(const PulledModel& pulled, ConvertModelOptions options,
                                           const ConvertModelProgressCallback& progress);
 

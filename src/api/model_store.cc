@@ -52,7 +52,8 @@ std::vector<std::string> PathsIn(const std::string& folder, bool deep) {
   std::error_code error;
   if (deep) {
     fs::recursive_directory_iterator it(folder, error);
-    for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) paths.push_back(it->path().string());
+    for (; !error && it != fs::recursive_directory_iterator(); it.increment(error))
+      paths.push_back(it->path().string());
   } else {
     fs::directory_iterator it(folder, error);
     for (; !error && it != fs::directory_iterator(); it.increment(error)) paths.push_back(it->path().string());
@@ -157,8 +158,8 @@ Result<FoundModel> FindInCache(const std::string& what) {
   const SnapshotContent content = ContentOf(cached.folder);
   if (content.checkpoint) return FoundModel{ModelKind::kCheckpoint, cached.folder, BaseOf(cached.name)};
   if (content.model_files.size() > 1) {
-    return InvalidArgument(what + ": means " + std::to_string(content.model_files.size()) + " files: " +
-                           Joined(content.model_files) + "; give the path of one");
+    return InvalidArgument(what + ": means " + std::to_string(content.model_files.size()) +
+                           " files: " + Joined(content.model_files) + "; give the path of one");
   }
   if (content.model_files.empty()) return NotFound(what + ": no such model");
   return FoundModel{ModelKind::kFile, content.model_files[0], BaseOf(cached.name)};
@@ -195,13 +196,15 @@ Result<FoundModel> Find(const std::string& given) {
   const bool is_there = fs::exists(what, error);
   if (is_there && !IsFolder(what)) return FoundModel{ModelKind::kFile, what, fs::path(what).stem().string()};
   for (const std::string_view suffix : kModelSuffixes) {
-    if (IsFile(what + std::string(suffix))) return FoundModel{ModelKind::kFile, what + std::string(suffix), BaseOf(what)};
+    if (IsFile(what + std::string(suffix)))
+      return FoundModel{ModelKind::kFile, what + std::string(suffix), BaseOf(what)};
   }
   Result<FoundModel> found = FindInFolders(what);
   if (found.status().code() == StatusCode::kNotFound) found = FindInCache(what);
   if (found.status().code() != StatusCode::kNotFound) return found;
   if (is_there) return NotFound(what + ": is a folder without config.json, expected a model file or a checkpoint");
-  return NotFound(what + (HowToGetModel(what).empty() ? ": no such file" : ": no such model, neither here nor in the cache"));
+  return NotFound(what +
+                  (HowToGetModel(what).empty() ? ": no such file" : ": no such model, neither here nor in the cache"));
 }
 
 Result<FoundModel> FindFolder(const std::string& given) {
@@ -226,7 +229,8 @@ Result<FoundModel> FindFolder(const std::string& given) {
 Result<std::vector<ListedModel>> List() {
   std::vector<ListedModel> models;
   if (const Result<ModelInfo> builtin = BuiltinModelInfo(); builtin.ok()) {
-    models.push_back({.name = "builtin", .kind = ModelKind::kBuiltin, .format = "pmodel", .path = {}, .bytes = builtin->file_bytes});
+    models.push_back(
+        {.name = "builtin", .kind = ModelKind::kBuiltin, .format = "pmodel", .path = {}, .bytes = builtin->file_bytes});
   }
   std::set<std::string> stored;
   for (ModelFile& file : ModelFiles()) {
@@ -300,7 +304,8 @@ Result<RemovedModel> Remove(const std::string& given, bool with_cache) {
   }
   const bool in_cache = cached.count(model) != 0;
   if (paths.empty() && !with_cache) {
-    return NotFound(given + ": has no file in the model folders; its copy in the Hugging Face cache, which other programs "
+    return NotFound(given +
+                    ": has no file in the model folders; its copy in the Hugging Face cache, which other programs "
                     "use, too, goes with --cache");
   }
   RemovedModel removed;
@@ -350,20 +355,24 @@ std::string CommitRecord(const std::string& path) { return path + ".commit"; }
 
 std::vector<std::string> ModelFolders() {
   std::vector<std::string> folders;
+  // A folder that is named twice holds each file once.
+  const auto add = [&](const std::string& folder) {
+    if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+  };
   if (const char* list = std::getenv("PITH_MODELS")) {
     std::string_view rest = list;
     while (!rest.empty()) {
       const size_t colon = std::min(rest.find(':'), rest.size());
-      if (colon > 0) folders.push_back(WithoutSlashes(std::string(rest.substr(0, colon))));
+      if (colon > 0) add(WithoutSlashes(std::string(rest.substr(0, colon))));
       rest.remove_prefix(std::min(colon + 1, rest.size()));
     }
   }
   const char* data = std::getenv("XDG_DATA_HOME");
   const char* home = std::getenv("HOME");
   if (data != nullptr && data[0] == '/') {
-    folders.push_back(WithoutSlashes(data) + "/pith/models");
+    add(WithoutSlashes(data) + "/pith/models");
   } else if (home != nullptr && home[0] != '\0') {
-    folders.push_back(WithoutSlashes(home) + "/.local/share/pith/models");
+    add(WithoutSlashes(home) + "/.local/share/pith/models");
   }
   return folders;
 }
@@ -387,8 +396,9 @@ std::vector<std::string> HowToGetModel(const std::string& what) {
   std::error_code error;
   if (!name.ok() || !SuffixOf(what).empty() || fs::exists(what, error)) return {};
   const bool whole = name->full.find('/') != std::string::npos;
-  return {whole ? "  pith pull " + what + " fetches it, if the Hugging Face hub has it"
-                : std::string("  pith pull ORG/NAME fetches a model from the Hugging Face hub, such as Qwen/Qwen3-0.6B"),
+  return {whole
+              ? "  pith pull " + what + " fetches it, if the Hugging Face hub has it"
+              : std::string("  pith pull ORG/NAME fetches a model from the Hugging Face hub, such as Qwen/Qwen3-0.6B"),
           "  pith models lists what is here; a model file's path will do, too, or builtin"};
 }
 

@@ -23,7 +23,8 @@ class ModelStore : public ::testing::Test {
     root_ = fs::canonical(pattern).string();
     Set("HOME", root_);
     Set("PITH_MODELS", root_ + "/first:" + root_ + "/second/");
-    for (const char* name : {"XDG_DATA_HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) Set(name, "");
+    for (const char* name : {"XDG_DATA_HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+      Set(name, "");
     old_folder_ = fs::current_path();
     fs::create_directories(root_ + "/here");
     fs::current_path(root_ + "/here");
@@ -64,10 +65,13 @@ class ModelStore : public ::testing::Test {
 };
 
 TEST_F(ModelStore, FoldersComeFromTheEnvironment) {
-  EXPECT_EQ(ModelFolders(), (std::vector<std::string>{root_ + "/first", root_ + "/second", root_ + "/.local/share/pith/models"}));
+  EXPECT_EQ(ModelFolders(),
+            (std::vector<std::string>{root_ + "/first", root_ + "/second", root_ + "/.local/share/pith/models"}));
   Set("PITH_MODELS", "");
   Set("XDG_DATA_HOME", "/data");
   EXPECT_EQ(ModelFolders(), std::vector<std::string>{"/data/pith/models"});
+  Set("PITH_MODELS", "/data/pith/models:/x:/x/");
+  EXPECT_EQ(ModelFolders(), (std::vector<std::string>{"/data/pith/models", "/x"}));
 }
 
 TEST_F(ModelStore, WhatIsFoundFirst) {

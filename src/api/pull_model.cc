@@ -97,7 +97,8 @@ Result<ConvertedModel> Convert(const PulledModel& pulled, ConvertModelOptions op
   if (hub::IsFile(converted.path) && !options.replace) {
     const std::string commit = ReadCommit(record);
     if (commit == pulled.commit) return converted;
-    if (commit.empty()) return AlreadyExists(converted.path + ": already exists, and not from pith pull; not overwritten");
+    if (commit.empty())
+      return AlreadyExists(converted.path + ": already exists, and not from pith pull; not overwritten");
   }
   PITH_RETURN_IF_ERROR(hub::MakeFolders(fs::path(converted.path).parent_path().string()));
   // int8 rows take half of bf16, and less of what is wider; what came as int8 would not be a checkpoint.
@@ -129,7 +130,8 @@ Result<ConvertedModel> Convert(const PulledModel& pulled, ConvertModelOptions op
 
 }  // namespace
 
-Result<PulledModel> PullModel(const std::string& name, const PullOptions& options, const PullProgressCallback& progress) {
+Result<PulledModel> PullModel(const std::string& name, const PullOptions& options,
+                              const PullProgressCallback& progress) {
   return AtBoundary([&] { return Pull(name, options, progress); });
 }
 

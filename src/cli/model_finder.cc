@@ -1,9 +1,9 @@
 #include "cli/model_finder.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace pith::cli {
+
 Result<Model*> ModelFinder::Load(const std::string& path) {
   if (const auto it = loaded_.find(path); it != loaded_.end()) return &it->second;
   const Stopwatch watch;
@@ -84,17 +84,17 @@ Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& 
 
 std::optional<std::string> ModelFinder::SearchFolders(const std::string& name,
                                                       const std::string& fingerprint) {
-  // The file of that name first: it is most likely the one, and reading the others may take long.
-  std::vector<ModelFile> files = ModelFiles();
-  std::stable_partition(files.begin(), files.end(), [&](const ModelFile& file) {
-    return file.name == name || file.name.ends_with("/" + name);
-  });
-  for (const ModelFile& file : files) {
-    const Result<std::string> found = ReadModelFingerprint(file.path);
-    if (!found.ok()) {
-      console_.Detail(found.status().message());
-    } else if (found->starts_with(fingerprint)) {
-      return file.path;
+  const std::vector<ModelFile> files = ModelFiles();
+  // Those of that name first: one of them is most likely it, and reading the others may take long.
+  for (const bool likely : {true, false}) {
+    for (const ModelFile& file : files) {
+      if ((file.name == name || file.name.ends_with("/" + name)) != likely) continue;
+      const Result<std::string> found = ReadModelFingerprint(file.path);
+      if (!found.ok()) {
+        console_.Detail(found.status().message());
+      } else if (found->starts_with(fingerprint)) {
+        return file.path;
+      }
     }
   }
   return std::nullopt;

@@ -60,8 +60,10 @@ int List(const Arguments& arguments, Console& console) {
   }
   Json json = Json::array();
   std::string text;
-  const auto row = [&](const std::string& name, const std::string& kind, const std::string& size, const std::string& use) {
-    std::string line = Padded(name, name_width) + "  " + Padded(kind, kind_width) + "  " + Padded(size, 10, true) + "  " + use;
+  const auto row = [&](const std::string& name, const std::string& kind, const std::string& size,
+                       const std::string& use) {
+    std::string line =
+        Padded(name, name_width) + "  " + Padded(kind, kind_width) + "  " + Padded(size, 10, true) + "  " + use;
     return line.substr(0, line.find_last_not_of(' ') + 1);
   };
   for (const ListedModel& model : *models) {

@@ -53,12 +53,14 @@ class PullDisplay {
     std::string text = FormatBytes(p.done);
     if (p.total == 0) return text + "  " + file;
     char percent[16];
-    std::snprintf(percent, sizeof percent, "%3.0f %%", 100.0 * static_cast<double>(p.done) / static_cast<double>(p.total));
+    std::snprintf(percent, sizeof percent, "%3.0f %%",
+                  100.0 * static_cast<double>(p.done) / static_cast<double>(p.total));
     // What an earlier pull has fetched says nothing of this connection's speed.
     const uint64_t fetched = p.done - std::min(p.done, start_.value_or(0));
     text += " of " + FormatBytes(p.total) + "  " + percent + "  " + FormatRate(fetched, watch_.seconds());
     if (fetched > 0 && watch_.seconds() > 1) {
-      const double left = static_cast<double>(p.total - std::min(p.done, p.total)) * watch_.seconds() / static_cast<double>(fetched);
+      const double left =
+          static_cast<double>(p.total - std::min(p.done, p.total)) * watch_.seconds() / static_cast<double>(fetched);
       text += "  ETA " + FormatDuration(left);
     }
     return text + "  " + file;
@@ -101,8 +103,9 @@ Status ConvertPulled(const Arguments& arguments, const PulledModel& pulled, cons
   }
   for (const std::string& note : converted->result.notes) console.Warning(note);
   if (converted->is_new) {
-    console.Info(converted->path + " : " + converted->result.quantize + " (" + FormatBytes(converted->result.source_bytes) +
-                 " => " + FormatBytes(converted->result.output_bytes) + ", " + FormatDuration(watch.seconds()) + ")");
+    console.Info(converted->path + " : " + converted->result.quantize + " (" +
+                 FormatBytes(converted->result.source_bytes) + " => " + FormatBytes(converted->result.output_bytes) +
+                 ", " + FormatDuration(watch.seconds()) + ")");
     if (!converted->result.fingerprint.empty()) console.Detail("fingerprint " + converted->result.fingerprint);
   } else {
     console.Info(converted->path + " : converted already");
@@ -127,15 +130,14 @@ Status Pull(const Arguments& arguments, Console& console) {
   const std::string full = pulled->name + (pulled->revision.empty() ? "" : "@" + pulled->revision);
   const std::string commit = ", commit " + pulled->commit.substr(0, 12) + ")";
   if (pulled->fetched_bytes > 0) {
-    console.Info(full + " : " + FormatBytes(pulled->fetched_bytes) + " fetched (" + FormatBytes(pulled->total_bytes) + ", " +
-                 FormatDuration(watch.seconds()) + commit);
+    console.Info(full + " : " + FormatBytes(pulled->fetched_bytes) + " fetched (" + FormatBytes(pulled->total_bytes) +
+                 ", " + FormatDuration(watch.seconds()) + commit);
   } else {
     console.Info(full + " : is there (" + FormatBytes(pulled->total_bytes) + commit);
   }
   if (!pulled->model_file.empty()) {
-    const bool is_model = std::any_of(std::begin(kModelSuffixes), std::end(kModelSuffixes), [&](std::string_view suffix) {
-      return pulled->model_file.ends_with(suffix);
-    });
+    const bool is_model = std::any_of(std::begin(kModelSuffixes), std::end(kModelSuffixes),
+                                      [&](std::string_view suffix) { return pulled->model_file.ends_with(suffix); });
     console.Info(is_model ? HowToUse(ShortestName(full, pulled->model_file)) : "  in " + pulled->model_file);
     return OkStatus();
   }

@@ -10,8 +10,8 @@
 
 namespace pith::hub {
 
-// How a file's content gives its etag: 64 hexadecimal digits are SHA-256 of the content (files in large-file storage), 40
-// are SHA-1 of "blob SIZE\0" and the content, as git names it. Others say nothing.
+// How a file's content gives its etag: 64 hexadecimal digits are SHA-256 of the content (files in large-file storage),
+// 40 are SHA-1 of "blob SIZE\0" and the content, as git names it. Others say nothing.
 enum class EtagKind { kUnknown, kGitSha1, kSha256 };
 EtagKind KindOfEtag(std::string_view etag);
 

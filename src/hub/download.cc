@@ -190,7 +190,8 @@ class Downloader {
     return OkStatus();
   }
 
-  // Looks at the head of a good answer. A server that sends everything where a range was asked for sets ranges_ignored_.
+  // Looks at the head of a good answer. A server that sends everything where a range was asked for sets
+  // ranges_ignored_.
   bool IsWhatWasAsked(const HttpReply& head, const HttpRequest& request, std::string& wrong) {
     if (request.first && head.status == 206) {
       if (RangeBegin(head.Header("content-range"), remote_.size) == *request.first) return true;
@@ -231,7 +232,8 @@ class Downloader {
 
 Result<uint64_t> Download(const RemoteFile& remote, const std::string& path, const DownloadOptions& options,
                           const std::function<bool(const DownloadProgress&)>& progress) {
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<PartialFile> file, PartialFile::Open(path, remote.size, options.part_bytes));
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<PartialFile> file,
+                        PartialFile::Open(path, remote.size, options.part_bytes));
   uint64_t fetched = 0;
   if (file->done() < remote.size) {
     PITH_ASSIGN_OR_RETURN(fetched, Downloader(remote, *file, options).Run(progress));
@@ -243,8 +245,9 @@ Result<uint64_t> Download(const RemoteFile& remote, const std::string& path, con
 Status ExplainReply(const HttpReply& reply, const std::string& what, const HttpOptions& options) {
   const std::string code = reply.Header("x-error-code");
   const std::string host = OriginOf(reply.url).substr(0, OriginOf(reply.url).rfind(':'));
-  const std::string login = options.token.empty() ? "set HF_TOKEN, or put a token into the file $HF_HOME/token"
-                                                  : "the token that was sent (HF_TOKEN, or the token file) does not give it";
+  const std::string login = options.token.empty()
+                                ? "set HF_TOKEN, or put a token into the file $HF_HOME/token"
+                                : "the token that was sent (HF_TOKEN, or the token file) does not give it";
   if (!reply.problem.empty() || reply.status == 0) {
     return IoError(what + ": " + (reply.problem.empty() ? "no answer" : reply.problem) + " (" + host + ")" +
                    (reply.hopeless ? "" : "; what was fetched is kept, so try again"));
@@ -252,8 +255,8 @@ Status ExplainReply(const HttpReply& reply, const std::string& what, const HttpO
   if (reply.status == 404 && code == "RevisionNotFound") return NotFound(what + ": the hub has no such revision (404)");
   if (reply.status == 404 && code == "EntryNotFound") return NotFound(what + ": the hub has no such file (404)");
   if (code == "GatedRepo") {
-    return IoError(what + ": the model is gated (" + std::to_string(reply.status) + "): accept its terms on its page at " +
-                   options.endpoint + ", and " + login);
+    return IoError(what + ": the model is gated (" + std::to_string(reply.status) +
+                   "): accept its terms on its page at " + options.endpoint + ", and " + login);
   }
   if (reply.status == 401 || code == "RepoNotFound") {
     return NotFound(what + ": the hub shows no such model (" + std::to_string(reply.status) +

@@ -29,9 +29,9 @@ struct DownloadProgress {
   std::string note;   // why it stands still: "connection lost; again in 2 s"; empty where it does not
 };
 
-// Fills `path` (see partial_file.h) and leaves it complete, but unchecked; what was there is not fetched again. Returns the
-// bytes fetched. A server that ignores ranges is asked for everything. `progress` is called ten times a second from the
-// calling thread; false ends it with kCancelled. On failure, what was fetched stays for the next time.
+// Fills `path` (see partial_file.h) and leaves it complete, but unchecked; what was there is not fetched again. Returns
+// the bytes fetched. A server that ignores ranges is asked for everything. `progress` is called ten times a second from
+// the calling thread; false ends it with kCancelled. On failure, what was fetched stays for the next time.
 Result<uint64_t> Download(const RemoteFile& file, const std::string& path, const DownloadOptions& options,
                           const std::function<bool(const DownloadProgress&)>& progress);
 

@@ -30,8 +30,8 @@ namespace fs = std::filesystem;
 constexpr size_t kShownNames = 8;  // in a message
 constexpr std::string_view kIndexName = "model.safetensors.index.json";
 constexpr std::string_view kWeightsName = "model.safetensors";
-constexpr std::string_view kSideFiles[] = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-                                           "chat_template.jinja"};
+constexpr std::string_view kSideFiles[] = {"config.json", "generation_config.json", "tokenizer.json",
+                                           "tokenizer_config.json", "chat_template.jinja"};
 constexpr std::string_view kOldTokenizer[] = {"vocab.json", "merges.txt"};  // where there is no tokenizer.json
 
 std::string Listed(const std::vector<std::string>& names) {
@@ -42,7 +42,8 @@ std::string Listed(const std::vector<std::string>& names) {
 
 std::vector<std::string> EndingIn(const std::vector<std::string>& names, std::string_view suffix) {
   std::vector<std::string> out;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(out), [&](const auto& name) { return name.ends_with(suffix); });
+  std::copy_if(names.begin(), names.end(), std::back_inserter(out),
+               [&](const auto& name) { return name.ends_with(suffix); });
   return out;
 }
 
@@ -66,7 +67,8 @@ struct FileInfo {
 
 class Fetcher {
  public:
-  Fetcher(const ModelName& name, const HubSettings& settings, const FetchOptions& options, const FetchCallback& progress)
+  Fetcher(const ModelName& name, const HubSettings& settings, const FetchOptions& options,
+          const FetchCallback& progress)
       : model_(name.full),
         revision_(name.revision.empty() ? "main" : name.revision),
         what_(name.full + (name.revision.empty() ? "" : "@" + name.revision)),
@@ -196,7 +198,8 @@ class Fetcher {
       return !too_long;
     };
     Result<HttpReply> reply = Ask({.url = url}, begin, body, what_);
-    if (too_long) return Unsupported(what_ + ": the hub's description is longer than " + std::to_string(kMaxInfoBytes) + " bytes");
+    if (too_long)
+      return Unsupported(what_ + ": the hub's description is longer than " + std::to_string(kMaxInfoBytes) + " bytes");
     if (!reply.ok()) return reply.status();
     if (!reply->good()) return ExplainReply(*reply, what_, http_);
     const std::string where = what_ + ": the hub's description";
@@ -231,12 +234,13 @@ class Fetcher {
     FileInfo info{.file = file, .etag = {}, .remote = {}};
     info.remote.name = model_ + ": " + file;
     info.remote.url = settings_.endpoint + "/" + model_ + "/resolve/" + result_.commit + "/" + UrlEncoded(file, true);
-    // Large files lie on another server; what the hub itself says of them comes first. Where it says nothing, the other's
-    // word counts.
+    // Large files lie on another server; what the hub itself says of them comes first. Where it says nothing, the
+    // other's word counts.
     for (const bool stop_at_description : {true, false}) {
       PITH_ASSIGN_OR_RETURN(const HttpReply reply,
-                            Ask({.url = info.remote.url, .head = true, .stop_at_description = stop_at_description}, [] {}, {},
-                                info.remote.name));
+                            Ask(
+                                {.url = info.remote.url, .head = true, .stop_at_description = stop_at_description},
+                                [] {}, {}, info.remote.name));
       if (reply.status >= 400) return ExplainReply(reply, info.remote.name, http_);
       const std::string commit = reply.Header("x-repo-commit");
       if (IsCommit(commit) && commit != result_.commit) {
@@ -252,14 +256,19 @@ class Fetcher {
         return Corrupt(info.remote.name + ": size " + Quoted(size) + " of the file, expected at most " +
                        std::to_string(kMaxFileBytes));
       }
-      if (!IsFileEtag(info.etag)) return Corrupt(info.remote.name + ": etag " + Quoted(info.etag) + " cannot name a file");
+      if (!IsFileEtag(info.etag))
+        return Corrupt(info.remote.name + ": etag " + Quoted(info.etag) + " cannot name a file");
       return info;
     }
     return Corrupt(info.remote.name + ": the server gives neither size nor etag");
   }
 
-  std::string PartialPath(const FileInfo& info) const { return cache_.BlobPath(model_, info.etag) + ".pith-incomplete"; }
-  std::string LinkPath(const FileInfo& info) const { return cache_.SnapshotPath(model_, result_.commit) + "/" + info.file; }
+  std::string PartialPath(const FileInfo& info) const {
+    return cache_.BlobPath(model_, info.etag) + ".pith-incomplete";
+  }
+  std::string LinkPath(const FileInfo& info) const {
+    return cache_.SnapshotPath(model_, result_.commit) + "/" + info.file;
+  }
 
   // The blob, or, where there are no links, the file itself in the snapshot.
   bool IsThere(const FileInfo& info) const {
@@ -275,12 +284,11 @@ class Fetcher {
     PITH_RETURN_IF_ERROR(MakeFolders(fs::path(blob).parent_path().string()));
     if (!IsThere(info)) {
       // The lock that huggingface_hub takes for this blob.
-      PITH_ASSIGN_OR_RETURN(const FileLock lock,
-                            FileLock::Acquire(cache_.LockFolder(model_) + "/" + info.etag + ".lock", [&] {
-                              return Report({.stage = FetchProgress::Stage::kWaiting,
-                                             .file = info.file,
-                                             .note = "another program is fetching it"});
-                            }));
+      PITH_ASSIGN_OR_RETURN(
+          const FileLock lock, FileLock::Acquire(cache_.LockFolder(model_) + "/" + info.etag + ".lock", [&] {
+            return Report(
+                {.stage = FetchProgress::Stage::kWaiting, .file = info.file, .note = "another program is fetching it"});
+          }));
       if (!IsThere(info)) PITH_RETURN_IF_ERROR(FetchBlob(info, blob));
     }
     if (!IsFile(blob)) return OkStatus();  // a plain file in its place
@@ -311,10 +319,8 @@ class Fetcher {
                             }));
       result_.fetched_bytes += fetched;
       const Status status = CheckContent(partial, info.etag, [&](uint64_t done) {
-        return Report({.stage = FetchProgress::Stage::kChecking,
-                       .file = info.file,
-                       .done = done,
-                       .total = info.remote.size});
+        return Report(
+            {.stage = FetchProgress::Stage::kChecking, .file = info.file, .done = done, .total = info.remote.size});
       });
       if (status.ok()) break;
       if (status.code() != StatusCode::kCorrupt) return status;
@@ -350,7 +356,8 @@ class Fetcher {
 
 }  // namespace
 
-Result<FileChoice> ChooseFiles(const std::vector<std::string>& repository, const std::string& file, const std::string& what) {
+Result<FileChoice> ChooseFiles(const std::vector<std::string>& repository, const std::string& file,
+                               const std::string& what) {
   FileChoice choice;
   if (!file.empty()) {
     if (!Contains(repository, file)) {
@@ -388,7 +395,8 @@ Result<FileChoice> ChooseFiles(const std::vector<std::string>& repository, const
                   (repository.empty() ? "" : ", but " + Listed(repository)));
 }
 
-Result<std::vector<std::string>> ShardsOf(ByteSpan index, const std::vector<std::string>& repository, const std::string& what) {
+Result<std::vector<std::string>> ShardsOf(ByteSpan index, const std::vector<std::string>& repository,
+                                          const std::string& what) {
   PITH_ASSIGN_OR_RETURN(const Json json, Json::Parse(index, what));
   const Json* const map = json.Find("weight_map");
   if (map == nullptr || map->kind() != Json::Kind::kObject || map->members().empty()) {
@@ -399,11 +407,13 @@ Result<std::vector<std::string>> ShardsOf(ByteSpan index, const std::vector<std:
     const std::string* const name = member.value.AsString();
     if (name == nullptr) return Corrupt(what + ": " + Quoted(member.key) + ": expected the name of a file");
     if (!CheckFileName(*name, what).ok()) {
-      return Corrupt(what + ": " + Quoted(member.key) + ": " + Quoted(*name) + " is no name of a file inside a repository");
+      return Corrupt(what + ": " + Quoted(member.key) + ": " + Quoted(*name) +
+                     " is no name of a file inside a repository");
     }
     shards.insert(*name);
   }
-  if (shards.size() > kMaxShards) return Unsupported(what + ": more than " + std::to_string(kMaxShards) + " files of weights");
+  if (shards.size() > kMaxShards)
+    return Unsupported(what + ": more than " + std::to_string(kMaxShards) + " files of weights");
   const std::set<std::string> there(repository.begin(), repository.end());
   for (const std::string& shard : shards) {
     if (there.count(shard) == 0) return Corrupt(what + ": names " + Quoted(shard) + ", which is not there");

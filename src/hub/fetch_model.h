@@ -14,7 +14,7 @@
 
 namespace pith::hub {
 
-inline constexpr size_t kMaxInfoBytes = 32u << 20;          // JSON that describes a repository
+inline constexpr size_t kMaxInfoBytes = 32u << 20;  // JSON that describes a repository
 inline constexpr size_t kMaxRepositoryFiles = 100'000;
 inline constexpr size_t kMaxShards = 10'000;
 inline constexpr uint64_t kMaxFileBytes = uint64_t{1} << 42;  // 4 TiB
@@ -28,14 +28,16 @@ struct FileChoice {
 
 // `file`: the one that the user names; empty: a checkpoint if there is one, else the only .litertlm file, else the only
 // .gguf file. kInvalidArgument lists what there is to choose from, kNotFound says that there is nothing of use.
-Result<FileChoice> ChooseFiles(const std::vector<std::string>& repository, const std::string& file, const std::string& what);
+Result<FileChoice> ChooseFiles(const std::vector<std::string>& repository, const std::string& file,
+                               const std::string& what);
 
 // The shards that the text of a model.safetensors.index.json names, sorted; all are in `repository`. kCorrupt.
-Result<std::vector<std::string>> ShardsOf(ByteSpan index, const std::vector<std::string>& repository, const std::string& what);
+Result<std::vector<std::string>> ShardsOf(ByteSpan index, const std::vector<std::string>& repository,
+                                          const std::string& what);
 
 struct FetchOptions {
-  std::string file;            // see ChooseFiles
-  bool offline = false;        // ask nobody: what the cache has, or kNotFound
+  std::string file;      // see ChooseFiles
+  bool offline = false;  // ask nobody: what the cache has, or kNotFound
   size_t connections = 4;
   uint64_t part_bytes = uint64_t{64} << 20;
 };

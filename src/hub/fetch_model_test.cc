@@ -71,7 +71,9 @@ class Fetching : public ::testing::Test {
     EXPECT_EQ(status.message().find('\n'), std::string::npos) << status.message();
   }
   // A file of the snapshot of the current commit.
-  std::string Snapshot(const std::string& file) const { return folder_ / (kFolder + "/snapshots/" + hub_.commit() + "/" + file); }
+  std::string Snapshot(const std::string& file) const {
+    return folder_ / (kFolder + "/snapshots/" + hub_.commit() + "/" + file);
+  }
   std::string Blob(const std::string& content, EtagKind kind) const {
     return folder_ / (kFolder + "/blobs/" + *EtagOf(kind, AsBytes(content)));
   }
@@ -104,10 +106,13 @@ TEST_F(Fetching, TheCacheLooksAsHuggingfaceHubLeavesIt) {
   EXPECT_EQ(fetched->fetched_bytes, weights_.size() + 2 + 8);
   EXPECT_EQ(fetched->model_file, "");
   ExpectWhole();
-  EXPECT_EQ(fs::read_symlink(Snapshot("model.safetensors")), "../../blobs/" + *EtagOf(EtagKind::kSha256, AsBytes(weights_)));
+  EXPECT_EQ(fs::read_symlink(Snapshot("model.safetensors")),
+            "../../blobs/" + *EtagOf(EtagKind::kSha256, AsBytes(weights_)));
   EXPECT_EQ(fs::read_symlink(Snapshot("config.json")), "../../blobs/9e26dfeeb6e641a33dae4961196235bdb965b21b")
       << "what `printf {} | git hash-object --stdin` says";
-  EXPECT_EQ(hub_.CountOf("GET", "README.md") + hub_.CountOf("GET", "pytorch_model.bin") + hub_.CountOf("GET", "vocab.json"), 0u);
+  EXPECT_EQ(
+      hub_.CountOf("GET", "README.md") + hub_.CountOf("GET", "pytorch_model.bin") + hub_.CountOf("GET", "vocab.json"),
+      0u);
 
   const HubCache cache(folder_.path());
   EXPECT_EQ(cache.Models(), std::vector<std::string>{kModel});
@@ -168,7 +173,8 @@ TEST_F(Fetching, RevisionsArePinned) {
   EXPECT_FALSE(HasRef());
   ASSERT_TRUE(Fetch(std::string(kModel) + "@" + hub_.commit()).ok());
   EXPECT_FALSE(fs::exists(folder_ / (kFolder + "/refs/" + hub_.commit()))) << "a commit needs no ref";
-  ExpectError(FetchError(std::string(kModel) + "@v2"), StatusCode::kNotFound, "Org/Model@v2: the hub has no such revision");
+  ExpectError(FetchError(std::string(kModel) + "@v2"), StatusCode::kNotFound,
+              "Org/Model@v2: the hub has no such revision");
 }
 
 TEST_F(Fetching, AnInterruptedPullGoesOnWhereItWas) {
@@ -220,9 +226,8 @@ TEST_F(Fetching, WrongContentNeverGetsItsName) {
   EXPECT_FALSE(fs::exists(Snapshot("model.safetensors")));
   EXPECT_FALSE(HasRef());
   fs::remove_all(folder_ / kFolder);
-  hub_.SetFault([&](const Asked& a) {
-    return a.file == "config.json" && a.method == "GET" ? Fault{.body = "[]"} : Fault{};
-  });
+  hub_.SetFault(
+      [&](const Asked& a) { return a.file == "config.json" && a.method == "GET" ? Fault{.body = "[]"} : Fault{}; });
   ExpectError(FetchError(), StatusCode::kCorrupt, "config.json: what came has git SHA-1 ");
   hub_.SetFault({});
   ASSERT_TRUE(Fetch().ok());
@@ -255,9 +260,8 @@ TEST_F(Fetching, AServerWithoutRangesSendsEverythingOnce) {
 }
 
 TEST_F(Fetching, AServerWithoutRangesThatBreaksOffIsGivenUp) {
-  hub_.SetFault([](const Asked& a) {
-    return a.large_server ? Fault{.cut_after = 500'000, .ignore_range = true} : Fault{};
-  });
+  hub_.SetFault(
+      [](const Asked& a) { return a.large_server ? Fault{.cut_after = 500'000, .ignore_range = true} : Fault{}; });
   ExpectError(FetchError(), StatusCode::kIo, "model.safetensors: ");
   hub_.SetFault({});
   ASSERT_TRUE(Fetch().ok());
@@ -355,9 +359,8 @@ TEST_F(Fetching, EvilNamesLeadNowhere) {
   options_.file.clear();
 
   for (const char* etag : {"\"../../x\"", "\"a/b\"", "\".hidden\"", "\"\""}) {
-    hub_.SetFault([=](const Asked& a) {
-      return a.file == "config.json" ? Fault{.headers = {{"ETag", etag}}} : Fault{};
-    });
+    hub_.SetFault(
+        [=](const Asked& a) { return a.file == "config.json" ? Fault{.headers = {{"ETag", etag}}} : Fault{}; });
     EXPECT_EQ(FetchError().code(), StatusCode::kCorrupt) << etag;
   }
   for (const char* size : {"-1", "1e3", "99999999999999999999999"}) {
@@ -396,18 +399,22 @@ TEST_F(Fetching, ShardsComeFromTheIndex) {
   hub_.Put(model, "a.safetensors", Weights(5000), true);
   hub_.Put(model, "b.safetensors", Weights(6000), true);
   hub_.Put(model, "consolidated.safetensors", Weights(7000), true);
-  hub_.Put(model, "model.safetensors.index.json", R"({"weight_map": {"x": "b.safetensors", "y": "a.safetensors", "z": "b.safetensors"}})");
+  hub_.Put(model, "model.safetensors.index.json",
+           R"({"weight_map": {"x": "b.safetensors", "y": "a.safetensors", "z": "b.safetensors"}})");
   const Result<FetchedModel> fetched = Fetch(model);
   ASSERT_TRUE(fetched.ok()) << fetched.status().message();
-  EXPECT_EQ(fetched->files, (std::vector<std::string>{"config.json", "vocab.json", "merges.txt", "model.safetensors.index.json",
-                                                      "a.safetensors", "b.safetensors"}));
+  EXPECT_EQ(fetched->files,
+            (std::vector<std::string>{"config.json", "vocab.json", "merges.txt", "model.safetensors.index.json",
+                                      "a.safetensors", "b.safetensors"}));
   EXPECT_EQ(hub_.CountOf("GET", "consolidated.safetensors"), 0u);
   const auto with_index = [&](const std::string& index) {
     hub_.Put(model, "model.safetensors.index.json", index);
     return FetchError(model);
   };
-  ExpectError(with_index(R"({"weight_map": {"x": "../../evil"}})"), StatusCode::kCorrupt, "is no name of a file inside");
-  ExpectError(with_index(R"({"weight_map": {"x": "c.safetensors"}})"), StatusCode::kCorrupt, "names \"c.safetensors\", which is not there");
+  ExpectError(with_index(R"({"weight_map": {"x": "../../evil"}})"), StatusCode::kCorrupt,
+              "is no name of a file inside");
+  ExpectError(with_index(R"({"weight_map": {"x": "c.safetensors"}})"), StatusCode::kCorrupt,
+              "names \"c.safetensors\", which is not there");
   ExpectError(with_index(R"({"weight_map": {"x": 7}})"), StatusCode::kCorrupt, "expected the name of a file");
   ExpectError(with_index(R"({"weight_map": {}})"), StatusCode::kCorrupt, "no object \"weight_map\"");
   ExpectError(with_index("x"), StatusCode::kCorrupt, "model.safetensors.index.json");
@@ -422,7 +429,8 @@ TEST_F(Fetching, RepositoriesOfOneFile) {
   EXPECT_EQ(fetched->model_file, fetched->folder + "/sub/m.litertlm");
   EXPECT_EQ(ContentOf(fetched->model_file), Weights(5000)) << "the link of a file in a folder leads to its blob, too";
   hub_.Put(model, "n.litertlm", Weights(100));
-  ExpectError(FetchError(model), StatusCode::kInvalidArgument, "has 2 .litertlm files; choose one with --file: \"n.litertlm\", \"sub/m.litertlm\"");
+  ExpectError(FetchError(model), StatusCode::kInvalidArgument,
+              "has 2 .litertlm files; choose one with --file: \"n.litertlm\", \"sub/m.litertlm\"");
   options_.file = "n.litertlm";
   fetched = Fetch(model);
   ASSERT_TRUE(fetched.ok());
@@ -499,7 +507,8 @@ TEST_F(Fetching, ALockWhoseFileWasRemovedIsNoLock) {
   Result<FetchedModel> first = FetchAndLock();
   ASSERT_TRUE(first.ok());
   std::future<Status> second = std::async(std::launch::async, [&] {
-    const Result<FileLock> lock = FileLock::Acquire(folder_ / (".locks/" + kFolder + "/pith.lock"), [] { return true; });
+    const Result<FileLock> lock =
+        FileLock::Acquire(folder_ / (".locks/" + kFolder + "/pith.lock"), [] { return true; });
     if (!lock.ok()) return lock.status();
     // Held by the name that others take, not by a file without one.
     return FileLock::Acquire(folder_ / (".locks/" + kFolder + "/pith.lock"), [] { return false; }).status();

@@ -8,7 +8,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace pith::hub {
@@ -50,8 +52,8 @@ std::pair<std::string, std::string> SplitHeader(std::string_view line) {
   return {name, std::string(line.substr(first, line.find_last_not_of(kSpace) - first + 1))};
 }
 
-// A bundle of certificates that the user has set for other programs: behind a proxy that opens connections, nothing works
-// without it, and libcurl itself asks none of these.
+// A bundle of certificates, or a folder of them, that the user has set for other programs: behind a proxy that opens
+// connections, nothing works without it, and libcurl itself asks none of these.
 std::string CertificateBundle() {
   for (const char* name : {"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) {
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
@@ -177,8 +179,8 @@ HttpReply Http::Perform(const HttpRequest& request, const Body& body) {
   std::string url = request.url;
   for (size_t n = 0;; ++n) {
     HttpReply reply = PerformOne(request, url, body);
-    const bool points_on = reply.problem.empty() && reply.status >= 301 && reply.status <= 308 &&
-                           reply.status != 304 && !reply.Header("location").empty();
+    const bool points_on = reply.problem.empty() && reply.status >= 301 && reply.status <= 308 && reply.status != 304 &&
+                           !reply.Header("location").empty();
     if (!points_on) return reply;
     std::string next = ResolvedUrl(url, reply.Header("location"));
     if (n == kMaxRedirects || next.empty() || OriginOf(next).empty() ||
@@ -188,8 +190,7 @@ HttpReply Http::Perform(const HttpRequest& request, const Body& body) {
                                          : "redirected to what is no https address";
       return reply;
     }
-    if (request.stop_at_description &&
-        (!reply.Header("x-linked-etag").empty() || OriginOf(next) != OriginOf(url))) {
+    if (request.stop_at_description && (!reply.Header("x-linked-etag").empty() || OriginOf(next) != OriginOf(url))) {
       return reply;
     }
     url = std::move(next);
@@ -234,7 +235,9 @@ HttpReply Http::PerformOne(const HttpRequest& request, const std::string& url, c
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   if (request.head) curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
   if (const std::string bundle = CertificateBundle(); !bundle.empty()) {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, bundle.c_str());
+    std::error_code ignored;
+    const bool folder = std::filesystem::is_directory(bundle, ignored);
+    curl_easy_setopt(curl, folder ? CURLOPT_CAPATH : CURLOPT_CAINFO, bundle.c_str());
   }
   std::string range;
   if (request.first) {

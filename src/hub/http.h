@@ -1,7 +1,7 @@
 // Http: requests to the hub, over libcurl. One object is one connection and serves one thread.
 //
-// Redirects are followed here, not by libcurl: the token goes to the hub's own address (scheme, host and port) and nowhere
-// else, and nothing that began encrypted goes on in the clear.
+// Redirects are followed here, not by libcurl: the token goes to the hub's own address (scheme, host and port) and
+// nowhere else, and nothing that began encrypted goes on in the clear.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ inline constexpr size_t kMaxRedirects = 10;
 inline constexpr size_t kMaxHeaderBytes = 256u << 10;  // of one answer
 inline constexpr size_t kMaxAttempts = 6;              // in a row without a byte of progress
 inline constexpr size_t kMaxFirstAttempts = 3;         // to reach a host that has never answered
-inline constexpr double kMaxWaitFactor = 60;           // no wait is longer than this many first waits, Retry-After or not
+inline constexpr double kMaxWaitFactor = 60;  // no wait is longer than this many first waits, Retry-After or not
 
 // Tells all requests that were given it to end soon. Thread-safe.
 class StopFlag {
@@ -45,7 +45,7 @@ struct HttpRequest {
   bool head = false;
   // With `head`: the first answer that describes the file (x-linked-etag), or points to another host, is the result.
   bool stop_at_description = false;
-  std::optional<uint64_t> first;      // bytes first to last, inclusive
+  std::optional<uint64_t> first;  // bytes first to last, inclusive
   uint64_t last = 0;
 };
 
@@ -57,7 +57,7 @@ struct HttpReply {
   bool unreachable = false;  // no connection came about
   bool hopeless = false;     // another try would end in the same way: a certificate, an address that is none
   std::map<std::string, std::string> headers;  // names in lower case; of the last answer
-  std::string url;  // that gave it
+  std::string url;                             // that gave it
 
   bool good() const { return problem.empty() && status >= 200 && status < 300; }
   // Worth another try: no or half an answer, 408, 429, 5xx.

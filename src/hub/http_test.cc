@@ -9,7 +9,8 @@ TEST(Addresses, OriginsAreSchemeHostAndPort) {
   EXPECT_EQ(OriginOf("https://HuggingFace.co/a?b"), "https://huggingface.co:443");
   EXPECT_EQ(OriginOf("http://x:8080"), "http://x:8080");
   EXPECT_EQ(OriginOf("http://x@y/"), "http://y:80") << "a name of a user is no host";
-  for (const char* text : {"", "x", "ftp://x/", "file:///etc/passwd", "javascript:1"}) EXPECT_EQ(OriginOf(text), "") << text;
+  for (const char* text : {"", "x", "ftp://x/", "file:///etc/passwd", "javascript:1"})
+    EXPECT_EQ(OriginOf(text), "") << text;
 }
 
 TEST(Addresses, LocationsMayBeRelative) {

@@ -202,8 +202,8 @@ Status CheckRoom(const std::string& path, uint64_t bytes, const std::string& wha
   while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
   const fs::space_info space = fs::space(there, error);
   if (error || space.available >= bytes) return OkStatus();
-  return IoError(what + ": needs " + Amount(bytes) + ", but " + there.string() + " has only " + Amount(space.available) +
-                 " free");
+  return IoError(what + ": needs " + Amount(bytes) + ", but " + there.string() + " has only " +
+                 Amount(space.available) + " free");
 }
 
 }  // namespace pith::hub

@@ -25,8 +25,8 @@ class FileLock {
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;
 
-  // Makes the file (and its folder) where it is missing, and waits while somebody else holds the lock: `waiting` is called
-  // several times a second then. kCancelled when it returns false, kIo.
+  // Makes the file (and its folder) where it is missing, and waits while somebody else holds the lock: `waiting` is
+  // called several times a second then. kCancelled when it returns false, kIo.
   static Result<FileLock> Acquire(const std::string& path, const std::function<bool()>& waiting);
 
  private:
@@ -51,8 +51,8 @@ class HubCache {
   // "ORG/NAME" of everything that has a folder here, sorted.
   std::vector<std::string> Models() const;
 
-  // Makes snapshots/COMMIT/FILE mean the blob: by a relative link, or by moving the blob there where the file system has no
-  // links or `plain` says so.
+  // Makes snapshots/COMMIT/FILE mean the blob: by a relative link, or by moving the blob there where the file system
+  // has no links or `plain` says so.
   Status Link(const std::string& model, const std::string& commit, const std::string& file, const std::string& etag,
               bool plain) const;
   // Writes refs/REVISION, which appears whole. A commit needs none.
@@ -63,13 +63,13 @@ class HubCache {
 };
 
 bool IsFolder(const std::string& path);
-bool IsFile(const std::string& path);     // links followed
-uint64_t FileBytes(const std::string& path);   // 0 where there is none
+bool IsFile(const std::string& path);           // links followed
+uint64_t FileBytes(const std::string& path);    // 0 where there is none
 uint64_t FolderBytes(const std::string& path);  // of the files below it; links count nothing
 Status MakeFolders(const std::string& path);
 
-// kIo with both numbers when the file system of `path` (which need not exist yet) has less than `bytes` to give; `what` goes
-// in front. A file system that does not say counts as large enough.
+// kIo with both numbers when the file system of `path` (which need not exist yet) has less than `bytes` to give; `what`
+// goes in front. A file system that does not say counts as large enough.
 Status CheckRoom(const std::string& path, uint64_t bytes, const std::string& what);
 
 }  // namespace pith::hub

@@ -40,7 +40,8 @@ Result<ModelName> ParseModelName(std::string_view text) {
   const std::string& full = name.full;
   if (full.size() > kMaxModelName || std::count(full.begin(), full.end(), '/') > 1 || !AllParts(full, IsPart) ||
       full.find("--") != std::string::npos || full.find("..") != std::string::npos || full.ends_with(".git")) {
-    return InvalidArgument(Quoted(full) + ": no name of a model on the hub, expected ORG/NAME of letters, digits, '-', '_' "
+    return InvalidArgument(Quoted(full) +
+                           ": no name of a model on the hub, expected ORG/NAME of letters, digits, '-', '_' "
                            "and '.', such as Qwen/Qwen3-0.6B");
   }
   return name;
@@ -71,7 +72,8 @@ Status CheckFileName(std::string_view name, const std::string& where) {
 }
 
 bool IsFileEtag(std::string_view etag) {
-  return !etag.empty() && etag.size() <= 128 && etag.front() != '.' && std::all_of(etag.begin(), etag.end(), IsWordCharacter);
+  return !etag.empty() && etag.size() <= 128 && etag.front() != '.' &&
+         std::all_of(etag.begin(), etag.end(), IsWordCharacter);
 }
 
 std::string UrlEncoded(std::string_view text, bool keep_slashes) {

@@ -8,7 +8,7 @@
 
 namespace pith::hub {
 
-inline constexpr size_t kMaxModelName = 96;   // characters, as the hub has it
+inline constexpr size_t kMaxModelName = 96;  // characters, as the hub has it
 inline constexpr size_t kMaxRevision = 200;
 inline constexpr size_t kMaxFileName = 1024;  // of a path inside a repository
 inline constexpr size_t kMaxComponent = 255;  // what file systems take
@@ -21,8 +21,8 @@ struct ModelName {
   std::string base() const { return full.substr(full.find('/') + 1); }  // "Qwen3-0.6B"
 };
 
-// The hub's rules: letters, digits, '-', '_' and '.', at most one '/', no "--" and "..", neither '-' nor '.' at the ends of
-// a part, not ".git" at the end. kInvalidArgument.
+// The hub's rules: letters, digits, '-', '_' and '.', at most one '/', no "--" and "..", neither '-' nor '.' at the
+// ends of a part, not ".git" at the end. kInvalidArgument.
 Result<ModelName> ParseModelName(std::string_view text);
 
 // A branch, a tag, "refs/pr/1" or a commit. kInvalidArgument for what git would not take or could leave a folder.

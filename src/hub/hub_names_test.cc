@@ -22,9 +22,10 @@ TEST(HubNames, ModelsMayHaveAnOrganisationAndARevision) {
 }
 
 TEST(HubNames, OtherModelNamesAreRefused) {
-  for (const char* text : {"", "/", "a/", "/a", "a/b/c", "../a", "a/..", "a/.b", ".a/b", "a/b.", "-a/b", "a/b-", "a--b/c",
-                           "a/b--c", "a/b..c", "a b", "a/b.git", "a/b\n", "a/b\\c", "a/ü", "~/a", "a/b@", "a/b@../x",
-                           "a/b@x/../y", "a/b@/x", "a/b@x@y", "a/b@-x", "a/b@.x", "a/b@x y", "a/b@x/"}) {
+  for (const char* text :
+       {"",     "/",    "a/",       "/a",         "a/b/c",  "../a",    "a/..",    "a/.b",   ".a/b",    "a/b.",
+        "-a/b", "a/b-", "a--b/c",   "a/b--c",     "a/b..c", "a b",     "a/b.git", "a/b\n",  "a/b\\c",  "a/ü",
+        "~/a",  "a/b@", "a/b@../x", "a/b@x/../y", "a/b@/x", "a/b@x@y", "a/b@-x",  "a/b@.x", "a/b@x y", "a/b@x/"}) {
     EXPECT_EQ(ParseModelName(text).status().code(), StatusCode::kInvalidArgument) << text;
   }
   EXPECT_FALSE(ParseModelName(std::string(kMaxModelName + 1, 'a')).ok());
@@ -35,8 +36,8 @@ TEST(HubNames, FilesStayInTheirFolder) {
   for (const char* text : {"config.json", "onnx/model file (1).litertlm", "..a", "a..b/c", "ü.json"}) {
     EXPECT_TRUE(CheckFileName(text, "x").ok()) << text;
   }
-  for (const char* text : {"", "/etc/passwd", "..", ".", "../a", "a/../b", "a/./b", "a//b", "a/", "a\\b", "a\nb", "a\x1b",
-                           "\xff"}) {
+  for (const char* text :
+       {"", "/etc/passwd", "..", ".", "../a", "a/../b", "a/./b", "a//b", "a/", "a\\b", "a\nb", "a\x1b", "\xff"}) {
     EXPECT_EQ(CheckFileName(text, "x").code(), StatusCode::kInvalidArgument) << text;
   }
   EXPECT_TRUE(CheckFileName(std::string(kMaxComponent, 'a'), "x").ok());

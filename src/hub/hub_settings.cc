@@ -57,8 +57,10 @@ Result<std::string> ReadToken() {
     }
   }
   // It goes into a header line: a line break would begin another header.
-  if (token.size() > kMaxToken || std::any_of(token.begin(), token.end(), [](char c) { return c <= 0x20 || c >= 0x7f; })) {
-    return InvalidArgument(from + ": holds no token, expected one word of at most " + std::to_string(kMaxToken) + " characters");
+  if (token.size() > kMaxToken ||
+      std::any_of(token.begin(), token.end(), [](char c) { return c <= 0x20 || c >= 0x7f; })) {
+    return InvalidArgument(from + ": holds no token, expected one word of at most " + std::to_string(kMaxToken) +
+                           " characters");
   }
   return token;
 }

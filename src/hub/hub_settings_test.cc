@@ -29,9 +29,18 @@ class Environment {
   }
 
  private:
-  static constexpr const char* kNames[] = {
-      "HOME",          "XDG_CACHE_HOME",        "HF_HOME",        "HF_HUB_CACHE",            "HUGGINGFACE_HUB_CACHE", "HF_TOKEN",
-      "HF_TOKEN_PATH", "HF_ENDPOINT",           "HF_HUB_OFFLINE", "HF_HUB_DISABLE_SYMLINKS", "HF_HUB_DOWNLOAD_TIMEOUT", "PITH_RETRY_SECONDS"};
+  static constexpr const char* kNames[] = {"HOME",
+                                           "XDG_CACHE_HOME",
+                                           "HF_HOME",
+                                           "HF_HUB_CACHE",
+                                           "HUGGINGFACE_HUB_CACHE",
+                                           "HF_TOKEN",
+                                           "HF_TOKEN_PATH",
+                                           "HF_ENDPOINT",
+                                           "HF_HUB_OFFLINE",
+                                           "HF_HUB_DISABLE_SYMLINKS",
+                                           "HF_HUB_DOWNLOAD_TIMEOUT",
+                                           "PITH_RETRY_SECONDS"};
   std::map<std::string, std::string> before_;
 };
 

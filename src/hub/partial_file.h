@@ -1,9 +1,9 @@
 // PartialFile: a download in parts that can be interrupted at any moment and goes on where it was.
 //
-// While it grows, the file is its content and after that a trailer: 8 bytes "pithpart", the size of a part (u64), and for
-// each part how many of its bytes are there (u64); all little-endian. A file without trailer that is not longer than the
-// content is a beginning of it: what huggingface_hub leaves. After a crash of the machine the trailer may say more than is
-// on disk; the check of the whole content finds that.
+// While it grows, the file is its content and after that a trailer: 8 bytes "pithpart", the size of a part (u64), and
+// for each part how many of its bytes are there (u64); all little-endian. A file without trailer that is not longer
+// than the content is a beginning of it: what huggingface_hub leaves. After a crash of the machine the trailer may say
+// more than is on disk; the check of the whole content finds that.
 #pragma once
 
 #include <cstdint>

@@ -131,7 +131,8 @@ TEST_F(HubCommands, ANewCommitIsConvertedAgain) {
 TEST_F(HubCommands, AFileOfSomebodyElseStays) {
   fs::create_directories(Model("Org"));
   WriteFile(Model("Org/Tiny.litertlm"), "mine");
-  ExpectError(Run({"pull", "-q", kModel}), "Tiny.litertlm: already exists, and not from pith pull; not overwritten (use -f)");
+  ExpectError(Run({"pull", "-q", kModel}),
+              "Tiny.litertlm: already exists, and not from pith pull; not overwritten (use -f)");
   EXPECT_EQ(ReadFile(Model("Org/Tiny.litertlm")), "mine");
   Good({"pull", "-qf", kModel});
   EXPECT_EQ(ReadFile(Model("Org/Tiny.litertlm")).substr(0, 8), "LITERTLM");
@@ -234,17 +235,20 @@ TEST_F(HubCommands, PathsGoBeforeNames) {
   WriteFile(folder_ / "here/Org/Tiny.pmodel", ReadFile(TinyModel(2)));
   EXPECT_EQ(Json::parse(Good({"eval", "-T1", "--json", "Org/Tiny", "a"}).out)[0]["model"], "tiny2");
   fs::rename(folder_ / "here/Org/Tiny.pmodel", folder_ / "here/Tiny");
-  EXPECT_EQ(Json::parse(Good({"eval", "-T1", "--json", "Tiny", "a"}).out)[0]["model"], "tiny2") << "without ending, too";
+  EXPECT_EQ(Json::parse(Good({"eval", "-T1", "--json", "Tiny", "a"}).out)[0]["model"], "tiny2")
+      << "without ending, too";
   EXPECT_EQ(Json::parse(Good({"eval", "-T1", "--json", "Org/Tiny", "a"}).out)[0]["model"], "Tiny");
 }
 
 TEST_F(HubCommands, AMissingModelIsExplained) {
-  for (const std::vector<std::string>& args :
-       {std::vector<std::string>{"eval", "Org/Nothing", "a"}, {"a", "--model", "Org/Nothing"}, {"models", "path", "Org/Nothing"}}) {
+  for (const std::vector<std::string>& args : {std::vector<std::string>{"eval", "Org/Nothing", "a"},
+                                               {"a", "--model", "Org/Nothing"},
+                                               {"models", "path", "Org/Nothing"}}) {
     const Ended ended = Run(args);
     EXPECT_EQ(ended.code, 3);
     EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << ended.err;
-    EXPECT_NE(ended.err.find("Org/Nothing: no such model, neither here nor in the cache\n"), std::string::npos) << ended.err;
+    EXPECT_NE(ended.err.find("Org/Nothing: no such model, neither here nor in the cache\n"), std::string::npos)
+        << ended.err;
     EXPECT_NE(ended.err.find("  pith pull Org/Nothing fetches it"), std::string::npos) << ended.err;
     EXPECT_NE(ended.err.find("  pith models lists"), std::string::npos) << ended.err;
   }
@@ -260,7 +264,8 @@ TEST_F(HubCommands, TroubleIsOneLine) {
   hub_.SetFault([](const Asked&) { return Fault{.status = 503}; });
   ExpectError(Run({"pull", kModel}), "is in trouble (503): try again later");
   hub_.SetFault([](const Asked&) { return Fault{.status = 429, .headers = {{"Retry-After", "120"}}}; });
-  ExpectError(Run({"pull", kModel}), "fewer requests (429): try again in 120 s; with a token (HF_TOKEN) it allows more");
+  ExpectError(Run({"pull", kModel}),
+              "fewer requests (429): try again in 120 s; with a token (HF_TOKEN) it allows more");
   setting_.environment.push_back("HF_ENDPOINT=http://127.0.0.1:1");
   ExpectError(Run({"pull", kModel}), "(http://127.0.0.1)");
   setting_.environment.push_back("HF_ENDPOINT=nonsense");
@@ -275,7 +280,8 @@ TEST_F(HubCommands, TroubleIsOneLine) {
 
 TEST_F(HubCommands, TheTokenFileIsUsed) {
   hub_.RequireToken("hf_secret");
-  ExpectError(Run({"pull", kModel}), "if the model is private, set HF_TOKEN, or put a token into the file $HF_HOME/token");
+  ExpectError(Run({"pull", kModel}),
+              "if the model is private, set HF_TOKEN, or put a token into the file $HF_HOME/token");
   fs::create_directories(folder_ / "hf");
   WriteFile(folder_ / "hf/token", "hf_secret\n");
   Good({"pull", "-q", kModel});
@@ -339,10 +345,12 @@ TEST_F(HubCommands, ATerminalSeesProgress) {
 }
 
 TEST_F(HubCommands, AFullDiskIsAnErrorAndLeavesNoModel) {
-  ExpectError(Shell(setting_, R"(trap '' XFSZ; ulimit -f 8; "$PITH" pull -q Org/Tiny)"), "cannot write: File too large");
+  ExpectError(Shell(setting_, R"(trap '' XFSZ; ulimit -f 8; "$PITH" pull -q Org/Tiny)"),
+              "cannot write: File too large");
   EXPECT_FALSE(Exists(Cache() + "/refs/main"));
   Good({"pull", "-q", "--no-convert", kModel});
-  ExpectError(Shell(setting_, R"(trap '' XFSZ; ulimit -f 8; "$PITH" pull -q Org/Tiny)"), "cannot write: File too large");
+  ExpectError(Shell(setting_, R"(trap '' XFSZ; ulimit -f 8; "$PITH" pull -q Org/Tiny)"),
+              "cannot write: File too large");
   EXPECT_EQ(FilesBelow(folder_ / "data"), std::set<std::string>());
   Good({"pull", "-q", kModel});
 }

@@ -219,20 +219,19 @@ void FakeHub::Send(const File& file, const Asked& asked, const Fault& fault, con
     response.set_content(slice, "application/octet-stream");
     return;
   }
-  response.set_content_provider(
-      slice.size(), "application/octet-stream",
-      [this, slice, fault, index](size_t offset, size_t length, httplib::DataSink& sink) {
-        size_t n = std::min(length, kStep);
-        if (fault.cut_after) {
-          if (offset >= *fault.cut_after) return false;
-          n = std::min<size_t>(n, *fault.cut_after - offset);
-        }
-        Sleep(fault.pause_seconds);
-        if (!sink.write(slice.data() + offset, n)) return false;
-        const std::lock_guard<std::mutex> lock(mutex_);
-        asked_[index].sent += n;
-        return true;
-      });
+  response.set_content_provider(slice.size(), "application/octet-stream",
+                                [this, slice, fault, index](size_t offset, size_t length, httplib::DataSink& sink) {
+                                  size_t n = std::min(length, kStep);
+                                  if (fault.cut_after) {
+                                    if (offset >= *fault.cut_after) return false;
+                                    n = std::min<size_t>(n, *fault.cut_after - offset);
+                                  }
+                                  Sleep(fault.pause_seconds);
+                                  if (!sink.write(slice.data() + offset, n)) return false;
+                                  const std::lock_guard<std::mutex> lock(mutex_);
+                                  asked_[index].sent += n;
+                                  return true;
+                                });
 }
 
 }  // namespace pith::test

@@ -1,5 +1,5 @@
-// FakeHub: plays the Hugging Face hub and the server that it keeps large files on, on two ports of this machine, with every
-// fault that a test asks for.
+// FakeHub: plays the Hugging Face hub and the server that it keeps large files on, on two ports of this machine, with
+// every fault that a test asks for.
 #pragma once
 
 #include <cstdint>
@@ -26,17 +26,17 @@ class FakeHub {
   struct Asked {
     std::string method;
     std::string path;
-    std::string file;  // of the repository; empty for the description
-    std::string token;      // of "Authorization: Bearer"; empty: none
+    std::string file;               // of the repository; empty for the description
+    std::string token;              // of "Authorization: Bearer"; empty: none
     std::optional<uint64_t> first;  // of a range
     bool large_server = false;      // asked of the one for large files
     size_t count = 0;               // of this method, path and server before it
     uint64_t sent = 0;              // bytes of content
   };
   struct Fault {
-    int status = 0;  // answered instead; 0: as it should be
+    int status = 0;                              // answered instead; 0: as it should be
     std::map<std::string, std::string> headers;  // added, or other values
-    std::optional<uint64_t> cut_after;  // bytes of content after which the connection breaks
+    std::optional<uint64_t> cut_after;           // bytes of content after which the connection breaks
     bool ignore_range = false;
     std::optional<uint64_t> shifted;  // a range that begins so much too late
     double delay_seconds = 0;         // before the answer
