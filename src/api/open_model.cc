@@ -16,67 +16,84 @@ namespace {
 
 constexpr const char* kNoBuiltin = "this build of pith has no model inside; give a model file";
 
-// A tokenizer.json takes a fifth of a second, so it is read on a thread of its own while others pack the weights.
-template <typename Read>
-std::future<Result<std::optional<Tokenizer>>> ReadBeside(size_t n_threads, Read read) {
-  return std::async(n_threads > 1 ? std::launch::async : std::launch::deferred, std::move(read));
+struct AbandonAtEnd {
+  ~AbandonAtEnd() { packer.Abandon(); }
+  WeightPacker& packer;
+};
+
+// Packs the weights of a LitertlmModel or GgufModel. On a thread of its own meanwhile: `read`, which gives the tokenizer; `start`,
+// which gives the start token for it; and the fingerprint, which begins with both.
+template <typename Container, typename Read, typename Start>
+Result<OpenedModel> PackModel(const Container& model, const ActivationTerms& terms, size_t threads, Read read, Start start) {
+  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, model.NewPacker(terms, pool));
+  OpenedModel opened;
+  Bytes serialized;
+  TokenId start_token = 0;
+  auto reading = std::async(pool.n_threads() > 1 ? std::launch::async : std::launch::deferred, [&]() -> Status {
+    PITH_ASSIGN_OR_RETURN(opened.tokenizer, read());
+    if (opened.tokenizer) serialized = opened.tokenizer->Serialize();
+    start_token = start(opened.tokenizer);
+    return packer->Hash(start_token, serialized);
+  });
+  Status packed;
+  {
+    const AbandonAtEnd abandon{*packer};  // else the other thread would wait for tensors that do not come
+    packed = model.Pack(*packer);
+  }
+  PITH_RETURN_IF_ERROR(reading.get());
+  PITH_RETURN_IF_ERROR(packed);
+  PITH_ASSIGN_OR_RETURN(opened.package, model.Finish(*packer, std::move(serialized), model.name(), start_token));
+  return opened;
 }
 
 // A .litertlm file: its weights packed for the engine.
 Result<OpenedModel> OpenLitertlm(const std::string& path, size_t threads) {
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<LitertlmModel> model, LitertlmModel::Open(path));
-  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
-  auto reading = ReadBeside(pool.n_threads(), [&]() -> Result<std::optional<Tokenizer>> {
-    if (model->tokenizer_json().empty()) return std::optional<Tokenizer>();
-    PITH_ASSIGN_OR_RETURN(Tokenizer parsed, Tokenizer::FromHuggingFaceJson(AsText(model->tokenizer_json())));
-    return std::optional<Tokenizer>(std::move(parsed));
-  });
+  const std::optional<PithRecord>& record = model->record();
   // What others wrote does not say how precise activations must be: then nothing is left to chance.
   const ActivationTerms terms =
-      model->record() ? model->record()->description.terms : ActivationTerms::Precise(model->config().n_layers);
-  const Result<std::unique_ptr<WeightPacker>> packer = model->Pack(terms, pool);
-  Result<std::optional<Tokenizer>> tokenizer = reading.get();
-  if (!tokenizer.ok()) return tokenizer.status().WithContext(path + ": tokenizer");
-  if (!packer.ok()) return packer.status().WithContext(path);
-  TokenId start_token = 0;
-  if (model->record()) {
-    start_token = model->record()->description.start_token;
-  } else if (*tokenizer) {
-    start_token = (*tokenizer)->FindAddedToken("<|endoftext|>").value_or(0);
-  }
-  Bytes serialized = *tokenizer ? (*tokenizer)->Serialize() : Bytes();
-  Result<std::unique_ptr<Package>> package = model->Finish(**packer, std::move(serialized), model->name(), start_token);
-  if (!package.ok()) return package.status().WithContext(path);
-  return OpenedModel{*std::move(package), *std::move(tokenizer), {.metadata = model->metadata()}};
+      record ? record->description.terms : ActivationTerms::Precise(model->config().n_layers);
+  const auto read = [&]() -> Result<std::optional<Tokenizer>> {
+    if (model->tokenizer_json().empty()) return std::optional<Tokenizer>();
+    Result<Tokenizer> parsed = Tokenizer::FromHuggingFaceJson(AsText(model->tokenizer_json()));
+    if (!parsed.ok()) return parsed.status().WithContext("tokenizer");
+    return std::optional<Tokenizer>(*std::move(parsed));
+  };
+  const auto start = [&](const std::optional<Tokenizer>& tokenizer) -> TokenId {
+    if (record) return record->description.start_token;
+    return tokenizer ? tokenizer->FindAddedToken("<|endoftext|>").value_or(0) : 0;
+  };
+  Result<OpenedModel> opened = PackModel(*model, terms, threads, read, start);
+  if (!opened.ok()) return opened.status().WithContext(path);
+  opened->chat.metadata = model->metadata();
+  return opened;
 }
 
 // A GGUF file: its weights quantised and packed for the engine, with two terms everywhere, as for .litertlm files of others.
 Result<OpenedModel> OpenGguf(const std::string& path, size_t threads) {
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<GgufModel> model, GgufModel::Open(path));
-  ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
-  auto reading = ReadBeside(pool.n_threads(), [&]() -> Result<std::optional<Tokenizer>> {
+  const auto read = [&]() -> Result<std::optional<Tokenizer>> {
     if (!model->has_tokenizer()) return std::optional<Tokenizer>();
-    PITH_ASSIGN_OR_RETURN(Tokenizer read, Tokenizer::FromGguf(model->file()));
-    return std::optional<Tokenizer>(std::move(read));
-  });
-  const Result<std::unique_ptr<WeightPacker>> packer = model->Pack(ActivationTerms::Precise(model->config().n_layers), pool);
-  Result<std::optional<Tokenizer>> tokenizer = reading.get();
-  if (!tokenizer.ok()) return tokenizer.status().WithContext(path);
-  if (!packer.ok()) return packer.status().WithContext(path);
+    PITH_ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::FromGguf(model->file()));
+    return std::optional<Tokenizer>(std::move(tokenizer));
+  };
   // As ReadStartToken does it for folders.
+  const auto start = [&](const std::optional<Tokenizer>& tokenizer) -> TokenId {
+    std::optional<TokenId> id = model->special_tokens().bos;
+    if (!id && tokenizer) id = tokenizer->FindAddedToken("<|endoftext|>");
+    if (!id) id = model->special_tokens().eos;
+    return id.value_or(0);
+  };
+  Result<OpenedModel> opened =
+      PackModel(*model, ActivationTerms::Precise(model->config().n_layers), threads, read, start);
+  if (!opened.ok()) return opened.status().WithContext(path);
+  opened->chat.chat_template = std::string(model->chat_template());
   const GgufSpecialTokens& special = model->special_tokens();
-  std::optional<TokenId> start_token = special.bos;
-  if (!start_token && *tokenizer) start_token = (*tokenizer)->FindAddedToken("<|endoftext|>");
-  if (!start_token) start_token = special.eos;
-  Bytes serialized = *tokenizer ? (*tokenizer)->Serialize() : Bytes();
-  Result<std::unique_ptr<Package>> package =
-      model->Finish(**packer, std::move(serialized), model->name(), start_token.value_or(0));
-  if (!package.ok()) return package.status().WithContext(path);
-  ChatSource chat{.chat_template = std::string(model->chat_template())};
   for (const std::optional<TokenId>& end : {special.eos, special.eot, special.eom}) {
-    if (end) chat.stop_tokens.push_back(*end);
+    if (end) opened->chat.stop_tokens.push_back(*end);
   }
-  return OpenedModel{*std::move(package), *std::move(tokenizer), std::move(chat)};
+  return opened;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Memory for large arrays straight from the system: zeros that cost nothing until they are touched, and then on the thread that
-// touches them.
+// Memory for large arrays straight from the system: zeros that cost nothing until they are touched, and then
+// on the thread that touches them.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,8 @@ void* AllocatePages(size_t bytes);
 // REQUIRES: `memory` is AllocatePages(bytes), of the same number.
 void FreePages(void* memory, size_t bytes);
 
-// Has the system make the pages of a part of such memory now, all at once: cheaper than a fault for each. Changes nothing else.
+// Has the system make the pages of any memory now, all at once: cheaper than a fault for each. Contents stay
+// as they are.
 void TouchPages(void* memory, size_t bytes);
 
 }  // namespace pith

@@ -11,9 +11,10 @@
 namespace pith {
 namespace {
 
-constexpr GgufEncoding kDecodable[] = {
-    GgufEncoding::kF32,  GgufEncoding::kF16,  GgufEncoding::kBf16, GgufEncoding::kQ4_0, GgufEncoding::kQ4_1, GgufEncoding::kQ5_0,
-    GgufEncoding::kQ5_1, GgufEncoding::kQ8_0, GgufEncoding::kQ4_K, GgufEncoding::kQ5_K, GgufEncoding::kQ6_K};
+constexpr GgufEncoding kDecodable[] = {GgufEncoding::kF32,  GgufEncoding::kF16,  GgufEncoding::kBf16,
+                                       GgufEncoding::kQ4_0, GgufEncoding::kQ4_1, GgufEncoding::kQ5_0,
+                                       GgufEncoding::kQ5_1, GgufEncoding::kQ8_0, GgufEncoding::kQ4_K,
+                                       GgufEncoding::kQ5_K, GgufEncoding::kQ6_K};
 
 constexpr size_t kHalfBlock = kGgmlBlock / 2;
 constexpr size_t kSuperBlock = 256;  // values of a block of the K types: eight parts of 32
@@ -21,7 +22,8 @@ constexpr size_t kSuperBlock = 256;  // values of a block of the K types: eight 
 float LoadHalf(const uint8_t* in) { return HalfToFloat(static_cast<uint16_t>(in[0] | in[1] << 8)); }
 
 uint32_t LoadU32(const uint8_t* in) {
-  return in[0] | static_cast<uint32_t>(in[1]) << 8 | static_cast<uint32_t>(in[2]) << 16 | static_cast<uint32_t>(in[3]) << 24;
+  return in[0] | static_cast<uint32_t>(in[1]) << 8 | static_cast<uint32_t>(in[2]) << 16 |
+         static_cast<uint32_t>(in[3]) << 24;
 }
 
 void DecodeF32(const uint8_t* in, std::span<float> row) {
@@ -30,7 +32,8 @@ void DecodeF32(const uint8_t* in, std::span<float> row) {
 
 void DecodeBf16(const uint8_t* in, std::span<float> row) {
   for (size_t i = 0; i < row.size(); ++i) {
-    row[i] = std::bit_cast<float>(static_cast<uint32_t>(in[2 * i]) << 16 | static_cast<uint32_t>(in[2 * i + 1]) << 24);
+    row[i] = std::bit_cast<float>(static_cast<uint32_t>(in[2 * i]) << 16 |
+                                  static_cast<uint32_t>(in[2 * i + 1]) << 24);
   }
 }
 
@@ -75,8 +78,8 @@ void DecodeQ5_1(const uint8_t* in, std::span<float> row) {
   }
 }
 
-// Scale and minimum, six bits each, of part i of eight, out of 12 bytes: those of parts 4 to 7 have their upper two bits above
-// those of parts 0 to 3.
+// Scale and minimum, six bits each, of part i of eight, out of 12 bytes: those of parts 4 to 7 have their
+// upper two bits above those of parts 0 to 3.
 struct ScaleAndMin {
   unsigned scale;
   unsigned min;
@@ -86,8 +89,8 @@ ScaleAndMin UnpackScale(const uint8_t* packed, size_t i) {
   return {(packed[i + 4] & 15u) | packed[i - 4] >> 6 << 4, packed[i + 4] / 16u | packed[i] >> 6 << 4};
 }
 
-// A block: d f16, dmin f16, 12 bytes of scales, for Q5_K 32 bytes of fifth bits (bit i for part i), 128 bytes of low bits (two
-// parts in 32 bytes). Value = (d * scale) * q - dmin * min.
+// A block: d f16, dmin f16, 12 bytes of scales, for Q5_K 32 bytes of fifth bits (bit i for part i), 128 bytes
+// of low bits (two parts in 32 bytes). Value = (d * scale) * q - dmin * min.
 void DecodeQ45K(const uint8_t* in, std::span<float> row, bool five) {
   constexpr size_t kScales = 4;
   constexpr size_t kScaleBytes = 12;

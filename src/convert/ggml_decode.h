@@ -1,7 +1,9 @@
-// Rows of weights in the encodings of ggml that pith's engine takes: what ggml's own dequantisers make of them, bit for bit.
+// Rows of weights in the encodings of ggml that pith's engine takes: what ggml's own dequantisers make of
+// them, bit for bit.
 //
-// Source: ggml/src/ggml-common.h (the blocks), ggml/src/ggml-quants.c (dequantize_row_*). ggml_quants.h has the way there.
-// Thread-safe: pure functions, to be run in the float environment of numeric_contract.md section 1.
+// Source: ggml/src/ggml-common.h (the blocks), ggml/src/ggml-quants.c (dequantize_row_*). ggml_quants.h has
+// the way there. Thread-safe: pure functions, to be run in the float environment of numeric_contract.md
+// section 1.
 #pragma once
 
 #include <cstdint>

@@ -11,8 +11,8 @@
 namespace pith {
 namespace {
 
-// What gguf.quants.dequantize (the gguf Python package, 0.19.0) makes of 512 values whose bytes are EncodedBytes: XXH3-64 of the
-// floats, and two of them.
+// What gguf.quants.dequantize (the gguf Python package, 0.19.0) makes of 512 values whose bytes are
+// EncodedBytes: XXH3-64 of the floats, and two of them.
 constexpr struct {
   GgufEncoding encoding;
   uint64_t hash;
@@ -33,7 +33,8 @@ constexpr struct {
 };
 constexpr size_t kValues = 512;
 
-// A linear congruential generator's upper bytes, with exponents of scales (or floats) that keep everything finite.
+// A linear congruential generator's upper bytes, with exponents of scales (or floats) that keep everything
+// finite.
 Bytes EncodedBytes(GgufEncoding encoding) {
   uint64_t state = static_cast<uint64_t>(encoding);
   Bytes bytes(GgufRowBytes(encoding, kValues));
@@ -44,14 +45,16 @@ Bytes EncodedBytes(GgufEncoding encoding) {
   const size_t block = GgufBlockBytes(encoding);
   std::vector<size_t> halves = {0};
   if (encoding == GgufEncoding::kQ6_K) halves = {208};
-  for (const GgufEncoding with_min : {GgufEncoding::kQ4_1, GgufEncoding::kQ5_1, GgufEncoding::kQ4_K, GgufEncoding::kQ5_K}) {
+  for (const GgufEncoding with_min :
+       {GgufEncoding::kQ4_1, GgufEncoding::kQ5_1, GgufEncoding::kQ4_K, GgufEncoding::kQ5_K}) {
     if (encoding == with_min) halves = {0, 2};
   }
   for (size_t b = 0; b < bytes.size(); b += block) {
     if (GgufBlockValues(encoding) == 1) {
       bytes[b + block - 1] &= 0xbf;
     } else {
-      for (const size_t half : halves) bytes[b + half + 1] = static_cast<uint8_t>((bytes[b + half + 1] & 0x83) | 0x28);
+      for (const size_t half : halves)
+        bytes[b + half + 1] = static_cast<uint8_t>((bytes[b + half + 1] & 0x83) | 0x28);
     }
   }
   return bytes;
@@ -67,7 +70,8 @@ TEST(GgmlDecode, EveryEncodingStandsForTheValuesOfTheGgufPackage) {
     DecodeGgmlRow(expected.encoding, bytes.data(), values);
     EXPECT_EQ(values[1], expected.second);
     EXPECT_EQ(values[kValues - 2], expected.last_but_one);
-    EXPECT_EQ(Hash64({reinterpret_cast<const uint8_t*>(values.data()), kValues * sizeof(float)}), expected.hash);
+    EXPECT_EQ(Hash64({reinterpret_cast<const uint8_t*>(values.data()), kValues * sizeof(float)}),
+              expected.hash);
   }
 }
 

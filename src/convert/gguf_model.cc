@@ -32,7 +32,8 @@ std::string ShapeText(std::span<const uint64_t> shape) {
   return text + "]";
 }
 
-// Keys of a file, with errors that name them. Keys without a dot at the front are whole; ".x" stands for "qwen3.x".
+// Keys of a file, with errors that name them. Keys without a dot at the front are whole; ".x" stands for
+// "qwen3.x".
 class Keys {
  public:
   explicit Keys(const GgufFile& file) : file_(file) {}
@@ -84,7 +85,8 @@ class Keys {
     std::optional<uint64_t> value;
     PITH_RETURN_IF_ERROR(Read(key, value));
     if (!value || *value == expected) return OkStatus();
-    return Unsupported(Name(key) + ": found " + std::to_string(*value) + ", expected " + std::to_string(expected));
+    return Unsupported(Name(key) + ": found " + std::to_string(*value) + ", expected " +
+                       std::to_string(expected));
   }
 
  private:
@@ -99,7 +101,8 @@ Status CheckKind(const Keys& keys) {
   std::string_view architecture;
   PITH_RETURN_IF_ERROR(keys.Read("general.architecture", architecture));
   if (architecture != kArchitecture) {
-    return Unsupported("general.architecture: found " + (architecture.empty() ? "nothing" : Quoted(architecture)) +
+    return Unsupported("general.architecture: found " +
+                       (architecture.empty() ? "nothing" : Quoted(architecture)) +
                        ", expected \"qwen3\": pith does not run others yet");
   }
   std::string_view type = "model";
@@ -119,7 +122,8 @@ Status CheckSettings(const Keys& keys, const ModelConfig& c) {
   std::string_view scaling = "none";
   PITH_RETURN_IF_ERROR(keys.Read(".rope.scaling.type", scaling));
   if (scaling != "none") {
-    return Unsupported(Keys::Name(".rope.scaling.type") + ": found " + Quoted(scaling) + ", expected \"none\"");
+    return Unsupported(Keys::Name(".rope.scaling.type") + ": found " + Quoted(scaling) +
+                       ", expected \"none\"");
   }
   for (const std::string_view key : {".rope.scaling.factor", ".rope.scale_linear"}) {
     std::optional<double> factor;
@@ -177,7 +181,8 @@ Result<GgufSpecialTokens> ReadSpecialTokens(const Keys& keys, size_t vocab) {
     PITH_RETURN_IF_ERROR(keys.Read(key, value));
     if (!value) continue;
     if (*value >= vocab) {
-      return Corrupt(key + ": found " + std::to_string(*value) + ", expected an id below " + std::to_string(vocab));
+      return Corrupt(key + ": found " + std::to_string(*value) + ", expected an id below " +
+                     std::to_string(vocab));
     }
     *id = static_cast<TokenId>(*value);
   }
@@ -194,7 +199,8 @@ Result<const GgufTensor*> FindTensor(const GgufFile& file, const TensorSpec& spe
   const uint64_t shape[2] = {spec.rows, spec.cols};
   const auto expected = std::span(shape).last(spec.is_matrix() ? 2 : 1);
   if (!std::equal(t->shape.begin(), t->shape.end(), expected.begin(), expected.end())) {
-    return Corrupt("tensor " + Quoted(name) + ": shape " + ShapeText(t->shape) + ", expected " + ShapeText(expected));
+    return Corrupt("tensor " + Quoted(name) + ": shape " + ShapeText(t->shape) + ", expected " +
+                   ShapeText(expected));
   }
   if (!CanDecodeGgml(t->encoding)) {
     return Unsupported("tensor " + Quoted(name) + ": encoding " + std::string(GgufEncodingName(t->encoding)) +
@@ -252,29 +258,34 @@ bool GgufModel::has_tokenizer() const {
 
 std::string GgufModel::name() const {
   const GgufValue* given = file_->Find("general.name");
-  if (given != nullptr && given->AsString() && ValidateModelName(*given->AsString()).ok()) return std::string(*given->AsString());
+  if (given != nullptr && given->AsString() && ValidateModelName(*given->AsString()).ok())
+    return std::string(*given->AsString());
   std::string name = file_->mapped() != nullptr ? file_->mapped()->path() : "";
   name = name.substr(name.rfind('/') + 1);
   name = name.substr(0, name.rfind('.'));
   return ValidateModelName(name).ok() ? name : "model";
 }
 
-Result<std::unique_ptr<WeightPacker>> GgufModel::Pack(const ActivationTerms& terms, ThreadPool& pool) const {
-  const ScopedFloatEnvironment environment;
+Result<std::unique_ptr<WeightPacker>> GgufModel::NewPacker(const ActivationTerms& terms,
+                                                           ThreadPool& pool) const {
   PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, 0}));
-  auto packer = std::make_unique<WeightPacker>(config_, terms, pool);
+  return std::make_unique<WeightPacker>(config_, terms, pool);
+}
+
+Status GgufModel::Pack(WeightPacker& packer) const {
+  const ScopedFloatEnvironment environment;
   const std::vector<TensorSpec> specs = CanonicalTensors(config_);
   for (size_t i = 0; i < specs.size(); ++i) {
     const GgufTensor& t = *tensors_[i];
     const std::string place = "tensor " + Quoted(t.name);
     if (!specs[i].is_matrix()) {
-      PITH_RETURN_IF_ERROR(packer->AddNorm(
+      PITH_RETURN_IF_ERROR(packer.AddNorm(
           specs[i], place, [&](std::span<float> norm) { DecodeGgmlRow(t.encoding, t.data.data(), norm); }));
       continue;
     }
     const uint64_t row_bytes = GgufRowBytes(t.encoding, specs[i].cols);
-    PITH_RETURN_IF_ERROR(
-        packer->AddMatrix(specs[i], place, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
+    PITH_RETURN_IF_ERROR(packer.AddMatrix(
+        specs[i], place, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
           DecodeGgmlRow(t.encoding, t.data.data() + row * row_bytes, values);
           if (FindNonFinite(values)) return false;
           *scale = QuantizeRow(values, codes);
@@ -282,18 +293,20 @@ Result<std::unique_ptr<WeightPacker>> GgufModel::Pack(const ActivationTerms& ter
         }));
     if (file_->mapped() != nullptr) DropPages(t.data);
   }
-  return packer;
+  return OkStatus();
 }
 
-Result<std::unique_ptr<Package>> GgufModel::Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
-                                                   TokenId start_token) const {
-  PITH_RETURN_IF_ERROR(ValidateDescription({config_, packer.terms(), start_token}));
+Result<std::unique_ptr<Package>> GgufModel::Finish(WeightPacker& packer, Bytes tokenizer,
+                                                   const std::string& name, TokenId start_token) const {
   return packer.Finish(std::move(tokenizer), name, start_token, file_->size_bytes());
 }
 
-Result<std::unique_ptr<Package>> GgufModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
-                                                      const ActivationTerms& terms, ThreadPool& pool) const {
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, Pack(terms, pool));
+Result<std::unique_ptr<Package>> GgufModel::ToPackage(Bytes tokenizer, const std::string& name,
+                                                      TokenId start_token, const ActivationTerms& terms,
+                                                      ThreadPool& pool) const {
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, NewPacker(terms, pool));
+  PITH_RETURN_IF_ERROR(Pack(*packer));
+  PITH_RETURN_IF_ERROR(packer->Hash(start_token, tokenizer));
   return Finish(*packer, std::move(tokenizer), name, start_token);
 }
 

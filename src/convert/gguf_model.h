@@ -1,9 +1,10 @@
-// GgufModel: a GGUF file of a Qwen3 model as weights for pith's engine: what ExportGguf wrote, and what llama.cpp's converter
-// and llama-quantize write.
+// GgufModel: a GGUF file of a Qwen3 model as weights for pith's engine: what ExportGguf wrote, and what
+// llama.cpp's converter and llama-quantize write.
 //
-// docs/gguf.md, "Reading", says which keys and tensors count. The canonical int8 content (model_file.md section 6) is made from
-// the values that the encodings stand for, as `pith import` makes it from a checkpoint: the same fingerprint where the file holds
-// the checkpoint's values exactly (F32, mostly F16 and BF16).
+// docs/gguf.md, "Reading", says which keys and tensors count. The canonical int8 content (model_file.md
+// section 6) is made from the values that the encodings stand for, as `pith import` makes it from a
+// checkpoint: the same fingerprint where the file holds the checkpoint's values exactly (F32, mostly F16 and
+// BF16).
 #pragma once
 
 #include <memory>
@@ -36,8 +37,9 @@ struct GgufSpecialTokens {
 // Immutable once opened.
 class GgufModel {
  public:
-  // kCorrupt for a damaged file or one that contradicts itself; kUnsupported, with what was found, for another architecture,
-  // a part of a split file, an adapter, settings that the engine does not have, and encodings that ggml_decode.h does not know.
+  // kCorrupt for a damaged file or one that contradicts itself; kUnsupported, with what was found, for
+  // another architecture, a part of a split file, an adapter, settings that the engine does not have, and
+  // encodings that ggml_decode.h does not know.
   static Result<std::unique_ptr<GgufModel>> Open(const std::string& path);
   // The same for a file that is open; errors do not name it.
   static Result<std::unique_ptr<GgufModel>> FromFile(std::unique_ptr<GgufFile> file);
@@ -57,8 +59,9 @@ class GgufModel {
   // Packs the weights for the engine. `tokenizer`: serialised. kCorrupt for values that are not finite.
   Result<std::unique_ptr<Package>> ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
                                              const ActivationTerms& terms, ThreadPool& pool) const;
-  // The two halves of it, as in LitertlmModel.
-  Result<std::unique_ptr<WeightPacker>> Pack(const ActivationTerms& terms, ThreadPool& pool) const;
+  // The same in steps, as in LitertlmModel.
+  Result<std::unique_ptr<WeightPacker>> NewPacker(const ActivationTerms& terms, ThreadPool& pool) const;
+  Status Pack(WeightPacker& packer) const;
   Result<std::unique_ptr<Package>> Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
                                           TokenId start_token) const;
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include "convert/ggml_quants.h"
 #include "convert/gguf_test_files.h"
@@ -44,7 +45,8 @@ std::string ImportedFingerprint(const std::string& folder) {
   options.activations = Activations::kPrecise;
   options.tokenizer = kTokenizer;
   options.start_token = 1;
-  const auto report = ImportCheckpoint(folder, out.File("m.pmodel"), options, pool, KernelsFor(AvailableIsas().back()));
+  const auto report =
+      ImportCheckpoint(folder, out.File("m.pmodel"), options, pool, KernelsFor(AvailableIsas().back()));
   return report.ok() ? report->fingerprint.Text() : report.status().message();
 }
 
@@ -70,7 +72,8 @@ TEST(GgufModel, HoldsWhatWasExported) {
     checkpoint.Write(folder);
     folder.Write("tokenizer.json", TestTokenizerJson().Text());
     folder.Write("chat_template.jinja", "{{ x }}");
-    folder.Write("generation_config.json", R"({"eos_token_id": [5, 3], "pad_token_id": 4, "bos_token_id": 2})");
+    folder.Write("generation_config.json",
+                 R"({"eos_token_id": [5, 3], "pad_token_id": 4, "bos_token_id": 2})");
     Export(folder.path(), folder.File("x.gguf"), GgufType::kF16);
     const auto model = GgufModel::Open(folder.File("x.gguf"));
     ASSERT_TRUE(model.ok()) << model.status().message();
@@ -137,9 +140,9 @@ TEST(GgufModel, RowsAreThoseOfImportFromTheDecodedValues) {
   }
 }
 
-// The fingerprint is made of blocks of 64 panels, one of which is unpacked while another is hashed.
+// Panels are packed several at a time: 64 KiB, here of 144 bytes.
 TEST(GgufModel, TheFingerprintIsThatOfTheContentForEveryNumberOfPanels) {
-  for (const size_t vocab : {1023, 1024, 1025, 2048, 3 * 1024 + 17}) {
+  for (const size_t vocab : {15, 16, 17, 455 * 16, 455 * 16 + 1, 3 * 455 * 16 - 1}) {
     ModelConfig config = TestConfig(false);
     config.vocab = vocab;
     const Bytes file = GgufFileOf(MakeCheckpoint(config, "F32")).Encode();
@@ -153,13 +156,46 @@ TEST(GgufModel, TheFingerprintIsThatOfTheContentForEveryNumberOfPanels) {
   }
 }
 
+TEST(GgufModel, TheContentMayBeHashedWhileItIsPacked) {
+  const Bytes file = GgufFileOf(MakeCheckpoint(GgufModelConfig(false), "F32")).Encode();
+  const auto model = ModelOf(file);
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  const std::string expected = FingerprintOf(file);
+  ThreadPool pool(2);
+  const ActivationTerms terms = ActivationTerms::Precise((*model)->config().n_layers);
+  for (int i = 0; i < 20; ++i) {
+    const auto packer = (*model)->NewPacker(terms, pool);
+    ASSERT_TRUE(packer.ok());
+    std::thread hashing([&] { EXPECT_TRUE((*packer)->Hash(1, kTokenizer).ok()); });
+    const Status packed = (*model)->Pack(**packer);
+    hashing.join();
+    ASSERT_TRUE(packed.ok()) << packed.message();
+    const auto package = (*model)->Finish(**packer, kTokenizer, "test", 1);
+    ASSERT_TRUE(package.ok()) << package.status().message();
+    EXPECT_EQ((*package)->fingerprint().Text(), expected);
+  }
+}
+
+TEST(GgufModel, AHashOfWhatDoesNotComeEnds) {
+  const Bytes file = GgufFileOf(MakeCheckpoint(GgufModelConfig(false), "F32")).Encode();
+  const auto model = ModelOf(file);
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  ThreadPool pool(1);
+  const auto packer = (*model)->NewPacker(ActivationTerms::Precise(2), pool);
+  ASSERT_TRUE(packer.ok());
+  EXPECT_EQ((*packer)->Hash(37, kTokenizer).code(), StatusCode::kInvalidArgument) << "no token of the model";
+  std::thread hashing([&] { EXPECT_TRUE((*packer)->Hash(1, kTokenizer).ok()); });
+  (*packer)->Abandon();
+  hashing.join();
+}
+
 TEST(GgufModel, KeysThatLlamaCppDoesNotNeedMayBeMissing) {
   ModelConfig config = GgufModelConfig(true);
   config.n_kv_heads = config.n_heads;
   config.rope_theta = 10000;
   GgufFileOf file(MakeCheckpoint(config, "F32"));
-  for (const char* key : {"qwen3.attention.head_count_kv", "qwen3.attention.key_length", "qwen3.attention.value_length",
-                          "qwen3.rope.freq_base"}) {
+  for (const char* key : {"qwen3.attention.head_count_kv", "qwen3.attention.key_length",
+                          "qwen3.attention.value_length", "qwen3.rope.freq_base"}) {
     file.Remove(key);
   }
   const Bytes bytes = file.Encode();
@@ -194,7 +230,8 @@ TEST(GgufModel, OtherArchitecturesAreNamed) {
     GgufFileOf file(MakeCheckpoint(GgufModelConfig(true), "F32"));
     file.Set("general.architecture", architecture);
     ExpectRefused(file, StatusCode::kUnsupported,
-                  "general.architecture: found \"" + architecture + "\", expected \"qwen3\": pith does not run others yet");
+                  "general.architecture: found \"" + architecture +
+                      "\", expected \"qwen3\": pith does not run others yet");
   }
   GgufFileOf file(MakeCheckpoint(GgufModelConfig(true), "F32"));
   file.Remove("general.architecture");
@@ -219,13 +256,16 @@ TEST(GgufModel, SettingsThatTheEngineDoesNotHaveAreRefused) {
     return file;
   };
   const StatusCode unsupported = StatusCode::kUnsupported;
-  ExpectRefused(with("qwen3.rope.scaling.type", std::string("yarn")), unsupported, "qwen3.rope.scaling.type: found \"yarn\"");
+  ExpectRefused(with("qwen3.rope.scaling.type", std::string("yarn")), unsupported,
+                "qwen3.rope.scaling.type: found \"yarn\"");
   ExpectRefused(with("qwen3.rope.scaling.factor", 4.0f), unsupported, "qwen3.rope.scaling.factor: found 4.0");
   ExpectRefused(with("qwen3.rope.scale_linear", 2.0f), unsupported, "qwen3.rope.scale_linear: found 2.0");
-  ExpectRefused(with("qwen3.rope.dimension_count", uint32_t{4}), unsupported, "qwen3.rope.dimension_count: found 4, expected 8");
+  ExpectRefused(with("qwen3.rope.dimension_count", uint32_t{4}), unsupported,
+                "qwen3.rope.dimension_count: found 4, expected 8");
   ExpectRefused(with("qwen3.attention.value_length", uint32_t{16}), unsupported,
                 "qwen3.attention.value_length: found 16, expected 8");
-  ExpectRefused(with("qwen3.attention.sliding_window", uint32_t{64}), unsupported, "qwen3.attention.sliding_window: found 64");
+  ExpectRefused(with("qwen3.attention.sliding_window", uint32_t{64}), unsupported,
+                "qwen3.attention.sliding_window: found 64");
   ExpectRefused(with("qwen3.expert_count", uint32_t{8}), unsupported, "qwen3.expert_count: found 8");
   ExpectRefused(with("qwen3.attention.causal", false), unsupported, "qwen3.attention.causal: found false");
   ExpectRefused(with("qwen3.rope.freq_base", 0.5f), unsupported, "rope_theta is 0.5");
@@ -238,8 +278,9 @@ TEST(GgufModel, SettingsThatTheEngineDoesNotHaveAreRefused) {
 
 TEST(GgufModel, KeysOfAnotherKindAndMissingKeysAreNamed) {
   const TestCheckpoint checkpoint = MakeCheckpoint(GgufModelConfig(true), "F32");
-  for (const char* key : {"qwen3.block_count", "qwen3.context_length", "qwen3.embedding_length", "qwen3.feed_forward_length",
-                          "qwen3.attention.head_count", "qwen3.attention.layer_norm_rms_epsilon"}) {
+  for (const char* key :
+       {"qwen3.block_count", "qwen3.context_length", "qwen3.embedding_length", "qwen3.feed_forward_length",
+        "qwen3.attention.head_count", "qwen3.attention.layer_norm_rms_epsilon"}) {
     GgufFileOf file(checkpoint);
     file.Remove(key);
     ExpectRefused(file, StatusCode::kCorrupt, std::string(key) + ": missing");
@@ -312,7 +353,8 @@ TEST(GgufModel, WeightsThatAreNotFiniteAreRefused) {
   }
 }
 
-// The file has no checksums: damage of weights gives another fingerprint, damage elsewhere an error or other metadata.
+// The file has no checksums: damage of weights gives another fingerprint, damage elsewhere an error or other
+// metadata.
 TEST(GgufModel, DamageIsAnErrorOrShowsInTheFingerprint) {
   ModelConfig config = TestConfig(false);
   config.n_layers = 1;
@@ -372,7 +414,8 @@ TEST(GgufModel, OpenNamesTheFile) {
 // Seeds of tests/fuzz: every matrix whose rows are whole blocks in that encoding, and a small tokenizer.
 TEST(GgufModel, DISABLED_WritesFuzzSeeds) {
   const std::string corpus = std::string(PITH_SOURCE_DIR) + "/tests/fuzz/corpus/gguf_model/";
-  for (const GgufEncoding encoding : {GgufEncoding::kF32, GgufEncoding::kQ8_0, GgufEncoding::kQ4_0, GgufEncoding::kQ6_K}) {
+  for (const GgufEncoding encoding :
+       {GgufEncoding::kF32, GgufEncoding::kQ8_0, GgufEncoding::kQ4_0, GgufEncoding::kQ6_K}) {
     const size_t block = GgufBlockValues(encoding);
     ModelConfig config = TestConfig(encoding == GgufEncoding::kF32);
     config.n_layers = 1;
@@ -392,7 +435,8 @@ TEST(GgufModel, DISABLED_WritesFuzzSeeds) {
     file.Set("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "ab", "\xc4\xa0", "<|x|>"});
     file.Set("tokenizer.ggml.token_type", std::vector<int32_t>{1, 1, 1, 1, 3});
     file.Set("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
-    std::ofstream(corpus + std::string(GgufEncodingName(encoding)), std::ios::binary) << AsText(file.Encode());
+    std::ofstream(corpus + std::string(GgufEncodingName(encoding)), std::ios::binary)
+        << AsText(file.Encode());
   }
 }
 

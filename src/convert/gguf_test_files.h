@@ -1,4 +1,5 @@
-// Made-up GGUF files for the tests of this folder: a list of keys and tensors that can be changed before it is written.
+// Made-up GGUF files for the tests of this folder: a list of keys and tensors that can be changed before it
+// is written.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +28,8 @@ inline ModelConfig GgufModelConfig(bool tied) {
 }
 
 struct GgufFileOf {
-  using Value = std::variant<bool, uint32_t, float, std::string, std::vector<std::string>, std::vector<int32_t>>;
+  using Value =
+      std::variant<bool, uint32_t, float, std::string, std::vector<std::string>, std::vector<int32_t>>;
   struct Tensor {
     std::string name;
     GgufEncoding encoding;

@@ -200,24 +200,27 @@ Status LitertlmModel::CheckUuid() const {
   return Corrupt("content has the uuid " + found + ", the header says " + *uuid + ": the data is damaged");
 }
 
-Result<std::unique_ptr<WeightPacker>> LitertlmModel::Pack(const ActivationTerms& terms, ThreadPool& pool) const {
-  const ScopedFloatEnvironment environment;
+Result<std::unique_ptr<WeightPacker>> LitertlmModel::NewPacker(const ActivationTerms& terms, ThreadPool& pool) const {
   PITH_RETURN_IF_ERROR(ValidateDescription({config_, terms, 0}));
+  return std::make_unique<WeightPacker>(config_, terms, pool);
+}
+
+Status LitertlmModel::Pack(WeightPacker& packer) const {
+  const ScopedFloatEnvironment environment;
   if (record_ && !record_->fingerprint) PITH_RETURN_IF_ERROR(CheckUuid());
-  auto packer = std::make_unique<WeightPacker>(config_, terms, pool);
   for (const StoredTensor& t : tensors_) {
     const std::string name = CheckpointTensorName(t.spec);
     // Only of the mapping: dropped pages of memory would come back as zeros.
     const bool mapped = file_ != nullptr && !std::less<>()(t.data.data(), file_->bytes().data()) &&
                         std::less<>()(t.data.data(), file_->bytes().data() + file_->bytes().size());
     if (!t.spec.is_matrix()) {
-      PITH_RETURN_IF_ERROR(packer->AddNorm(t.spec, name, [&](std::span<float> norm) { ReadRow(t, 0, norm); }));
+      PITH_RETURN_IF_ERROR(packer.AddNorm(t.spec, name, [&](std::span<float> norm) { ReadRow(t, 0, norm); }));
     } else if (t.type == TfliteType::kInt8) {
       const std::span codes(reinterpret_cast<const int8_t*>(t.data.data()), t.data.size());
-      PITH_RETURN_IF_ERROR(packer->AddInt8Matrix(t.spec, name, codes, t.scales, mapped));
+      PITH_RETURN_IF_ERROR(packer.AddInt8Matrix(t.spec, name, codes, t.scales, mapped));
     } else {
       PITH_RETURN_IF_ERROR(
-          packer->AddMatrix(t.spec, name, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
+          packer.AddMatrix(t.spec, name, [&](size_t row, std::span<float> values, int8_t* codes, float* scale) {
             ReadRow(t, row, values);
             if (FindNonFinite(values)) return false;
             *scale = QuantizeRow(values, codes);
@@ -226,12 +229,11 @@ Result<std::unique_ptr<WeightPacker>> LitertlmModel::Pack(const ActivationTerms&
       if (mapped) DropPages(t.data);
     }
   }
-  return packer;
+  return OkStatus();
 }
 
 Result<std::unique_ptr<Package>> LitertlmModel::Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
                                                        TokenId start_token) const {
-  PITH_RETURN_IF_ERROR(ValidateDescription({config_, packer.terms(), start_token}));
   std::unique_ptr<Package> package = packer.Finish(std::move(tokenizer), name, start_token, bytes_.size());
   if (record_ && record_->fingerprint && *record_->fingerprint != package->fingerprint() &&
       package->weights().terms == record_->description.terms && start_token == record_->description.start_token) {
@@ -243,7 +245,9 @@ Result<std::unique_ptr<Package>> LitertlmModel::Finish(WeightPacker& packer, Byt
 
 Result<std::unique_ptr<Package>> LitertlmModel::ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
                                                           const ActivationTerms& terms, ThreadPool& pool) const {
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, Pack(terms, pool));
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, NewPacker(terms, pool));
+  PITH_RETURN_IF_ERROR(Pack(*packer));
+  PITH_RETURN_IF_ERROR(packer->Hash(start_token, tokenizer));
   return Finish(*packer, std::move(tokenizer), name, start_token);
 }
 

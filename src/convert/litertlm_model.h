@@ -58,9 +58,10 @@ class LitertlmModel {
   // header another uuid: damage that nothing else shows.
   Result<std::unique_ptr<Package>> ToPackage(Bytes tokenizer, const std::string& name, TokenId start_token,
                                              const ActivationTerms& terms, ThreadPool& pool) const;
-  // The two halves of it: what needs no tokenizer, so that one may be read meanwhile, and the rest. The pool and this object must
-  // last until Finish, for the packer borrows from both.
-  Result<std::unique_ptr<WeightPacker>> Pack(const ActivationTerms& terms, ThreadPool& pool) const;
+  // The same in steps, so that a tokenizer may be read and the content hashed on another thread while Pack adds tensors: a packer,
+  // which borrows from the pool and this object; Pack; WeightPacker::Hash, beside it or after it; Finish.
+  Result<std::unique_ptr<WeightPacker>> NewPacker(const ActivationTerms& terms, ThreadPool& pool) const;
+  Status Pack(WeightPacker& packer) const;
   Result<std::unique_ptr<Package>> Finish(WeightPacker& packer, Bytes tokenizer, const std::string& name,
                                           TokenId start_token) const;
 

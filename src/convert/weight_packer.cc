@@ -13,12 +13,13 @@ namespace pith {
 namespace {
 
 constexpr size_t kFloatsAlignment = kCacheLine / sizeof(float);
-constexpr size_t kHashPanels = 64;  // panels that are unpacked while those before them are hashed: 1 MB for 1,024 columns
 
 constexpr size_t kTaskBytes = size_t{64} << 10;  // packed by one thread at a time: 16 pages
 constexpr size_t kHashPiece = size_t{4} << 20;
 
-size_t CodesOf(const TensorSpec& spec) { return spec.is_matrix() ? PanelMatrixBytes(spec.rows, spec.cols) : 0; }
+size_t CodesOf(const TensorSpec& spec) {
+  return spec.is_matrix() ? PanelMatrixBytes(spec.rows, spec.cols) : 0;
+}
 size_t FloatsOf(const TensorSpec& spec) {
   return RoundUp(spec.is_matrix() ? PanelCount(spec.rows) * kPanelRows : spec.cols, kFloatsAlignment);
 }
@@ -38,7 +39,9 @@ CodesSeen LookAt(const int8_t* codes, size_t n) {
   return {any != 0, lowest != 0};
 }
 
-ByteSpan BytesOf(std::span<const int8_t> codes) { return {reinterpret_cast<const uint8_t*>(codes.data()), codes.size()}; }
+ByteSpan BytesOf(std::span<const int8_t> codes) {
+  return {reinterpret_cast<const uint8_t*>(codes.data()), codes.size()};
+}
 
 }  // namespace
 
@@ -59,18 +62,35 @@ WeightPacker::WeightPacker(const ModelConfig& config, const ActivationTerms& ter
   floats_ = AlignedBuffer<float>(n_floats);
 }
 
-WeightPacker::Place& WeightPacker::PlaceOf(const TensorSpec& spec) {
-  const auto same = [&](const TensorSpec& s) { return s.role == spec.role && s.layer == spec.layer; };
-  const auto found = std::find_if(specs_.begin(), specs_.end(), same);
-  PITH_CHECK(found != specs_.end() && found->rows == spec.rows && found->cols == spec.cols);
-  return places_[static_cast<size_t>(found - specs_.begin())];
+WeightPacker::Place& WeightPacker::NextPlace(const TensorSpec& spec) {
+  PITH_CHECK(n_added_ < specs_.size());  // this thread alone changes it
+  const TensorSpec& next = specs_[n_added_];
+  PITH_CHECK(next.role == spec.role && next.layer == spec.layer && next.rows == spec.rows &&
+             next.cols == spec.cols);
+  return places_[n_added_];
 }
 
-Status WeightPacker::AddPanels(
-    const TensorSpec& spec, const std::string& name,
-    const std::function<bool(size_t p, size_t n_rows, Scratch& scratch, int8_t* panel, float* scales)>& panel) {
+void WeightPacker::TensorIsThere() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++n_added_;
+  }
+  more_.notify_one();
+}
+
+void WeightPacker::Abandon() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    abandoned_ = true;
+  }
+  more_.notify_one();
+}
+
+Status WeightPacker::AddPanels(const TensorSpec& spec, const std::string& name,
+                               const std::function<bool(size_t p, size_t n_rows, Scratch& scratch,
+                                                        int8_t* panel, float* scales)>& panel) {
   const size_t panel_bytes = PaddedDepth(spec.cols) * kPanelRows;
-  const Place& place = PlaceOf(spec);
+  const Place& place = NextPlace(spec);
   int8_t* const plane = codes_.data() + place.codes;
   float* const scales = floats_.data() + place.floats;
   const size_t n_panels = PanelCount(spec.rows);
@@ -95,22 +115,27 @@ Status WeightPacker::AddPanels(
 
 Status WeightPacker::AddMatrix(const TensorSpec& spec, const std::string& name, const RowFunction& row) {
   const size_t cols = spec.cols;
-  return AddPanels(spec, name, [&](size_t p, size_t n_rows, Scratch& scratch, int8_t* panel, float* scales) {
-    for (size_t r = 0; r < n_rows; ++r) {
-      if (!row(p * kPanelRows + r, scratch.values, scratch.rows.data() + r * cols, scales + r)) return false;
-    }
-    PackPanel(scratch.rows.data(), n_rows, cols, panel);
-    return true;
-  });
+  PITH_RETURN_IF_ERROR(
+      AddPanels(spec, name, [&](size_t p, size_t n_rows, Scratch& scratch, int8_t* panel, float* scales) {
+        for (size_t r = 0; r < n_rows; ++r) {
+          if (!row(p * kPanelRows + r, scratch.values, scratch.rows.data() + r * cols, scales + r))
+            return false;
+        }
+        PackPanel(scratch.rows.data(), n_rows, cols, panel);
+        return true;
+      }));
+  TensorIsThere();
+  return OkStatus();
 }
 
-Status WeightPacker::AddInt8Matrix(const TensorSpec& spec, const std::string& name, std::span<const int8_t> codes,
-                                   std::span<const float> scales, bool mapped) {
+Status WeightPacker::AddInt8Matrix(const TensorSpec& spec, const std::string& name,
+                                   std::span<const int8_t> codes, std::span<const float> scales,
+                                   bool mapped) {
   const size_t cols = spec.cols;
   PITH_CHECK(codes.size() == spec.n_elements() && scales.size() == spec.rows);
   std::atomic<bool> canonical{true};
-  PITH_RETURN_IF_ERROR(
-      AddPanels(spec, name, [&](size_t p, size_t n_rows, Scratch& scratch, int8_t* panel, float* panel_scales) {
+  PITH_RETURN_IF_ERROR(AddPanels(
+      spec, name, [&](size_t p, size_t n_rows, Scratch& scratch, int8_t* panel, float* panel_scales) {
         const int8_t* const rows = codes.data() + p * kPanelRows * cols;
         bool lowest = false;
         for (size_t r = 0; r < n_rows; ++r) {
@@ -134,73 +159,76 @@ Status WeightPacker::AddInt8Matrix(const TensorSpec& spec, const std::string& na
         PackPanel(scratch.rows.data(), n_rows, cols, panel);
         return true;
       }));
-  Place& place = PlaceOf(spec);
-  place.mapped = mapped;
-  if (canonical.load()) place.canonical = codes;
+  if (canonical.load()) {
+    Place& place = NextPlace(spec);
+    place.canonical = codes;
+    place.mapped = mapped;
+  }
   if (mapped) DropPages(BytesOf(codes));
+  TensorIsThere();
   return OkStatus();
 }
 
 Status WeightPacker::AddNorm(const TensorSpec& spec, const std::string& name,
                              const std::function<void(std::span<float>)>& read) {
-  const std::span<float> norm = floats_.span().subspan(PlaceOf(spec).floats, spec.cols);
+  const std::span<float> norm = floats_.span().subspan(NextPlace(spec).floats, spec.cols);
   read(norm);
   if (FindNonFinite(norm)) return Corrupt(name + ": values that are not finite");
   *SlotOf(weights_, spec).norm = norm.data();
+  TensorIsThere();
   return OkStatus();
 }
 
-// The codes of a packed matrix in the order of rows: unpacked on all threads, and hashed by one of them meanwhile.
-void WeightPacker::HashPacked(const PanelMatrixView& m, CanonicalHasher& hasher) {
-  const size_t panel_codes = kPanelRows * m.cols;
-  std::vector<int8_t> blocks[2];  // one is filled while the other is hashed
-  for (auto& block : blocks) block.resize(std::min(kHashPanels, m.n_panels()) * panel_codes);
-  size_t n_ready = 0;  // rows in the block before
-  for (size_t begin = 0; begin < m.n_panels() || n_ready > 0; begin += kHashPanels) {
-    std::vector<int8_t>& filled = blocks[begin / kHashPanels % 2];
-    const std::vector<int8_t>& ready = blocks[(begin / kHashPanels + 1) % 2];
-    const size_t n_panels = begin < m.n_panels() ? std::min(kHashPanels, m.n_panels() - begin) : 0;
-    // First the hash: it is the longest task.
-    pool_.ParallelFor(1 + n_panels, [&](size_t task, size_t) {
-      if (task == 0) return hasher.AddCodes(std::span(ready).first(n_ready * m.cols));
-      const size_t p = begin + task - 1;
-      UnpackPanel(m.panel(p), std::min(kPanelRows, m.rows - p * kPanelRows), m.cols, filled.data() + (task - 1) * panel_codes);
-    });
-    n_ready = n_panels == 0 ? 0 : std::min(kHashPanels * kPanelRows, m.rows - begin * kPanelRows);
+void WeightPacker::HashMatrix(size_t i, CanonicalHasher& hasher) {
+  const Place& place = places_[i];
+  if (!place.canonical.empty()) {
+    // In pieces, so that what is mapped once more does not add up.
+    for (std::span rest = place.canonical; !rest.empty();) {
+      const auto piece = rest.first(std::min(rest.size(), kHashPiece));
+      hasher.AddCodes(piece);
+      if (place.mapped) DropPages(BytesOf(piece));
+      rest = rest.subspan(piece.size());
+    }
+    return;
+  }
+  const PanelMatrixView& m = *SlotOf(weights_, specs_[i]).matrix;
+  std::vector<int8_t> rows(kPanelRows * m.cols);
+  for (size_t p = 0; p < m.n_panels(); ++p) {
+    const size_t n_rows = std::min(kPanelRows, m.rows - p * kPanelRows);
+    UnpackPanel(m.panel(p), n_rows, m.cols, rows.data());
+    hasher.AddCodes(std::span(rows).first(n_rows * m.cols));
   }
 }
 
-// As CanonicalFingerprint, which reads packed memory alone.
-Fingerprint WeightPacker::HashContent(TokenId start_token, ByteSpan tokenizer) {
-  CanonicalHasher hasher({weights_.config, weights_.terms, start_token}, tokenizer);
+// As CanonicalFingerprint, which takes whole models, in packed memory alone.
+Status WeightPacker::Hash(TokenId start_token, ByteSpan tokenizer) {
+  const ModelDescription description{weights_.config, weights_.terms, start_token};
+  PITH_RETURN_IF_ERROR(ValidateDescription(description));
+  CanonicalHasher hasher(description, tokenizer);
   for (size_t i = 0; i < specs_.size(); ++i) {
-    const TensorSlot slot = SlotOf(weights_, specs_[i]);
-    const bool is_matrix = slot.matrix != nullptr;
-    if (is_matrix && !places_[i].canonical.empty()) {
-      // In pieces, so that what is mapped once more does not add up.
-      for (std::span rest = places_[i].canonical; !rest.empty();) {
-        const auto piece = rest.first(std::min(rest.size(), kHashPiece));
-        hasher.AddCodes(piece);
-        if (places_[i].mapped) DropPages(BytesOf(piece));
-        rest = rest.subspan(piece.size());
-      }
-    } else if (is_matrix) {
-      HashPacked(*slot.matrix, hasher);
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      more_.wait(lock, [&] { return abandoned_ || n_added_ > i; });
+      if (n_added_ <= i) return OkStatus();
     }
+    const bool is_matrix = specs_[i].is_matrix();
+    if (is_matrix) HashMatrix(i, hasher);
     hasher.AddFloats(floats_.span().subspan(places_[i].floats, is_matrix ? specs_[i].rows : specs_[i].cols));
   }
-  return hasher.Digest();
+  fingerprint_ = hasher.Digest();
+  return OkStatus();
 }
 
 std::unique_ptr<Package> WeightPacker::Finish(Bytes tokenizer, const std::string& name, TokenId start_token,
                                               uint64_t size_bytes) {
-  const Fingerprint fingerprint = HashContent(start_token, tokenizer);
+  PITH_CHECK(fingerprint_);
   if (weights_.config.tied_head) weights_.head = weights_.embedding;
   PackageMemory memory;
   memory.planes.push_back(std::move(codes_));
   memory.floats.push_back(std::move(floats_));
   memory.tokenizer = std::move(tokenizer);
-  return Package::FromWeights(std::move(weights_), std::move(memory), name, start_token, fingerprint, size_bytes);
+  return Package::FromWeights(std::move(weights_), std::move(memory), name, start_token, *fingerprint_,
+                              size_bytes);
 }
 
 }  // namespace pith

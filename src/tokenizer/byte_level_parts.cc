@@ -28,7 +28,8 @@ std::array<int, 256 + 68> MakeByteOfCodePoint() {
   return byte_of;
 }
 
-// Appends the bytes of a token's text; false when a character is not in the alphabet, and for what is not UTF-8.
+// Appends the bytes of a token's text; false when a character is not in the alphabet, and for what is not
+// UTF-8.
 bool AppendBytes(std::string_view text, Bytes& bytes) {
   static const std::array<int, 256 + 68> byte_of = MakeByteOfCodePoint();
   const size_t old_size = bytes.size();
@@ -54,7 +55,8 @@ bool AppendBytes(std::string_view text, Bytes& bytes) {
 class PairSet {
  public:
   explicit PairSet(size_t n_pairs)
-      : slots_(std::bit_ceil(std::max<size_t>(2 * n_pairs, 16)), kEmpty), shift_(64 - std::countr_zero(slots_.size())) {}
+      : slots_(std::bit_ceil(std::max<size_t>(2 * n_pairs, 16)), kEmpty),
+        shift_(64 - std::countr_zero(slots_.size())) {}
 
   bool Insert(TokenId left, TokenId right) {
     const uint64_t key = uint64_t{left} << 32 | right;
@@ -82,7 +84,8 @@ void DropOverwrittenMerges(std::vector<Merge>& merges) {
   merges.erase(merges.begin(), merges.begin() + static_cast<std::ptrdiff_t>(first_kept));
 }
 
-// The added tokens by their text. Nearly all that is asked for begins with a character that none of them begins with.
+// The added tokens by their text. Nearly all that is asked for begins with a character that none of them
+// begins with.
 class AddedIndex {
  public:
   explicit AddedIndex(const std::vector<AddedToken>& added) {
@@ -127,10 +130,10 @@ class MergeFinder {
  private:
   Status Missing(size_t i, std::string_view text) const {
     const auto& [left, right] = parts_.merges[i];
-    return Corrupt(parts_.merges_place + ": merge " + std::to_string(i) + " of " + QuotedToken(left) + " and " +
-                   QuotedToken(right) + ": " + QuotedToken(text) +
-                   (added_.Find(text) != nullptr ? " is an added token" : " is no token") + ", expected one of " +
-                   parts_.tokens_place);
+    return Corrupt(parts_.merges_place + ": merge " + std::to_string(i) + " of " + QuotedToken(left) +
+                   " and " + QuotedToken(right) + ": " + QuotedToken(text) +
+                   (added_.Find(text) != nullptr ? " is an added token" : " is no token") +
+                   ", expected one of " + parts_.tokens_place);
   }
 
   const ByteLevelParts& parts_;

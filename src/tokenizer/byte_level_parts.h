@@ -1,4 +1,5 @@
-// ByteLevelParts: a byte-level BPE tokenizer as files spell it, in the alphabet of GPT-2, and the way from there to a Vocabulary.
+// ByteLevelParts: a byte-level BPE tokenizer as files spell it, in the alphabet of GPT-2, and the way from
+// there to a Vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct ByteLevelParts {
     uint64_t id;
   };
   std::vector<Token> tokens;  // added tokens may be among them, with the same id
-  std::vector<std::pair<std::string_view, std::string_view>> merges;  // by rank; of equal ones the last counts
+  std::vector<std::pair<std::string_view, std::string_view>>
+      merges;  // by rank; of equal ones the last counts
   std::vector<AddedToken> added;
   bool ignore_merges = false;
 
@@ -29,8 +31,8 @@ struct ByteLevelParts {
   std::string added_place;
 };
 
-// kCorrupt, naming the token or the merge, for parts that contradict each other; kUnsupported for characters outside the
-// alphabet, beyond a limit, and where a single byte is no token.
+// kCorrupt, naming the token or the merge, for parts that contradict each other; kUnsupported for characters
+// outside the alphabet, beyond a limit, and where a single byte is no token.
 Result<Vocabulary> BuildVocabulary(ByteLevelParts parts);
 
 // `text` fit for a message: cut after 300 bytes, with ? for controls and for what is not UTF-8.

@@ -24,7 +24,8 @@ struct GgufLists {
   // What convert/gguf_vocabulary.h makes of TestVocabulary::Json: <|end|> and <note> last.
   explicit GgufLists(const TestVocabulary& v) : tokens(v.tokens.size()), types(v.tokens.size(), 1) {
     for (const auto& [bytes, id] : v.tokens) tokens[id] = AlphabetText(bytes);
-    for (const auto& [left, right] : v.merges) merges.push_back(AlphabetText(left) + " " + AlphabetText(right));
+    for (const auto& [left, right] : v.merges)
+      merges.push_back(AlphabetText(left) + " " + AlphabetText(right));
     tokens.insert(tokens.end(), {"<|end|>", "<note>"});
     types.insert(types.end(), {3, 4});
   }
@@ -91,7 +92,8 @@ TEST(GgufTokenizer, WhatIsWrongIsNamed) {
        "tokenizer.ggml.model: found nothing, expected \"gpt2\""},
       {[](GgufLists& l) { l.pre = "llama-bpe"; }, StatusCode::kUnsupported,
        "tokenizer.ggml.pre: found \"llama-bpe\", expected \"qwen2\""},
-      {[](GgufLists& l) { l.pre = ""; }, StatusCode::kUnsupported, "tokenizer.ggml.pre: found nothing, expected \"qwen2\""},
+      {[](GgufLists& l) { l.pre = ""; }, StatusCode::kUnsupported,
+       "tokenizer.ggml.pre: found nothing, expected \"qwen2\""},
       {[](GgufLists& l) { l.tokens.clear(); }, StatusCode::kCorrupt, "tokenizer.ggml.tokens: missing"},
       {[](GgufLists& l) { l.types.clear(); }, StatusCode::kCorrupt, "tokenizer.ggml.token_type: missing"},
       {[](GgufLists& l) { l.merges.clear(); }, StatusCode::kCorrupt, "tokenizer.ggml.merges: missing"},
@@ -107,8 +109,10 @@ TEST(GgufTokenizer, WhatIsWrongIsNamed) {
        "merge 0 of \"a\" and \"q\": \"aq\" is no token, expected one of tokenizer.ggml.tokens"},
       {[](GgufLists& l) { l.merges[1] = "abc"; }, StatusCode::kCorrupt,
        "tokenizer.ggml.merges: merge 1: \"abc\", expected \"a b\""},
-      {[](GgufLists& l) { l.merges[1] = "a b c"; }, StatusCode::kCorrupt, "merge 1: \"a b c\", expected \"a b\""},
-      {[](GgufLists& l) { l.merges[1] = " abc"; }, StatusCode::kCorrupt, "merge 1 of \"\" and \"abc\": \"\" is no token"},
+      {[](GgufLists& l) { l.merges[1] = "a b c"; }, StatusCode::kCorrupt,
+       "merge 1: \"a b c\", expected \"a b\""},
+      {[](GgufLists& l) { l.merges[1] = " abc"; }, StatusCode::kCorrupt,
+       "merge 1 of \"\" and \"abc\": \"\" is no token"},
       {[](GgufLists& l) { l.tokens[257] = "ab"; }, StatusCode::kCorrupt, "has the same bytes as"},
       {[](GgufLists& l) { l.tokens[257] = ""; }, StatusCode::kCorrupt, "is empty"},
       {[](GgufLists& l) { l.tokens[257] = "a c"; }, StatusCode::kUnsupported,
@@ -123,18 +127,21 @@ TEST(GgufTokenizer, WhatIsWrongIsNamed) {
     c.change(lists);
     const Status status = lists.Read().status();
     EXPECT_EQ(status.code(), c.code) << c.message;
-    EXPECT_NE(status.message().find(c.message), std::string::npos) << status.message() << "\nexpected " << c.message;
+    EXPECT_NE(status.message().find(c.message), std::string::npos)
+        << status.message() << "\nexpected " << c.message;
   }
 }
 
 // JSON is UTF-8 before it gets here; strings of GGUF are any bytes.
 TEST(GgufTokenizer, TokensThatAreNotUtf8AreRefused) {
-  for (const std::string bad : {"\x80", "\xc3", "a\xc4", "\xc0\xa1", "\xc3(", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xff"}) {
+  for (const std::string bad :
+       {"\x80", "\xc3", "a\xc4", "\xc0\xa1", "\xc3(", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xff"}) {
     GgufLists lists(kVocabulary);
     lists.Add(bad, 1);
     const Status status = lists.Read().status();
     EXPECT_EQ(status.code(), StatusCode::kUnsupported) << status.message();
-    EXPECT_NE(status.message().find("a character that is not in the alphabet"), std::string::npos) << status.message();
+    EXPECT_NE(status.message().find("a character that is not in the alphabet"), std::string::npos)
+        << status.message();
   }
 }
 
@@ -144,7 +151,8 @@ TEST(GgufTokenizer, ListsOfAnotherKindAreRefused) {
   const Bytes bytes = header.Encode();
   const auto file = GgufFile::FromMemory(bytes, "file");
   ASSERT_TRUE(file.ok());
-  EXPECT_EQ(Tokenizer::FromGguf(**file).status().message(), "tokenizer.ggml.model: found u32, expected \"gpt2\"");
+  EXPECT_EQ(Tokenizer::FromGguf(**file).status().message(),
+            "tokenizer.ggml.model: found u32, expected \"gpt2\"");
   GgufHeader texts;
   texts.AddString("tokenizer.ggml.model", "gpt2");
   texts.AddString("tokenizer.ggml.pre", "qwen2");
@@ -153,7 +161,8 @@ TEST(GgufTokenizer, ListsOfAnotherKindAreRefused) {
   const Bytes more = texts.Encode();
   const auto other = GgufFile::FromMemory(more, "file");
   ASSERT_TRUE(other.ok());
-  EXPECT_EQ(Tokenizer::FromGguf(**other).status().message(), "tokenizer.ggml.token_type: expected an array of integers");
+  EXPECT_EQ(Tokenizer::FromGguf(**other).status().message(),
+            "tokenizer.ggml.token_type: expected an array of integers");
 }
 
 }  // namespace

@@ -44,8 +44,8 @@ class ListReader {
     return true;
   }
 
-  // An object, member by member. `value` is called where a value begins, and goes behind it. Keys with escapes could be
-  // those that are looked for.
+  // An object, member by member. `value` is called where a value begins, and goes behind it. Keys with
+  // escapes could be those that are looked for.
   template <typename Value>
   bool Walk(Value value) {
     if (!Take('{')) return false;
@@ -101,8 +101,10 @@ class ListReader {
 
   bool ReadModel() {
     return Walk([this](std::string_view key) {
-      if (key == "vocab") return !std::exchange(seen_vocab_, true) && CutOut("{}", [this] { return ReadVocab(); });
-      if (key == "merges") return !std::exchange(seen_merges_, true) && CutOut("[]", [this] { return ReadMerges(); });
+      if (key == "vocab")
+        return !std::exchange(seen_vocab_, true) && CutOut("{}", [this] { return ReadVocab(); });
+      if (key == "merges")
+        return !std::exchange(seen_merges_, true) && CutOut("[]", [this] { return ReadMerges(); });
       return SkipValue();
     });
   }
@@ -122,7 +124,9 @@ class ListReader {
     if (Take('}')) return true;
     for (;;) {
       ByteLevelParts::Token token{};
-      if (lists_.vocab.size() == kMaxTokenIds || !ReadText(token.text) || !TakeBetweenSpace(':') || !ReadId(token.id)) return false;
+      if (lists_.vocab.size() == kMaxTokenIds || !ReadText(token.text) || !TakeBetweenSpace(':') ||
+          !ReadId(token.id))
+        return false;
       lists_.vocab.push_back(token);
       SkipSpace();
       if (Take('}')) return true;
@@ -136,8 +140,8 @@ class ListReader {
     if (Take(']')) return true;
     for (;;) {
       std::pair<std::string_view, std::string_view> merge;
-      if (lists_.merges.size() == kMaxMerges || !TakeBetweenSpace('[') || !ReadText(merge.first) || !TakeBetweenSpace(',') ||
-          !ReadText(merge.second) || !TakeBetweenSpace(']')) {
+      if (lists_.merges.size() == kMaxMerges || !TakeBetweenSpace('[') || !ReadText(merge.first) ||
+          !TakeBetweenSpace(',') || !ReadText(merge.second) || !TakeBetweenSpace(']')) {
         return false;
       }
       lists_.merges.push_back(merge);

@@ -1,7 +1,9 @@
-// TokenizerLists: the two long lists of a tokenizer.json, vocabulary and merges, found and read without a JSON parser.
+// TokenizerLists: the two long lists of a tokenizer.json, vocabulary and merges, found and read without a
+// JSON parser.
 //
-// Nearly all of the file is these lists, and nearly all of the lists is plain: short strings and numbers. A general parser takes 80 ms
-// for Qwen3's 11 MB, this one 15. Whatever is not plain, and whatever is wrong, is left to the parser and its messages.
+// Nearly all of the file is these lists, and nearly all of the lists is plain: short strings and numbers. A
+// general parser takes 80 ms for Qwen3's 11 MB, this one 15. Whatever is not plain, and whatever is wrong, is
+// left to the parser and its messages.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +30,9 @@ struct TokenizerLists {
   TokenizerLists& operator=(TokenizerLists&&) = default;
 };
 
-// Nothing unless the object "model" has one object "vocab" and one array "merges", both valid JSON and plain: texts without \u
-// escapes and characters beyond U+07FF, ids of at most 18 digits, merges as ["a", "b"], no more of either than a tokenizer may have.
+// Nothing unless the object "model" has one object "vocab" and one array "merges", both valid JSON and plain:
+// texts without \u escapes and characters beyond U+07FF, ids of at most 18 digits, merges as ["a", "b"], no
+// more of either than a tokenizer may have.
 std::optional<TokenizerLists> ReadTokenizerLists(std::string_view json);
 
 }  // namespace pith

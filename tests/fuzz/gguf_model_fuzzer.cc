@@ -1,4 +1,5 @@
-// Fuzz target: GGUF files from outside as models and tokenizers, up to the weights as the engine would take them.
+// Fuzz target: GGUF files from outside as models and tokenizers, up to the weights as the engine would take
+// them.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
@@ -23,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto parsed = pith::GgufFile::FromMemory(file, "fuzz");
   if (!parsed.ok()) return 0;  // gguf_fuzzer.cc
   const auto tokenizer = pith::Tokenizer::FromGguf(**parsed);
-  Require(tokenizer.ok() ? pith::Tokenizer::Deserialize(tokenizer->Serialize()).ok() : !tokenizer.status().message().empty());
+  Require(tokenizer.ok() ? pith::Tokenizer::Deserialize(tokenizer->Serialize()).ok()
+                         : !tokenizer.status().message().empty());
   const auto model = pith::GgufModel::FromFile(*std::move(parsed));
   if (!model.ok()) {
     Require(!model.status().message().empty());
@@ -36,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const pith::GgufTensor* t : (*model)->tensors()) n_values += t->n_elements;
   Require(n_values <= 2 * size);  // four bits are the fewest that are read
   if (n_values > kMaxValues) return 0;
-  const auto package = (*model)->ToPackage({}, "fuzz", 0, pith::ActivationTerms::Precise(config.n_layers), pool);
+  const auto package =
+      (*model)->ToPackage({}, "fuzz", 0, pith::ActivationTerms::Precise(config.n_layers), pool);
   Require(package.ok() ? (*package)->VerifyFingerprint().ok() : !package.status().message().empty());
   return 0;
 }
