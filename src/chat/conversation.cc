@@ -25,6 +25,12 @@ size_t EndOfOldestExchange(const Json& messages, size_t begin) {
   return 0;
 }
 
+bool OpensThoughts(std::string_view prompt, const AnswerFormat& format) {
+  const size_t last = prompt.find_last_not_of(" \r\n\t");
+  return !format.thinking_start.empty() && last != std::string::npos &&
+         prompt.substr(0, last + 1).ends_with(format.thinking_start);
+}
+
 // {"name": .., "arguments": ..} as the model wrote it -> {"type": "function", "function": ..}; nothing where it is none.
 std::optional<Json> ParseToolCall(const std::string& text) {
   Json call = Json::parse(text, nullptr, false);
@@ -152,7 +158,12 @@ Result<AnswerResult> Conversation::Ask(Json message, const AnswerOptions& option
   const size_t most = stream_.capacity() - 1;
   size_t dropped = 0;
   for (;;) {
-    PITH_ASSIGN_OR_RETURN(const MarkedText text, Render(messages, options));
+    PITH_ASSIGN_OR_RETURN(MarkedText text, Render(messages, options));
+    if (options.constraint != nullptr && options.thinking.value_or(false) && !profile_.format.thinking_start.empty() &&
+        !OpensThoughts(text.text, profile_.format)) {
+      // A constraint leaves no room for the marker that would free it.
+      text.Append(profile_.format.thinking_start + "\n", false);
+    }
     const std::vector<TokenId> prompt = Encode(text);
     const size_t end = EndOfOldestExchange(messages, first);
     if (prompt.size() + Reserve(stream_.capacity(), options.max_tokens) > stream_.capacity() && end != 0) {
@@ -166,9 +177,7 @@ Result<AnswerResult> Conversation::Ask(Json message, const AnswerOptions& option
     }
     AnswerFormat format = profile_.format;
     if (tools_.empty()) format.tool_call_start.clear();
-    const size_t last = text.text.find_last_not_of(" \r\n\t");
-    format.starts_thinking = !format.thinking_start.empty() && last != std::string::npos &&
-                             std::string_view(text.text).substr(0, last + 1).ends_with(format.thinking_start);
+    format.starts_thinking = OpensThoughts(text.text, format);
     PITH_ASSIGN_OR_RETURN(AnswerResult result, Generate(prompt, std::move(format), options, callback));
     result.dropped_messages = dropped;
     messages.push_back(result.message);

@@ -89,7 +89,7 @@ TEST_F(HubCommands, PullThenUseByName) {
   EXPECT_NE(ended.err.find(" fetched ("), std::string::npos) << ended.err;
   EXPECT_NE(ended.err.find(", commit 0123456789ab)"), std::string::npos) << ended.err;
   EXPECT_NE(ended.err.find(Model("Org/Tiny.litertlm") + " : dynamic_int8 ("), std::string::npos) << ended.err;
-  EXPECT_NE(ended.err.find("  use it: pith --model Org/Tiny FILE\n"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("  use it: pith run Org/Tiny; pith --model Org/Tiny FILE\n"), std::string::npos) << ended.err;
   EXPECT_EQ(ended.out, "");
   EXPECT_EQ(ReadFile(Snapshot("model.safetensors")), ReadFile(folder_ / "tiny/model.safetensors"));
   EXPECT_EQ(FilesBelow(folder_ / "data"),
@@ -177,7 +177,7 @@ TEST_F(HubCommands, RepositoriesOfModelFilesAreUsedFromTheCache) {
   hub_.Put("litert-community/Tiny", "x.litertlm", ReadFile(folder_ / "here/x.litertlm"), true);
   fs::remove(folder_ / "here/x.litertlm");
   const Ended ended = Good({"pull", "litert-community/Tiny"});
-  EXPECT_NE(ended.err.find("  use it: pith --model litert-community/Tiny FILE\n"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("  use it: pith run litert-community/Tiny; pith --model litert-community/Tiny FILE\n"), std::string::npos) << ended.err;
   EXPECT_FALSE(Exists(folder_ / "data"));
   Good({"eval", "-T1", "litert-community/Tiny", "a"});
   EXPECT_EQ(Listed("litert-community/Tiny", "file")["cached"], true);

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -180,6 +181,9 @@ Ended PithInDialogue(const Setting& setting, const std::vector<std::string>& arg
     const size_t prompt = at == std::string::npos ? at : out.find_first_of(">.", at + kPasteOn.size());
     if (prompt != std::string::npos && prompt + 1 < out.size() && next < lines.size()) {
       seen = prompt;
+      // The prompt comes a moment before the terminal passes on keys as they are.
+      termios mode{};
+      for (int ms = 0; ms < kPatience && tcgetattr(terminal, &mode) == 0 && (mode.c_lflag & ICANON) != 0; ++ms) usleep(1000);
       Type(terminal, lines[next++]);
     }
     pollfd waiting{.fd = terminal, .events = POLLIN, .revents = 0};

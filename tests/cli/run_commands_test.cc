@@ -165,7 +165,7 @@ TEST_F(RunCommands, BadWishesAreNamed) {
   ExpectError(Say({"--raw", "--system", "x"}), 2, "--raw has no turns");
   ExpectError(Say({"--prompt-file", "missing"}), 1, "missing: no such file");
   ExpectError(Run({}), 1, "the prompt is empty");
-  ExpectError(Say({}, std::string(300, 'x')), 1, "the context holds 256");
+  ExpectError(Say({"--context", "256"}, std::string(300, 'x')), 1, "the context holds 256");
   ExpectError(Pith(setting_, {"compress", "--prompt", "x", "y"}), 2, "does not go with compress");
 }
 
@@ -220,7 +220,7 @@ TEST_F(RunCommands, AGrammarOrASchemaHolds) {
   }
   // Thoughts are free, the answer is not.
   const Ended ended = Say({"--grammar", "grammar", "--think", "--greedy"});
-  EXPECT_EQ(ended.err, "hm\n\n");
+  EXPECT_NE(ended.err.find("hm\n\n"), std::string::npos) << ended.err;
   EXPECT_TRUE(ended.out.starts_with("No, ")) << ended.out;
   WriteFile(folder_ / "bad_grammar", "root ::= other");
   ExpectError(Say({"--grammar", "bad_grammar"}), 1, "grammar: ");
@@ -339,11 +339,11 @@ TEST_F(RunOnTerminal, SeveralLinesAreOneMessage) {
 TEST_F(RunOnTerminal, TheContextThatIsFullForgetsTheOldest) {
   std::vector<std::string> lines;
   for (int i = 0; i < 6; ++i) lines.push_back(std::string(60, static_cast<char>('a' + i)) + "\n");
-  const Ended ended = Type(lines, {"--no-think"});
+  const Ended ended = Type(lines, {"--no-think", "--context", "256"});
   EXPECT_EQ(ended.code, 0);
   EXPECT_EQ(Count(ended.out, "Yes."), 6u) << ended.out;
   EXPECT_NE(ended.out.find("the context of 256 tokens is full: the oldest 2 messages had to be forgotten"), std::string::npos) << ended.out;
-  EXPECT_NE(Type({std::string(300, 'x') + "\n"}).out.find("the context holds 256"), std::string::npos);
+  EXPECT_NE(Type({std::string(300, 'x') + "\n"}, {"--context", "256"}).out.find("the context holds 256"), std::string::npos);
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ Json ConfigJson(int n_vocab) {
           {"num_key_value_heads", 1},
           {"head_dim", kHeadDim},
           {"vocab_size", n_vocab},
-          {"max_position_embeddings", 256},
+          {"max_position_embeddings", n_vocab == kChatVocab ? 1024 : 256},
           {"rms_norm_eps", 1e-6},
           {"rope_theta", 10000.0},
           {"rope_scaling", nullptr},
