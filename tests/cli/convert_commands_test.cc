@@ -199,7 +199,9 @@ TEST_F(ConvertCommands, InspectShowsWhatIsInside) {
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   }
   EXPECT_EQ(ended.out.find("cannot run it"), std::string::npos);
-  EXPECT_NE(Run({"inspect", "tiny.gguf"}).out.find("pith cannot run it"), std::string::npos);
+  EXPECT_EQ(Run({"inspect", "tiny.gguf"}).out.find("cannot run it"), std::string::npos);
+  ASSERT_EQ(Run({"convert", "-q", "tiny", "--format", "onnx"}).code, 0);
+  EXPECT_NE(Run({"inspect", "tiny.onnx"}).out.find("pith cannot run it"), std::string::npos);
 }
 
 TEST_F(ConvertCommands, InspectWritesJson) {
