@@ -8,9 +8,9 @@
 #include "api/boundary.h"
 #include "api/model_impl.h"
 #include "chat/conversation.h"
-#include "chat/gbnf.h"
-#include "chat/grammar_constraint.h"
-#include "chat/json_schema.h"
+#include "grammar/gbnf.h"
+#include "grammar/grammar_constraint.h"
+#include "grammar/json_schema.h"
 
 namespace pith {
 namespace {

@@ -9,7 +9,7 @@
 #include <span>
 
 #include "chat/sampler.h"
-#include "chat/token_constraint.h"
+#include "grammar/token_constraint.h"
 #include "chat/token_stream.h"
 #include "pith/status.h"
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "chat/marked_text.h"
+#include "jinja/marked_text.h"
 #include "tokenizer/tokenizer.h"
 
 namespace pith {

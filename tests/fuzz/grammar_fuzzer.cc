@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "chat/gbnf.h"
-#include "chat/grammar_constraint.h"
-#include "chat/json_schema.h"
+#include "grammar/gbnf.h"
+#include "grammar/grammar_constraint.h"
+#include "grammar/json_schema.h"
 #include "tokenizer/tokenizer_testing.h"
 
 namespace {

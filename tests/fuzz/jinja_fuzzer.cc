@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "chat/jinja.h"
+#include "jinja/jinja.h"
 
 namespace {
 
