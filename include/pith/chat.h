@@ -108,8 +108,10 @@ class Chat {
   // True where the model can think and the template can switch it.
   bool can_think() const;
   size_t n_messages() const;
+  size_t n_text_tokens() const;  // with options.raw
 
-  // The turns as JSON: {"messages": [{"role", "content", ..}]}. Load takes what Save gives. kInvalidArgument, with nothing changed.
+  // The turns as JSON: {"messages": [{"role", "content", ..}]}; with options.raw the text: {"tokens": [..]}. Load takes what Save
+  // gives. kInvalidArgument, with nothing changed.
   std::string Save() const;
   Status Load(const std::string& json);
 

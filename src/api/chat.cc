@@ -244,9 +244,15 @@ bool Chat::can_think() const {
 }
 
 size_t Chat::n_messages() const { return impl_->conversation->messages().size(); }
+size_t Chat::n_text_tokens() const { return impl_->conversation->text().size(); }
 
 std::string Chat::Save() const {
-  const Json saved = {{"messages", impl_->conversation->messages()}};
+  Json saved;
+  if (impl_->options.raw) {
+    saved["tokens"] = impl_->conversation->text();
+  } else {
+    saved["messages"] = impl_->conversation->messages();
+  }
   return saved.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -254,8 +260,15 @@ Status Chat::Load(const std::string& json) {
   return AtBoundary([&]() -> Status {
     Json saved = Json::parse(json, nullptr, false);
     if (saved.is_discarded()) return InvalidArgument("no JSON");
-    if (!saved.is_object() || !saved.contains("messages")) return InvalidArgument("expected {\"messages\": [..]}");
-    return impl_->conversation->SetMessages(std::move(saved["messages"]));
+    const char* const name = impl_->options.raw ? "tokens" : "messages";
+    if (!saved.is_object() || !saved.contains(name)) return InvalidArgument("expected {\"" + std::string(name) + "\": [..]}");
+    if (!impl_->options.raw) return impl_->conversation->SetMessages(std::move(saved["messages"]));
+    std::vector<TokenId> tokens;
+    for (const Json& id : saved["tokens"]) {
+      if (!id.is_number_unsigned() || id.get<uint64_t>() > kMaxTokenIds) return InvalidArgument("tokens: expected a list of token ids");
+      tokens.push_back(id.get<TokenId>());
+    }
+    return impl_->conversation->SetText(std::move(tokens));
   });
 }
 

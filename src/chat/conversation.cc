@@ -209,6 +209,16 @@ Result<AnswerResult> Conversation::Continue(std::string_view text, const AnswerO
   return result;
 }
 
+Status Conversation::SetText(std::vector<TokenId> text) {
+  for (const TokenId id : text) {
+    if (id >= tokenizer_.vocab_size()) {
+      return InvalidArgument("text: token " + std::to_string(id) + ", expected below " + std::to_string(tokenizer_.vocab_size()));
+    }
+  }
+  text_ = std::move(text);
+  return OkStatus();
+}
+
 void Conversation::Clear() {
   text_.clear();
   while (!messages_.empty() && !(messages_.size() == 1 && RoleOf(messages_[0]) == "system")) messages_.erase(messages_.size() - 1);

@@ -65,6 +65,9 @@ class Conversation {
 
   // Without turns: `text` (markup counts) is put at the end of all text so far, and continued.
   Result<AnswerResult> Continue(std::string_view text, const AnswerOptions& options, const AnswerCallback& callback);
+  // All text so far, as tokens. SetText: kInvalidArgument for an id that the tokenizer does not know.
+  std::span<const TokenId> text() const { return text_; }
+  Status SetText(std::vector<TokenId> text);
   // Forgets all turns but the system message, and all text.
   void Clear();
 

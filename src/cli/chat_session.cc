@@ -123,7 +123,7 @@ ChatSession::Input ChatSession::ReadMessage(std::string& message) {
     message += '\n';
   }
   // With --raw an empty line means: go on.
-  if (!arguments_.raw && message.find_first_not_of(" \t\n") == std::string::npos) return Input::kNothing;
+  if (!chat_.options().raw && message.find_first_not_of(" \t\n") == std::string::npos) return Input::kNothing;
   return Input::kMessage;
 }
 
@@ -157,7 +157,7 @@ bool ChatSession::Command(const std::string& line) {
     chat_.Clear();
     console_.Info("(a new conversation)");
   } else if (name == "/system") {
-    if (arguments_.raw) {
+    if (chat_.options().raw) {
       console_.Error("--raw has no turns and no system message");
     } else if (rest.empty()) {
       console_.Info(chat_.options().system.empty() ? "(no system message)" : TerminalText(chat_.options().system));
@@ -200,6 +200,10 @@ void ChatSession::SetSeed(const std::string& text) {
   chat_.SetSeed(seed);
 }
 
+std::string ChatSession::HowMuch() const {
+  return chat_.options().raw ? Plural(chat_.n_text_tokens(), "token") : Plural(chat_.n_messages(), "message");
+}
+
 void ChatSession::Save(const std::string& file) {
   if (file.empty()) {
     console_.Error("/save needs a file");
@@ -213,7 +217,7 @@ void ChatSession::Save(const std::string& file) {
   }();
   if (status.ok()) {
     file_ = file;
-    console_.Info("(" + Plural(chat_.n_messages(), "message") + " in " + Printable(file) + ")");
+    console_.Info("(" + HowMuch() + " in " + Printable(file) + ")");
   } else {
     console_.Error(status.message());
   }
@@ -228,7 +232,7 @@ void ChatSession::Load(const std::string& file) {
   const Status status = text.ok() ? chat_.Load(*text).WithContext(Printable(file)) : text.status();
   if (status.ok()) {
     file_ = file;
-    console_.Info("(" + Plural(chat_.n_messages(), "message") + ")");
+    console_.Info("(" + HowMuch() + ")");
   } else {
     console_.Error(status.message());
   }

@@ -28,6 +28,7 @@ class ChatSession {
   bool Command(const std::string& line);
   void Answer(const std::string& message);
 
+  std::string HowMuch() const;
   void Save(const std::string& file);
   void Load(const std::string& file);
   void SetSeed(const std::string& text);

@@ -325,6 +325,17 @@ TEST_F(RunOnTerminal, CommandsAreObeyed) {
   EXPECT_EQ(Json::parse(ReadFile(folder_ / "talk.json")), saved) << "a file that was there stays";
 }
 
+TEST_F(RunOnTerminal, TextWithoutTurnsIsSavedAndGoesOn) {
+  const std::vector<std::string> args = {"--raw", "--greedy", "-n", "2"};
+  Ended ended = Type({"h\n", "/save text.json\n", "/clear\n", "/load text.json\n", "\n"}, args);
+  EXPECT_EQ(Json::parse(ReadFile(folder_ / "text.json"))["tokens"], (std::vector<int>{'h', 'm', 261}));
+  EXPECT_NE(ended.out.find("(3 tokens in text.json)"), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("\r\n\r\nY"), std::string::npos) << "an empty line goes on\n" << ended.out;
+  WriteFile(folder_ / "bad.json", R"({"tokens": [99999]})");
+  ended = Type({"/load bad.json\n", "/load talk\n"}, args);
+  EXPECT_NE(ended.out.find("token 99999, expected below 262"), std::string::npos) << ended.out;
+}
+
 TEST_F(RunOnTerminal, SeveralLinesAreOneMessage) {
   Ended ended = Type({"one\\\n", "two\n"}, {"--no-think", "--stats"});
   EXPECT_EQ(Count(ended.out, "Yes."), 1u) << ended.out;

@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "base/thread_pool.h"
+#include "chat/generator.h"
 #include "convert/gguf_export.h"
 #include "convert/gguf_model.h"
 #include "convert/gguf_vocabulary.h"
@@ -326,6 +327,45 @@ TEST(GoldenGgufTokenizer, IsThatOfTheTokenizerJson) {
     }
     EXPECT_GT(n_lines, 100u);
   }
+}
+
+class Collector : public TokenSink {
+ public:
+  bool Put(TokenId token) override {
+    tokens.push_back(token);
+    return true;
+  }
+  std::vector<TokenId> tokens;
+};
+
+// What is generated is transformers' greedy text, up to a place where its choice and ours are closer together than int8 rows move
+// logits (1.0, as above).
+TEST_P(Golden, GreedyTokensAreThoseOfTheFloatModelWhereItsMarginIsLargerThanOurError) {
+  const auto package = Import(Activations::kPrecise);
+  ASSERT_NE(package, nullptr);
+  const std::vector<TokenId> prompt = Ids(*expected_->Find("greedy_prompt"));
+  const std::vector<TokenId> expected = Ids(*expected_->Find("greedy_ids"));
+  ThreadPool pool(2);
+  Engine engine(package->weights(), KernelsFor(*ChooseIsa()), pool, {.window = 512, .n_sinks = 0});
+  TokenStream stream(engine);
+  Sampler sampler({.temperature = 0});
+  Collector collector;
+  GenerateCounts counts;
+  const size_t vocab = package->weights().config.vocab;
+  const Status status = Generate(
+      stream, sampler, {.prompt = prompt, .stop_tokens = {}, .max_tokens = expected.size(), .n_ids = vocab}, collector, counts);
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_EQ(collector.tokens.size(), expected.size());
+  const size_t same = static_cast<size_t>(
+      std::mismatch(expected.begin(), expected.end(), collector.tokens.begin()).first - expected.begin());
+  std::printf("%s: %zu of %zu greedy tokens equal before the first that differs\n", GetParam().c_str(), same, expected.size());
+  if (same == expected.size()) return;
+  std::vector<TokenId> text = prompt;
+  text.insert(text.end(), expected.begin(), expected.begin() + static_cast<ptrdiff_t>(same));
+  stream.Rewind(0);
+  ASSERT_TRUE(stream.Append(text, 1).ok());
+  const std::span<float> logits = stream.logits(0);
+  EXPECT_LT(logits[collector.tokens[same]] - logits[expected[same]], 1.0f);
 }
 
 INSTANTIATE_TEST_SUITE_P(Qwen3, Golden,
