@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 #include <iterator>
 
 namespace pith::test {
@@ -169,33 +170,41 @@ Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& arg
   return ended;
 }
 
-Ended PithInDialogue(const Setting& setting, const std::vector<std::string>& args, const std::vector<std::string>& lines) {
+Ended PithInDialogue(const Setting& setting, const std::vector<std::string>& args, const std::vector<TerminalStep>& steps) {
   constexpr std::string_view kPasteOn = "\x1b[?2004h";
   constexpr int kPatience = 30'000;  // milliseconds
   int terminal = -1;
   const pid_t pid = StartOnTerminal(setting, args, terminal);
   std::string out;
-  size_t seen = 0;  // of `out`, up to the last prompt that was answered
+  size_t seen = 0;  // of `out`, up to what the last step waited for
   for (size_t next = 0;;) {
-    const size_t at = out.find(kPasteOn, seen);
-    const size_t prompt = at == std::string::npos ? at : out.find_first_of(">.", at + kPasteOn.size());
-    if (prompt != std::string::npos && prompt + 1 < out.size() && next < lines.size()) {
-      seen = prompt;
-      // The prompt comes a moment before the terminal passes on keys as they are.
-      termios mode{};
-      for (int ms = 0; ms < kPatience && tcgetattr(terminal, &mode) == 0 && (mode.c_lflag & ICANON) != 0; ++ms) usleep(1000);
-      Type(terminal, lines[next++]);
+    if (next < steps.size()) {
+      const TerminalStep& step = steps[next];
+      const bool prompt = step.wait_for.empty();
+      size_t at = out.find(prompt ? kPasteOn : std::string_view(step.wait_for), seen);
+      if (at != std::string::npos && prompt) at = out.find_first_of(">.", at + kPasteOn.size());
+      if (at != std::string::npos && (!prompt || at + 1 < out.size())) {
+        seen = at + 1;
+        // A prompt comes a moment before the terminal passes on keys as they are.
+        termios mode{};
+        for (int ms = 0; prompt && ms < kPatience && tcgetattr(terminal, &mode) == 0 && (mode.c_lflag & ICANON) != 0; ++ms) usleep(1000);
+        ++next;
+        if (step.keys == kHangUp) break;
+        Type(terminal, step.keys);
+        continue;
+      }
     }
     pollfd waiting{.fd = terminal, .events = POLLIN, .revents = 0};
     if (poll(&waiting, 1, kPatience) == 0) {
-      ADD_FAILURE() << "nothing happens after line " << next << "; so far:\n" << out;
+      ADD_FAILURE() << "nothing happens after step " << next << "; so far:\n" << out;
       kill(pid, SIGKILL);
       break;
     }
     if (!ReadSome(terminal, out)) break;
   }
+  if (!steps.empty() && steps.back().keys == kHangUp) close(std::exchange(terminal, -1));
   Ended ended = WaitFor(pid);
-  close(terminal);
+  if (terminal >= 0) close(terminal);
   ended.out = out;
   return ended;
 }

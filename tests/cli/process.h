@@ -52,9 +52,15 @@ Ended Shell(const Setting& setting, const std::string& script);
 Ended PithOnTerminal(const Setting& setting, const std::vector<std::string>& args,
                      const std::string& keys = "");
 
-// The same for a program that prompts: types each of `lines` when the prompt for it stands there, "> " or ". " behind
-// what asks for bracketed paste. Fails the test when one does not come within half a minute.
-Ended PithInDialogue(const Setting& setting, const std::vector<std::string>& args, const std::vector<std::string>& lines);
+// What to type, and when: behind what the program says then; empty: at its next prompt, "> " or ". ".
+struct TerminalStep {
+  std::string wait_for;
+  std::string keys;  // kHangUp: close the terminal
+};
+inline constexpr char kHangUp[] = "hang up";
+
+// The same in steps. Fails the test when what one waits for does not come within half a minute.
+Ended PithInDialogue(const Setting& setting, const std::vector<std::string>& args, const std::vector<TerminalStep>& steps);
 
 // pith in the background; its output goes nowhere.
 class Background {

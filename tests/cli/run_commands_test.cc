@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -273,9 +274,14 @@ class RunOnTerminal : public RunCommands {
  protected:
   // One line after the other, then Ctrl-D.
   Ended Type(std::vector<std::string> lines, std::vector<std::string> args = {}) const {
+    std::vector<TerminalStep> steps;
+    for (const std::string& line : lines) steps.push_back({"", line});
+    steps.push_back({"", "\x04"});
+    return Talk(steps, args);
+  }
+  Ended Talk(const std::vector<TerminalStep>& steps, std::vector<std::string> args = {}) const {
     args.insert(args.begin(), {"run", "chat.litertlm"});
-    lines.push_back("\x04");
-    return PithInDialogue(setting_, args, lines);
+    return PithInDialogue(setting_, args, steps);
   }
   static size_t Count(const std::string& text, const std::string& part) {
     size_t n = 0;
@@ -323,6 +329,28 @@ TEST_F(RunOnTerminal, CommandsAreObeyed) {
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   }
   EXPECT_EQ(Json::parse(ReadFile(folder_ / "talk.json")), saved) << "a file that was there stays";
+}
+
+TEST_F(RunOnTerminal, ControlCStopsTheAnswerAndKeepsTheConversation) {
+  WriteFile(folder_ / "endless", "root ::= [a]*");
+  const std::vector<std::string> args = {"--grammar", "endless", "--context", "130000", "--no-draft", "--temperature", "1"};
+  Ended ended = Talk({{"", "Hi\n"}, {"aaaaaaaa", "\x03"}, {"(stopped)", ""}, {"", "/save talk.json\n"}, {"", "half\x03"}, {"", "\x03"}, {"", "\x04"}}, args);
+  EXPECT_EQ(ended.code, 0) << ended.out.substr(0, 500);
+  EXPECT_NE(ended.out.find("(2 messages in talk.json)"), std::string::npos);
+  EXPECT_NE(ended.out.find("(Ctrl-D or /exit leaves)"), std::string::npos);
+  EXPECT_TRUE(Json::parse(ReadFile(folder_ / "talk.json"))["messages"][1]["content"].get<std::string>().starts_with("aaaaaaaa"));
+  // A single answer ends the program as a signal does.
+  std::vector<std::string> once = args;
+  once.insert(once.end(), {"--prompt", "Hi"});
+  ended = Talk({{"aaaaaaaa", "\x03"}}, once);
+  EXPECT_EQ(ended.signal, SIGINT);
+}
+
+TEST_F(RunOnTerminal, ATerminalThatClosesEndsIt) {
+  const Ended ended = Talk({{"", "Hi\n"}, {"", kHangUp}});
+  EXPECT_TRUE(ended.signal == SIGHUP || ended.code >= 0) << ended.signal;
+  WriteFile(folder_ / "endless", "root ::= [a]*");
+  EXPECT_EQ(Talk({{"", "Hi\n"}, {"aaaaaaaa", kHangUp}}, {"--grammar", "endless", "--context", "130000"}).signal, SIGHUP);
 }
 
 TEST_F(RunOnTerminal, TextWithoutTurnsIsSavedAndGoesOn) {
