@@ -259,6 +259,18 @@ TEST_F(RunCommands, GgufFilesWithATemplateOfTheirOwnAreRun) {
   }
 }
 
+TEST_F(RunCommands, AFileOfLitertTorchSaysWhatLitertLmSays) {
+  const std::string golden = std::string(PITH_SOURCE_DIR) + "/../shared/golden/litert/";
+  if (!Exists(golden)) GTEST_SKIP() << "no " << golden << ": the reference outputs are not here";
+  const Json expected = Json::parse(ReadFile(golden + "expected.json"));
+  for (const Json& text : expected["generate"]) {
+    const Ended ended = Pith(setting_, {"run", golden + expected["file"].get<std::string>(), "--greedy", "--prompt", text["prompt"],
+                                        "--max-tokens", std::to_string(text["max_tokens"].get<int>())});
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    EXPECT_EQ(ended.out, text["text"].get<std::string>() + "\n") << text["prompt"];
+  }
+}
+
 TEST_F(RunCommands, ModelsAreFoundByName) {
   setting_.environment.push_back("PITH_MODELS=" + folder_.path());
   EXPECT_EQ(Pith(setting_, {"run", "chat", "--prompt", "Hi"}).code, 3) << "the checkpoint's folder has that name, too, and comes first";
