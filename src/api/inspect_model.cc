@@ -108,6 +108,7 @@ class Inspector {
     const Result<std::unique_ptr<LitertlmModel>> model = LitertlmModel::FromMemory(file);
     if (model.ok()) {
       ConfigFields((*model)->config());
+      if (const Result<Bytes> json = (*model)->ReadTokenizerJson(); !json.ok()) out_.not_loadable = json.status().message();
     } else {
       out_.not_loadable = model.status().message();
     }

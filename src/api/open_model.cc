@@ -55,8 +55,9 @@ Result<OpenedModel> OpenLitertlm(const std::string& path, size_t threads) {
   const ActivationTerms terms =
       record ? record->description.terms : ActivationTerms::Precise(model->config().n_layers);
   const auto read = [&]() -> Result<std::optional<Tokenizer>> {
-    if (model->tokenizer_json().empty()) return std::optional<Tokenizer>();
-    Result<Tokenizer> parsed = Tokenizer::FromHuggingFaceJson(AsText(model->tokenizer_json()));
+    PITH_ASSIGN_OR_RETURN(const Bytes json, model->ReadTokenizerJson());
+    if (json.empty()) return std::optional<Tokenizer>();
+    Result<Tokenizer> parsed = Tokenizer::FromHuggingFaceJson(AsText(json));
     if (!parsed.ok()) return parsed.status().WithContext("tokenizer");
     return std::optional<Tokenizer>(*std::move(parsed));
   };

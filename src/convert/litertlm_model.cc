@@ -124,6 +124,10 @@ std::string LitertlmModel::name() const {
   return ValidateModelName(name).ok() ? name : "model";
 }
 
+Result<Bytes> LitertlmModel::ReadTokenizerJson() const {
+  return tokenizer_section_.empty() ? Bytes() : DecodeTokenizerSection(tokenizer_section_);
+}
+
 Status LitertlmModel::Read(ByteSpan file) {
   bytes_ = file;
   PITH_ASSIGN_OR_RETURN(header_, DecodeLitertlmHeader(file));
@@ -133,7 +137,7 @@ Status LitertlmModel::Read(ByteSpan file) {
     if (s.type == LitertlmSectionType::kLlmMetadata) {
       PITH_ASSIGN_OR_RETURN(metadata_, DecodeLlmMetadata(content, "section " + LitertlmSectionName(s.type)));
     } else if (s.type == LitertlmSectionType::kTokenizerZlib) {
-      PITH_ASSIGN_OR_RETURN(tokenizer_json_, DecodeTokenizerSection(content));
+      tokenizer_section_ = content;
     } else if (s.type == LitertlmSectionType::kGeneric && s.HasModelType(kPithRecordItem)) {
       PITH_ASSIGN_OR_RETURN(record_, DecodePithRecord(content));
     } else if (s.type == LitertlmSectionType::kTfliteWeights) {

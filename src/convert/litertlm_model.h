@@ -47,7 +47,8 @@ class LitertlmModel {
   const std::optional<LlmMetadata>& metadata() const { return metadata_; }
   const ModelConfig& config() const { return config_; }
   const std::optional<PithRecord>& record() const { return record_; }  // none in files that others wrote
-  const Bytes& tokenizer_json() const { return tokenizer_json_; }      // empty: none, or SentencePiece
+  // Unpacks tokenizer.json, which takes a while: empty where there is none, or SentencePiece. kCorrupt.
+  Result<Bytes> ReadTokenizerJson() const;
   const std::vector<StoredTensor>& tensors() const { return tensors_; }  // canonical order
 
   // That of the record, else of the file, without folder and ending; "model" where that would be no name.
@@ -77,7 +78,7 @@ class LitertlmModel {
   TfliteFile graphs_;
   std::optional<LlmMetadata> metadata_;
   std::optional<PithRecord> record_;
-  Bytes tokenizer_json_;
+  ByteSpan tokenizer_section_;  // zlib
   ModelConfig config_;
   std::vector<StoredTensor> tensors_;
 };

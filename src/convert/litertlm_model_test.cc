@@ -214,7 +214,9 @@ TEST(LitertlmModel, HoldsWhatWasExported) {
   const auto model = LitertlmModel::FromMemory(file);
   ASSERT_TRUE(model.ok()) << model.status().message();
   EXPECT_EQ((*model)->config(), config);
-  EXPECT_EQ(AsText((*model)->tokenizer_json()), TestTokenizerJson().Text());
+  const Result<Bytes> json = (*model)->ReadTokenizerJson();
+  ASSERT_TRUE(json.ok()) << json.status().message();
+  EXPECT_EQ(AsText(*json), TestTokenizerJson().Text());
   ASSERT_TRUE((*model)->record());
   EXPECT_EQ((*model)->record()->fingerprint->Text(), Fingerprint128(**model, options));
   EXPECT_EQ((*model)->tensors().size(), CanonicalTensors(config).size());

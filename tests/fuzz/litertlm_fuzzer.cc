@@ -25,6 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)pith::ReadPithRecord(file);
     return 0;
   }
+  (void)(*model)->ReadTokenizerJson();
   const pith::ModelConfig& config = (*model)->config();
   Require(pith::ValidateConfig(config).ok());
   uint64_t n_values = 0;
