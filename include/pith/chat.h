@@ -6,7 +6,8 @@
 //     return true;
 //   });
 //
-// For the same model, conversation, options and seed the answer is the same on every machine, with any number of threads.
+// For the same model, conversation, options and seed the answer is the same on every machine, with any number
+// of threads.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +26,15 @@ namespace pith {
 inline constexpr uint32_t kDefaultChatContext = 8192;  // tokens; less where the model was trained with less
 
 struct ChatOptions {
-  uint32_t context = 0;  // tokens of prompt and answers that the model sees; 0: kDefaultChatContext. 17 to 2^20
-  bool raw = false;      // no turns: the model continues text, in which <|im_start|> and the like are markup
-  std::string system = {};         // system message; empty: none
-  std::string tools = {};          // JSON: a list of {"type": "function", "function": {"name", "description", "parameters"}}
+  uint32_t context =
+      0;             // tokens of prompt and answers that the model sees; 0: kDefaultChatContext. 17 to 2^20
+  bool raw = false;  // no turns: the model continues text, in which <|im_start|> and the like are markup
+  std::string system = {};  // system message; empty: none
+  std::string tools =
+      {};  // JSON: a list of {"type": "function", "function": {"name", "description", "parameters"}}
   std::string chat_template = {};  // Jinja, in place of the model's own
-  std::optional<bool> thinking = {};  // for templates that can switch it; not set: the template's default, off with a constraint
+  std::optional<bool> thinking =
+      {};  // for templates that can switch it; not set: the template's default, off with a constraint
   // Sampling (docs/chat.md has the exact order). What is not set is the model's own default.
   std::optional<double> temperature = {};  // 0: always the likeliest token
   std::optional<uint32_t> top_k = {};      // 0: all
@@ -39,8 +43,8 @@ struct ChatOptions {
   std::optional<double> repetition_penalty = {};
   double presence_penalty = 0;
   double frequency_penalty = 0;
-  std::optional<uint64_t> seed = {};  // not set: the model's own, else a random one
-  uint32_t max_tokens = 0;            // of an answer, thoughts included; 0: what fits
+  std::optional<uint64_t> seed = {};   // not set: the model's own, else a random one
+  uint32_t max_tokens = 0;             // of an answer, thoughts included; 0: what fits
   std::vector<std::string> stop = {};  // further texts that end an answer
   bool draft = true;  // check guesses from the text so far several at once: faster, the same text
   // The answer keeps to it (docs/constrained_output.md); at most one of them.
@@ -59,10 +63,10 @@ struct ChatPiece {
 using ChatCallback = std::function<bool(const ChatPiece&)>;
 
 enum class ChatEnd : uint8_t {
-  kStop,         // the model ended it, or a stop text
+  kStop,  // the model ended it, or a stop text
   kMaxTokens,
   kContextFull,
-  kCancelled,    // the callback said so
+  kCancelled,  // the callback said so
 };
 
 struct ChatAnswer {
@@ -74,10 +78,10 @@ struct ChatAnswer {
   size_t reused_tokens = 0;     // of the prompt, that the model had read before
   size_t prefilled_tokens = 0;  // that it had not
   size_t answer_tokens = 0;
-  size_t drafted_tokens = 0;    // guesses, and those that were right
+  size_t drafted_tokens = 0;  // guesses, and those that were right
   size_t accepted_tokens = 0;
-  size_t passes = 0;            // through the model, after the prompt's
-  double prefill_seconds = 0;   // up to the first token
+  size_t passes = 0;           // through the model, after the prompt's
+  double prefill_seconds = 0;  // up to the first token
   double decode_seconds = 0;
   size_t dropped_messages = 0;  // oldest turns that had to go since the context was full
   size_t replaced_bytes = 0;    // of the message, that were no UTF-8 and became U+FFFD
@@ -86,20 +90,21 @@ struct ChatAnswer {
 // A conversation with a model, which must outlive it. Move-only; one call at a time.
 class Chat {
  public:
-  // kUnsupported for a model without tokenizer, or without turns unless options.raw. kInvalidArgument for options out of range, a
-  // schema or grammar that makes no sense, or a chat template that does not parse.
+  // kUnsupported for a model without tokenizer, or without turns unless options.raw. kInvalidArgument for
+  // options out of range, a schema or grammar that makes no sense, or a chat template that does not parse.
   static Result<Chat> Create(Model& model, const ChatOptions& options);
 
   Chat(Chat&&) noexcept;
   Chat& operator=(Chat&&) noexcept;
   ~Chat();
 
-  // The model's answer to a message of the user ("tool": of a tool that it called). With options.raw the text goes on instead. On
-  // failure the conversation is as before.
-  Result<ChatAnswer> Ask(std::string_view text, const ChatCallback& callback, const std::string& role = "user");
+  // The model's answer to a message of the user ("tool": of a tool that it called). With options.raw the text
+  // goes on instead. On failure the conversation is as before.
+  Result<ChatAnswer> Ask(std::string_view text, const ChatCallback& callback,
+                         const std::string& role = "user");
 
-  void Clear();                                // forgets all turns but the system message, or all text
-  Status SetSystem(const std::string& text);   // and keeps the turns; empty: none
+  void Clear();                               // forgets all turns but the system message, or all text
+  Status SetSystem(const std::string& text);  // and keeps the turns; empty: none
   void SetSeed(uint64_t seed);
   void SetThinking(std::optional<bool> thinking);
 
@@ -110,8 +115,8 @@ class Chat {
   size_t n_messages() const;
   size_t n_text_tokens() const;  // with options.raw
 
-  // The turns as JSON: {"messages": [{"role", "content", ..}]}; with options.raw the text: {"tokens": [..]}. Load takes what Save
-  // gives. kInvalidArgument, with nothing changed.
+  // The turns as JSON: {"messages": [{"role", "content", ..}]}; with options.raw the text: {"tokens": [..]}.
+  // Load takes what Save gives. kInvalidArgument, with nothing changed.
   std::string Save() const;
   Status Load(const std::string& json);
 

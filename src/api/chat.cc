@@ -81,10 +81,12 @@ struct Chat::Impl {
 
   Status Start() {
     if (!model.tokenizer) {
-      return Unsupported("model " + model.info.name + " has no tokenizer: it can give logits of token ids and no more");
+      return Unsupported("model " + model.info.name +
+                         " has no tokenizer: it can give logits of token ids and no more");
     }
     ChatProfile profile = model.chat;
-    if (!options.chat_template.empty()) profile = ProfileFromTemplate(options.chat_template, profile.stop_tokens, *model.tokenizer);
+    if (!options.chat_template.empty())
+      profile = ProfileFromTemplate(options.chat_template, profile.stop_tokens, *model.tokenizer);
     if (options.raw) {
       // A chat model had no token in front of its texts; a model of text learnt to begin after one.
       profile.chat_template.clear();
@@ -92,10 +94,11 @@ struct Chat::Impl {
       return Unsupported("model " + model.info.name + " continues text and knows no turns");
     }
     const uint64_t most = std::min<uint64_t>(model.info.max_positions, kMaxCachedTokens);
-    if (options.context == 0) options.context = static_cast<uint32_t>(std::min<uint64_t>(most, kDefaultChatContext));
+    if (options.context == 0)
+      options.context = static_cast<uint32_t>(std::min<uint64_t>(most, kDefaultChatContext));
     if (options.context <= kMaxSinks || options.context > kMaxCachedTokens) {
-      return InvalidArgument("context: " + std::to_string(options.context) + " tokens, expected " + std::to_string(kMaxSinks + 1) +
-                             " to " + std::to_string(kMaxCachedTokens));
+      return InvalidArgument("context: " + std::to_string(options.context) + " tokens, expected " +
+                             std::to_string(kMaxSinks + 1) + " to " + std::to_string(kMaxCachedTokens));
     }
     FillSampling(profile);
     PITH_RETURN_IF_ERROR(CheckSamplerOptions(answer.sampling));
@@ -143,7 +146,7 @@ struct Chat::Impl {
     Result<Grammar> grammar = schema ? ParseJsonSchema(options.json_schema) : ParseGbnf(options.grammar);
     if (!grammar.ok()) return grammar.status().WithContext(schema ? "JSON schema" : "grammar");
     constraint = MakeGrammarConstraint(std::make_shared<const Grammar>(*std::move(grammar)),
-                                      std::make_shared<const TokenTrie>(*model.tokenizer));
+                                       std::make_shared<const TokenTrie>(*model.tokenizer));
     answer.constraint = constraint.get();
     // Whoever wants a form wants it at once.
     if (!options.thinking) options.thinking = false;
@@ -154,7 +157,8 @@ struct Chat::Impl {
     options.system = ValidUtf8(text).first;
     Json messages = conversation->messages();
     if (!messages.empty() && messages[0].value("role", "") == "system") messages.erase(0);
-    if (!options.system.empty()) messages.insert(messages.begin(), Json{{"role", "system"}, {"content", options.system}});
+    if (!options.system.empty())
+      messages.insert(messages.begin(), Json{{"role", "system"}, {"content", options.system}});
     return conversation->SetMessages(std::move(messages));
   }
 
@@ -202,8 +206,9 @@ Result<ChatAnswer> Chat::Ask(std::string_view text, const ChatCallback& callback
     } else {
       auto [content, replaced] = ValidUtf8(text);
       answer.replaced_bytes = replaced;
-      PITH_ASSIGN_OR_RETURN(result, impl_->conversation->Ask(Json{{"role", role}, {"content", std::move(content)}},
-                                                             impl_->answer, forward));
+      PITH_ASSIGN_OR_RETURN(result,
+                            impl_->conversation->Ask(Json{{"role", role}, {"content", std::move(content)}},
+                                                     impl_->answer, forward));
     }
     answer.end = EndOf(result);
     answer.prompt_tokens = result.prompt_tokens;
@@ -240,7 +245,8 @@ const ChatOptions& Chat::options() const { return impl_->options; }
 
 bool Chat::can_think() const {
   const ChatProfile& profile = impl_->conversation->profile();
-  return !profile.format.thinking_start.empty() && profile.chat_template.find("enable_thinking") != std::string::npos;
+  return !profile.format.thinking_start.empty() &&
+         profile.chat_template.find("enable_thinking") != std::string::npos;
 }
 
 size_t Chat::n_messages() const { return impl_->conversation->messages().size(); }
@@ -261,11 +267,13 @@ Status Chat::Load(const std::string& json) {
     Json saved = Json::parse(json, nullptr, false);
     if (saved.is_discarded()) return InvalidArgument("no JSON");
     const char* const name = impl_->options.raw ? "tokens" : "messages";
-    if (!saved.is_object() || !saved.contains(name)) return InvalidArgument("expected {\"" + std::string(name) + "\": [..]}");
+    if (!saved.is_object() || !saved.contains(name))
+      return InvalidArgument("expected {\"" + std::string(name) + "\": [..]}");
     if (!impl_->options.raw) return impl_->conversation->SetMessages(std::move(saved["messages"]));
     std::vector<TokenId> tokens;
     for (const Json& id : saved["tokens"]) {
-      if (!id.is_number_unsigned() || id.get<uint64_t>() > kMaxTokenIds) return InvalidArgument("tokens: expected a list of token ids");
+      if (!id.is_number_unsigned() || id.get<uint64_t>() > kMaxTokenIds)
+        return InvalidArgument("tokens: expected a list of token ids");
       tokens.push_back(id.get<TokenId>());
     }
     return impl_->conversation->SetText(std::move(tokens));

@@ -48,7 +48,8 @@ TEST_F(ChatApi, TextGoesOnAndPiecesAreTheAnswer) {
 TEST_F(ChatApi, DefaultsAreFilledIn) {
   const Chat chat = Make({.raw = true});
   EXPECT_EQ(chat.options().context, model_->info().max_positions);
-  EXPECT_TRUE(chat.options().seed && chat.options().temperature && chat.options().top_k && chat.options().repetition_penalty);
+  EXPECT_TRUE(chat.options().seed && chat.options().temperature && chat.options().top_k &&
+              chat.options().repetition_penalty);
   EXPECT_FALSE(ModelKnowsTurns(*model_));
   EXPECT_FALSE(chat.can_think());
 }
@@ -64,14 +65,18 @@ TEST_F(ChatApi, SavedTextGoesOnInAnotherChat) {
   const Result<ChatAnswer> got = second.Ask("", nullptr);
   ASSERT_TRUE(expected.ok() && got.ok());
   EXPECT_EQ(got->text, expected->text);
-  for (const char* bad : {"", "[]", "{}", R"({"tokens": [-1]})", R"({"tokens": [1e9]})", R"({"messages": []})"}) {
+  for (const char* bad :
+       {"", "[]", "{}", R"({"tokens": [-1]})", R"({"tokens": [1e9]})", R"({"messages": []})"}) {
     EXPECT_EQ(second.Load(bad).code(), StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_EQ(second.n_text_tokens(), first.n_text_tokens()) << "what cannot be loaded changes nothing";
 }
 
 TEST_F(ChatApi, ASchemaIsKept) {
-  Chat chat = Make({.raw = true, .seed = 1, .json_schema = R"({"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 4})"});
+  Chat chat = Make(
+      {.raw = true,
+       .seed = 1,
+       .json_schema = R"({"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 4})"});
   const Result<ChatAnswer> answer = chat.Ask("Answers: ", nullptr);
   ASSERT_TRUE(answer.ok()) << answer.status().message();
   EXPECT_EQ(answer->end, ChatEnd::kStop);
@@ -83,14 +88,19 @@ TEST_F(ChatApi, WishesThatMakeNoSenseAreRefused) {
   EXPECT_EQ(CodeOf({.context = 5, .raw = true}), StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf({.raw = true, .top_p = 2}), StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf({.raw = true, .stop = {""}}), StatusCode::kInvalidArgument);
-  EXPECT_EQ(CodeOf({.raw = true, .json_schema = "{}", .grammar = "root ::= \"a\""}), StatusCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf({.raw = true, .json_schema = "{}", .grammar = "root ::= \"a\""}),
+            StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf({.tools = "x", .chat_template = "{{ messages }}"}), StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf({.chat_template = "{{"}), StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf({.chat_template = "{{ messages[0].content }}"}), StatusCode::kOk);
 }
 
 TEST_F(ChatApi, ATemplateOfTheCallersGivesTurns) {
-  Chat chat = Make({.system = "S", .chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:", .seed = 1, .max_tokens = 5});
+  Chat chat =
+      Make({.system = "S",
+            .chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:",
+            .seed = 1,
+            .max_tokens = 5});
   EXPECT_EQ(chat.n_messages(), 1u);
   ASSERT_TRUE(chat.Ask("Hello", nullptr).ok());
   EXPECT_EQ(chat.n_messages(), 3u);

@@ -21,21 +21,23 @@ struct AbandonAtEnd {
   WeightPacker& packer;
 };
 
-// Packs the weights of a LitertlmModel or GgufModel. On a thread of its own meanwhile: `read`, which gives the tokenizer; `start`,
-// which gives the start token for it; and the fingerprint, which begins with both.
+// Packs the weights of a LitertlmModel or GgufModel. On a thread of its own meanwhile: `read`, which gives
+// the tokenizer; `start`, which gives the start token for it; and the fingerprint, which begins with both.
 template <typename Container, typename Read, typename Start>
-Result<OpenedModel> PackModel(const Container& model, const ActivationTerms& terms, size_t threads, Read read, Start start) {
+Result<OpenedModel> PackModel(const Container& model, const ActivationTerms& terms, size_t threads, Read read,
+                              Start start) {
   ThreadPool pool(threads == 0 ? AvailableThreads() : threads);
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<WeightPacker> packer, model.NewPacker(terms, pool));
   OpenedModel opened;
   Bytes serialized;
   TokenId start_token = 0;
-  auto reading = std::async(pool.n_threads() > 1 ? std::launch::async : std::launch::deferred, [&]() -> Status {
-    PITH_ASSIGN_OR_RETURN(opened.tokenizer, read());
-    if (opened.tokenizer) serialized = opened.tokenizer->Serialize();
-    start_token = start(opened.tokenizer);
-    return packer->Hash(start_token, serialized);
-  });
+  auto reading =
+      std::async(pool.n_threads() > 1 ? std::launch::async : std::launch::deferred, [&]() -> Status {
+        PITH_ASSIGN_OR_RETURN(opened.tokenizer, read());
+        if (opened.tokenizer) serialized = opened.tokenizer->Serialize();
+        start_token = start(opened.tokenizer);
+        return packer->Hash(start_token, serialized);
+      });
   Status packed;
   {
     const AbandonAtEnd abandon{*packer};  // else the other thread would wait for tensors that do not come
@@ -43,7 +45,8 @@ Result<OpenedModel> PackModel(const Container& model, const ActivationTerms& ter
   }
   PITH_RETURN_IF_ERROR(reading.get());
   PITH_RETURN_IF_ERROR(packed);
-  PITH_ASSIGN_OR_RETURN(opened.package, model.Finish(*packer, std::move(serialized), model.name(), start_token));
+  PITH_ASSIGN_OR_RETURN(opened.package,
+                        model.Finish(*packer, std::move(serialized), model.name(), start_token));
   return opened;
 }
 
@@ -71,7 +74,8 @@ Result<OpenedModel> OpenLitertlm(const std::string& path, size_t threads) {
   return opened;
 }
 
-// A GGUF file: its weights quantised and packed for the engine, with two terms everywhere, as for .litertlm files of others.
+// A GGUF file: its weights quantised and packed for the engine, with two terms everywhere, as for .litertlm
+// files of others.
 Result<OpenedModel> OpenGguf(const std::string& path, size_t threads) {
   PITH_ASSIGN_OR_RETURN(const std::unique_ptr<GgufModel> model, GgufModel::Open(path));
   const auto read = [&]() -> Result<std::optional<Tokenizer>> {

@@ -1,4 +1,5 @@
-// OpenModelFile: a model file of any kind as Model needs it: packed weights, tokenizer, and what it says about turns.
+// OpenModelFile: a model file of any kind as Model needs it: packed weights, tokenizer, and what it says
+// about turns.
 #pragma once
 
 #include <cstddef>

@@ -1,10 +1,11 @@
-// What a chat costs on this machine: time to the first token, decoding, a second turn, guessing ahead while copying a text.
+// What a chat costs on this machine: time to the first token, decoding, a second turn, guessing ahead while
+// copying a text.
 //
 //   chat_benchmark MODEL [--threads 1,2] [--prompt 512] [--copy FILE]
 //
-// MODEL is any model file; synthetic weights will do. Copying cannot be asked of those, so the answer is forced: only the next
-// token of the text may come, as if the model had been sure of it, and every 20th token of the copy is another one. One
-// JSON object a line.
+// MODEL is any model file; synthetic weights will do. Copying cannot be asked of those, so the answer is
+// forced: only the next token of the text may come, as if the model had been sure of it, and every 20th token
+// of the copy is another one. One JSON object a line.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -61,7 +62,8 @@ class Bench {
 
   Model& model() { return model_; }
 
-  GenerateCounts Run(const std::vector<TokenId>& prompt, size_t max_tokens, bool draft, TokenConstraint* constraint = nullptr) {
+  GenerateCounts Run(const std::vector<TokenId>& prompt, size_t max_tokens, bool draft,
+                     TokenConstraint* constraint = nullptr) {
     Sampler sampler({.temperature = 0});
     Ignore sink;
     GenerateCounts counts;
@@ -94,20 +96,22 @@ void RunThreads(const std::string& path, size_t threads, size_t n_prompt, const 
   Bench bench(path, threads, 8192);
   const Tokenizer& tokenizer = *bench.model().impl().tokenizer;
   std::vector<TokenId> prompt;
-  for (size_t i = 0; i < n_prompt; ++i) prompt.push_back(static_cast<TokenId>((i * 7919 + 13) % tokenizer.vocab_size()));
+  for (size_t i = 0; i < n_prompt; ++i)
+    prompt.push_back(static_cast<TokenId>((i * 7919 + 13) % tokenizer.vocab_size()));
 
   GenerateCounts first = bench.Run(prompt, 1, false);  // makes workspaces and pages
   std::vector<TokenId> other = prompt;
   other[0] ^= 1;  // nothing is known of it
   first = bench.Run(other, 65, false);
-  std::printf("{\"threads\": %zu, \"prompt\": %zu, \"first_token_s\": %.3f, \"prefill\": %.1f, \"decode\": %.1f",
-              threads, first.prefilled, first.prefill_seconds, Rate(first.prefilled, first.prefill_seconds),
-              Rate(64, first.decode_seconds));
+  std::printf(
+      "{\"threads\": %zu, \"prompt\": %zu, \"first_token_s\": %.3f, \"prefill\": %.1f, \"decode\": %.1f",
+      threads, first.prefilled, first.prefill_seconds, Rate(first.prefilled, first.prefill_seconds),
+      Rate(64, first.decode_seconds));
   // A second turn: what was said, and a little more.
   other.insert(other.end(), prompt.begin(), prompt.begin() + 20);
   const GenerateCounts second = bench.Run(other, 1, false);
-  std::printf(", \"second_turn_known\": %zu, \"second_turn_new\": %zu, \"second_turn_s\": %.3f", second.reused, second.prefilled,
-              second.prefill_seconds);
+  std::printf(", \"second_turn_known\": %zu, \"second_turn_new\": %zu, \"second_turn_s\": %.3f",
+              second.reused, second.prefilled, second.prefill_seconds);
 
   if (file.ok()) {
     std::vector<TokenId> text;
@@ -119,8 +123,10 @@ void RunThreads(const std::string& path, size_t threads, size_t n_prompt, const 
     const GenerateCounts drafted = bench.Run(text, 0, true, &forced);
     const double before = Rate(plain.generated, plain.decode_seconds);
     const double after = Rate(drafted.generated, drafted.decode_seconds);
-    std::printf(", \"copy_tokens\": %zu, \"copy_plain\": %.1f, \"copy_drafted\": %.1f, \"copy_ratio\": %.2f, \"guessed\": %zu, \"right\": %zu",
-                plain.generated, before, after, after / before, drafted.drafted, drafted.accepted);
+    std::printf(
+        ", \"copy_tokens\": %zu, \"copy_plain\": %.1f, \"copy_drafted\": %.1f, \"copy_ratio\": %.2f, "
+        "\"guessed\": %zu, \"right\": %zu",
+        plain.generated, before, after, after / before, drafted.drafted, drafted.accepted);
   }
   std::printf("}\n");
   std::fflush(stdout);

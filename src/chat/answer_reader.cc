@@ -7,12 +7,16 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-// Length of the well-formed character at the front (Unicode 15, table 3-7); 0: none; -1: may become one with more bytes.
+// Length of the well-formed character at the front (Unicode 15, table 3-7); 0: none; -1: may become one with
+// more bytes.
 int CharacterLength(std::string_view s) {
   const auto at = [&](size_t i) { return static_cast<uint8_t>(s[i]); };
   const uint8_t first = at(0);
   if (first < 0x80) return 1;
-  const int n = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+  const int n = first >= 0xc2 && first < 0xe0   ? 2
+                : first >= 0xe0 && first < 0xf0 ? 3
+                : first >= 0xf0 && first < 0xf5 ? 4
+                                                : 0;
   for (int i = 1; i < n; ++i) {
     if (static_cast<size_t>(i) == s.size()) return -1;
     uint8_t low = 0x80;
@@ -63,7 +67,9 @@ size_t TakeCharacters(std::string& bytes, std::string& text, bool at_end) {
 }
 
 AnswerReader::AnswerReader(const Tokenizer& tokenizer, AnswerFormat format)
-    : tokenizer_(tokenizer), format_(std::move(format)), state_(format_.starts_thinking ? State::kThinking : State::kText) {
+    : tokenizer_(tokenizer),
+      format_(std::move(format)),
+      state_(format_.starts_thinking ? State::kThinking : State::kText) {
   skip_line_ends_ = format_.starts_thinking;
 }
 
@@ -74,7 +80,8 @@ bool AnswerReader::Put(TokenId token, std::vector<Piece>& pieces) {
     bytes_.append(reinterpret_cast<const char*>(data.data()), data.size());
   } else {
     const auto added = tokenizer_.added_tokens();
-    const auto it = std::lower_bound(added.begin(), added.end(), token, [](const AddedToken& a, TokenId id) { return a.id < id; });
+    const auto it = std::lower_bound(added.begin(), added.end(), token,
+                                     [](const AddedToken& a, TokenId id) { return a.id < id; });
     // Control tokens in the middle of an answer have nothing to say to people.
     if (it != added.end() && it->id == token && !it->special) {
       TakeCharacters(bytes_, held_, true);
@@ -108,7 +115,8 @@ void AnswerReader::Emit(std::string_view text, std::vector<Piece>& pieces) {
   if (text.empty()) return;
   const AnswerPart part = state_ == State::kThinking ? AnswerPart::kThinking : AnswerPart::kText;
   std::string out;
-  // Thoughts lose the line ends at their end, and text those before a tool call: nobody knows yet whether more follows.
+  // Thoughts lose the line ends at their end, and text those before a tool call: nobody knows yet whether
+  // more follows.
   if (part == AnswerPart::kThinking || !format_.tool_call_start.empty()) {
     const size_t end = text.find_last_not_of("\r\n");
     if (end == std::string_view::npos) {

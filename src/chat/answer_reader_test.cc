@@ -14,8 +14,13 @@ class AnswerReaderTest : public ::testing::Test {
     nlohmann::json json = TestVocabulary().Json();
     json["added_tokens"] = nlohmann::json::array();
     const auto add = [&](int id, const char* content, bool special) {
-      json["added_tokens"].push_back({{"id", id}, {"content", content}, {"special", special}, {"single_word", false},
-                                      {"lstrip", false}, {"rstrip", false}, {"normalized", false}});
+      json["added_tokens"].push_back({{"id", id},
+                                      {"content", content},
+                                      {"special", special},
+                                      {"single_word", false},
+                                      {"lstrip", false},
+                                      {"rstrip", false},
+                                      {"normalized", false}});
     };
     add(256, "<think>", false);
     add(257, "</think>", false);
@@ -29,7 +34,8 @@ class AnswerReaderTest : public ::testing::Test {
 
   static std::vector<TokenId> Tokens(std::string_view text) {
     std::vector<TokenId> ids;
-    static constexpr std::string_view kAdded[] = {"<think>", "</think>", "<tool_call>", "</tool_call>", "<|control|>"};
+    static constexpr std::string_view kAdded[] = {"<think>", "</think>", "<tool_call>", "</tool_call>",
+                                                  "<|control|>"};
     for (size_t i = 0; i < text.size();) {
       bool found = false;
       for (size_t a = 0; a < std::size(kAdded) && !found; ++a) {
@@ -45,7 +51,9 @@ class AnswerReaderTest : public ::testing::Test {
   }
 
   // "T:thoughts|A:answer|C:call", pieces of one part joined; every piece must be whole characters.
-  std::string Read(std::string_view text, AnswerFormat format = {}) { return Read(Tokens(text), std::move(format)); }
+  std::string Read(std::string_view text, AnswerFormat format = {}) {
+    return Read(Tokens(text), std::move(format));
+  }
   std::string Read(const std::vector<TokenId>& tokens, AnswerFormat format) {
     AnswerReader reader(*tokenizer_, std::move(format));
     std::vector<AnswerReader::Piece> pieces;
@@ -58,8 +66,11 @@ class AnswerReaderTest : public ::testing::Test {
     for (const AnswerReader::Piece& piece : pieces) {
       std::string bytes = piece.text, valid;
       EXPECT_EQ(TakeCharacters(bytes, valid, true), 0u) << "a piece with half a character";
-      const char* name = piece.part == AnswerPart::kThinking ? "T:" : piece.part == AnswerPart::kToolCall ? "C:" : "A:";
-      if (out.empty() || last != piece.part || piece.part == AnswerPart::kToolCall) out += (out.empty() ? "" : "|") + std::string(name);
+      const char* name = piece.part == AnswerPart::kThinking   ? "T:"
+                         : piece.part == AnswerPart::kToolCall ? "C:"
+                                                               : "A:";
+      if (out.empty() || last != piece.part || piece.part == AnswerPart::kToolCall)
+        out += (out.empty() ? "" : "|") + std::string(name);
       last = piece.part;
       out += piece.text;
     }
@@ -67,7 +78,10 @@ class AnswerReaderTest : public ::testing::Test {
   }
 
   static AnswerFormat Full() {
-    return {.thinking_start = "<think>", .thinking_end = "</think>", .tool_call_start = "<tool_call>", .tool_call_end = "</tool_call>"};
+    return {.thinking_start = "<think>",
+            .thinking_end = "</think>",
+            .tool_call_start = "<tool_call>",
+            .tool_call_end = "</tool_call>"};
   }
 
   std::unique_ptr<Tokenizer> tokenizer_;
@@ -108,7 +122,8 @@ TEST_F(AnswerReaderTest, MarkersSpelledInBytesCount) {
 
 TEST_F(AnswerReaderTest, ToolCallsComeWhole) {
   EXPECT_EQ(Read("<tool_call>\n{\"name\": 1}\n</tool_call>", Full()), "C:\n{\"name\": 1}\n");
-  EXPECT_EQ(Read("Well.\n<tool_call>{1}</tool_call>\n<tool_call>{2}</tool_call>", Full()), "A:Well.|C:{1}|C:{2}");
+  EXPECT_EQ(Read("Well.\n<tool_call>{1}</tool_call>\n<tool_call>{2}</tool_call>", Full()),
+            "A:Well.|C:{1}|C:{2}");
   EXPECT_EQ(Read("<think>x</think>\n\n<tool_call>{1}</tool_call> end", Full()), "T:x|C:{1}|A: end");
   EXPECT_EQ(Read("a <tool_call>{1", Full()), "A:a <tool_call>{1");
 }
@@ -138,7 +153,9 @@ TEST_F(AnswerReaderTest, CharactersComeWholeAndInvalidBytesAreReplaced) {
   ASSERT_EQ(pieces.size(), 1u);
   EXPECT_EQ(pieces[0].text, euro);
   const std::string bad = "\xef\xbf\xbd";
-  EXPECT_EQ(Read("a\xff" "b"), "A:a" + bad + "b");
+  EXPECT_EQ(Read("a\xff"
+                 "b"),
+            "A:a" + bad + "b");
   EXPECT_EQ(Read("\xe2\x82"), "A:" + bad + bad);
   EXPECT_EQ(Read("\xe2(\xc0\xaf\xed\xa0\x80"), "A:" + bad + "(" + bad + bad + bad + bad + bad);
   EXPECT_EQ(Read("\xf4\x8f\xbf\xbf\xf4\x90\x80\x80"), "A:\xf4\x8f\xbf\xbf" + bad + bad + bad + bad);

@@ -12,7 +12,8 @@ void AddStop(std::vector<TokenId>& stops, TokenId id) {
 
 void AddStop(const LlmToken& token, const Tokenizer& tokenizer, ChatProfile& profile) {
   if (const auto* ids = std::get_if<std::vector<int32_t>>(&token)) {
-    if (ids->size() == 1 && ids->front() >= 0) AddStop(profile.stop_tokens, static_cast<TokenId>(ids->front()));
+    if (ids->size() == 1 && ids->front() >= 0)
+      AddStop(profile.stop_tokens, static_cast<TokenId>(ids->front()));
     if (ids->size() <= 1) return;
     // Several tokens in a row: the text that they make.
     std::vector<TokenId> tokens(ids->begin(), ids->end());
@@ -49,11 +50,14 @@ std::string TemplateOfAffixes(const LlmPromptTemplates& t) {
   };
   return "{%- for message in messages %}{%- if message.role == 'assistant' %}" + turn(t.model) +
          "{%- elif message.role == 'system' %}" + turn(t.system) + "{%- else %}" + turn(t.user) +
-         "{%- endif %}{%- endfor %}{%- if add_generation_prompt %}{{- " + Quoted(affixes(t.model).prefix) + " }}{%- endif %}";
+         "{%- endif %}{%- endfor %}{%- if add_generation_prompt %}{{- " + Quoted(affixes(t.model).prefix) +
+         " }}{%- endif %}";
 }
 
 void FindMarkers(ChatProfile& profile) {
-  const auto has = [&](std::string_view word) { return profile.chat_template.find(word) != std::string::npos; };
+  const auto has = [&](std::string_view word) {
+    return profile.chat_template.find(word) != std::string::npos;
+  };
   if (has("</think>")) {
     profile.format.thinking_start = "<think>";
     profile.format.thinking_end = "</think>";
@@ -81,7 +85,8 @@ ChatProfile ProfileFromMetadata(const LlmMetadata& metadata, const Tokenizer& to
   }
   for (const LlmToken& token : metadata.stop_tokens) AddStop(token, tokenizer, profile);
   if (metadata.start_token) {
-    if (const auto* ids = std::get_if<std::vector<int32_t>>(&*metadata.start_token); ids != nullptr && ids->size() == 1) {
+    if (const auto* ids = std::get_if<std::vector<int32_t>>(&*metadata.start_token);
+        ids != nullptr && ids->size() == 1) {
       profile.start_token = static_cast<TokenId>(ids->front());
     } else if (const auto* text = std::get_if<std::string>(&*metadata.start_token)) {
       profile.start_token = tokenizer.FindAddedToken(*text);
@@ -112,7 +117,8 @@ ChatProfile ProfileFromMetadata(const LlmMetadata& metadata, const Tokenizer& to
   return profile;
 }
 
-ChatProfile ProfileFromTemplate(std::string chat_template, std::span<const TokenId> eos, const Tokenizer& tokenizer) {
+ChatProfile ProfileFromTemplate(std::string chat_template, std::span<const TokenId> eos,
+                                const Tokenizer& tokenizer) {
   ChatProfile profile;
   profile.chat_template = std::move(chat_template);
   for (const TokenId id : eos) {

@@ -17,7 +17,8 @@ size_t Reserve(size_t capacity, size_t max_tokens) {
 
 std::string RoleOf(const Json& message) { return message.value("role", ""); }
 
-// Index of the first message after the oldest exchange, 0 where there is none that could go: the last question stays.
+// Index of the first message after the oldest exchange, 0 where there is none that could go: the last
+// question stays.
 size_t EndOfOldestExchange(const Json& messages, size_t begin) {
   for (size_t i = begin + 1; i < messages.size(); ++i) {
     if (RoleOf(messages[i]) == "user") return i;
@@ -31,7 +32,8 @@ bool OpensThoughts(std::string_view prompt, const AnswerFormat& format) {
          prompt.substr(0, last + 1).ends_with(format.thinking_start);
 }
 
-// {"name": .., "arguments": ..} as the model wrote it -> {"type": "function", "function": ..}; nothing where it is none.
+// {"name": .., "arguments": ..} as the model wrote it -> {"type": "function", "function": ..}; nothing where
+// it is none.
 std::optional<Json> ParseToolCall(const std::string& text) {
   Json call = Json::parse(text, nullptr, false);
   if (!call.is_object() || !call.contains("name") || !call["name"].is_string()) return std::nullopt;
@@ -103,7 +105,8 @@ class Conversation::Listener : public TokenSink {
   bool go_on_ = true;
 };
 
-Result<std::unique_ptr<Conversation>> Conversation::Create(Engine& engine, const Tokenizer& tokenizer, ChatProfile profile) {
+Result<std::unique_ptr<Conversation>> Conversation::Create(Engine& engine, const Tokenizer& tokenizer,
+                                                           ChatProfile profile) {
   std::unique_ptr<Conversation> conversation(new Conversation(engine, tokenizer, std::move(profile)));
   if (!conversation->profile_.chat_template.empty()) {
     Result<JinjaTemplate> parsed = JinjaTemplate::Parse(conversation->profile_.chat_template);
@@ -131,10 +134,11 @@ Status Conversation::SetMessages(Json messages) {
 Result<MarkedText> Conversation::Render(const Json& messages, const AnswerOptions& options) const {
   Json variables = {{"messages", messages}};
   if (!tools_.empty()) variables["tools"] = tools_;
-  Json constants = {{"add_generation_prompt", true},
-                    {"bos_token", profile_.bos_token},
-                    {"eos_token", profile_.eos_token},
-                    {"keep_last_thinking", true}};  // of the template that pith convert writes: docs/litertlm_metadata.md
+  Json constants = {
+      {"add_generation_prompt", true},
+      {"bos_token", profile_.bos_token},
+      {"eos_token", profile_.eos_token},
+      {"keep_last_thinking", true}};  // of the template that pith convert writes: docs/litertlm_metadata.md
   if (options.thinking) constants["enable_thinking"] = *options.thinking;
   Result<MarkedText> text = template_->Render(variables, constants);
   return text.ok() ? std::move(text) : text.status().WithContext("chat template");
@@ -150,7 +154,8 @@ std::vector<TokenId> Conversation::Encode(const MarkedText& text) const {
   return tokens;
 }
 
-Result<AnswerResult> Conversation::Ask(Json message, const AnswerOptions& options, const AnswerCallback& callback) {
+Result<AnswerResult> Conversation::Ask(Json message, const AnswerOptions& options,
+                                       const AnswerCallback& callback) {
   if (!template_) return InvalidArgument("the model knows no turns");
   Json messages = messages_;
   messages.push_back(std::move(message));
@@ -159,21 +164,23 @@ Result<AnswerResult> Conversation::Ask(Json message, const AnswerOptions& option
   size_t dropped = 0;
   for (;;) {
     PITH_ASSIGN_OR_RETURN(MarkedText text, Render(messages, options));
-    if (options.constraint != nullptr && options.thinking.value_or(false) && !profile_.format.thinking_start.empty() &&
-        !OpensThoughts(text.text, profile_.format)) {
+    if (options.constraint != nullptr && options.thinking.value_or(false) &&
+        !profile_.format.thinking_start.empty() && !OpensThoughts(text.text, profile_.format)) {
       // A constraint leaves no room for the marker that would free it.
       text.Append(profile_.format.thinking_start + "\n", false);
     }
     const std::vector<TokenId> prompt = Encode(text);
     const size_t end = EndOfOldestExchange(messages, first);
     if (prompt.size() + Reserve(stream_.capacity(), options.max_tokens) > stream_.capacity() && end != 0) {
-      messages.erase(messages.begin() + static_cast<ptrdiff_t>(first), messages.begin() + static_cast<ptrdiff_t>(end));
+      messages.erase(messages.begin() + static_cast<ptrdiff_t>(first),
+                     messages.begin() + static_cast<ptrdiff_t>(end));
       dropped += end - first;
       continue;
     }
     if (prompt.size() > most) {
-      return InvalidArgument("the prompt has " + std::to_string(prompt.size()) + " tokens, expected at most " +
-                             std::to_string(most) + ": the context holds " + std::to_string(stream_.capacity()));
+      return InvalidArgument("the prompt has " + std::to_string(prompt.size()) +
+                             " tokens, expected at most " + std::to_string(most) + ": the context holds " +
+                             std::to_string(stream_.capacity()));
     }
     AnswerFormat format = profile_.format;
     if (tools_.empty()) format.tool_call_start.clear();
@@ -186,23 +193,27 @@ Result<AnswerResult> Conversation::Ask(Json message, const AnswerOptions& option
   }
 }
 
-Result<AnswerResult> Conversation::Continue(std::string_view text, const AnswerOptions& options, const AnswerCallback& callback) {
+Result<AnswerResult> Conversation::Continue(std::string_view text, const AnswerOptions& options,
+                                            const AnswerCallback& callback) {
   std::vector<TokenId> prompt = text_;
   if (prompt.empty() && profile_.start_token) prompt.push_back(*profile_.start_token);
   EncodeMarked(Marked(std::string(text), false), 0, tokenizer_, prompt);
   if (prompt.empty()) return InvalidArgument("nothing to continue: the prompt is empty");
   if (prompt.size() >= stream_.capacity()) {
     return InvalidArgument("the text has " + std::to_string(prompt.size()) + " tokens, expected at most " +
-                           std::to_string(stream_.capacity() - 1) + ": the context holds " + std::to_string(stream_.capacity()));
+                           std::to_string(stream_.capacity() - 1) + ": the context holds " +
+                           std::to_string(stream_.capacity()));
   }
   const size_t n_prompt = prompt.size();
   std::vector<TokenId> answer;
   AnswerFormat format;
-  PITH_ASSIGN_OR_RETURN(AnswerResult result,
-                        Generate(prompt, format, options, [&](std::span<const AnswerReader::Piece> pieces, std::span<const TokenId> tokens) {
-                          answer.insert(answer.end(), tokens.begin(), tokens.end());
-                          return !callback || callback(pieces, tokens);
-                        }));
+  PITH_ASSIGN_OR_RETURN(
+      AnswerResult result,
+      Generate(prompt, format, options,
+               [&](std::span<const AnswerReader::Piece> pieces, std::span<const TokenId> tokens) {
+                 answer.insert(answer.end(), tokens.begin(), tokens.end());
+                 return !callback || callback(pieces, tokens);
+               }));
   text_ = std::move(prompt);
   text_.resize(n_prompt);
   text_.insert(text_.end(), answer.begin(), answer.end());
@@ -212,7 +223,8 @@ Result<AnswerResult> Conversation::Continue(std::string_view text, const AnswerO
 Status Conversation::SetText(std::vector<TokenId> text) {
   for (const TokenId id : text) {
     if (id >= tokenizer_.vocab_size()) {
-      return InvalidArgument("text: token " + std::to_string(id) + ", expected below " + std::to_string(tokenizer_.vocab_size()));
+      return InvalidArgument("text: token " + std::to_string(id) + ", expected below " +
+                             std::to_string(tokenizer_.vocab_size()));
     }
   }
   text_ = std::move(text);
@@ -221,13 +233,15 @@ Status Conversation::SetText(std::vector<TokenId> text) {
 
 void Conversation::Clear() {
   text_.clear();
-  while (!messages_.empty() && !(messages_.size() == 1 && RoleOf(messages_[0]) == "system")) messages_.erase(messages_.size() - 1);
+  while (!messages_.empty() && !(messages_.size() == 1 && RoleOf(messages_[0]) == "system"))
+    messages_.erase(messages_.size() - 1);
 }
 
-Result<AnswerResult> Conversation::Generate(std::span<const TokenId> prompt, AnswerFormat format, const AnswerOptions& options,
-                                            const AnswerCallback& callback) {
+Result<AnswerResult> Conversation::Generate(std::span<const TokenId> prompt, AnswerFormat format,
+                                            const AnswerOptions& options, const AnswerCallback& callback) {
   format.stop_strings = profile_.stop_strings;
-  format.stop_strings.insert(format.stop_strings.end(), options.stop_strings.begin(), options.stop_strings.end());
+  format.stop_strings.insert(format.stop_strings.end(), options.stop_strings.begin(),
+                             options.stop_strings.end());
   AnswerReader reader(tokenizer_, format);
   Listener listener(reader, format, callback);
   Sampler sampler(options.sampling);

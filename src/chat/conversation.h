@@ -1,4 +1,5 @@
-// Conversation: turns, the text that a chat template makes of them, and answers; the model reads only what is new.
+// Conversation: turns, the text that a chat template makes of them, and answers; the model reads only what is
+// new.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +14,10 @@
 #include "chat/answer_reader.h"
 #include "chat/chat_profile.h"
 #include "chat/generator.h"
-#include "jinja/jinja.h"
 #include "chat/sampler.h"
-#include "grammar/token_constraint.h"
 #include "chat/token_stream.h"
+#include "grammar/token_constraint.h"
+#include "jinja/jinja.h"
 #include "model/engine.h"
 #include "pith/status.h"
 #include "tokenizer/tokenizer.h"
@@ -32,14 +33,15 @@ struct AnswerOptions {
   TokenConstraint* constraint = nullptr;  // of the answer's text, not of thoughts
 };
 
-// Pieces as they come, with the tokens since the last call; false gives up: the answer ends where it is. Called with no
-// pieces now and then.
-using AnswerCallback = std::function<bool(std::span<const AnswerReader::Piece> pieces, std::span<const TokenId> tokens)>;
+// Pieces as they come, with the tokens since the last call; false gives up: the answer ends where it is.
+// Called with no pieces now and then.
+using AnswerCallback =
+    std::function<bool(std::span<const AnswerReader::Piece> pieces, std::span<const TokenId> tokens)>;
 
 struct AnswerResult {
   nlohmann::ordered_json message;  // {"role": "assistant", "content", "reasoning_content"?, "tool_calls"?}
   GenerateCounts counts;
-  bool stop_string = false;    // counts.end is kSink because of one
+  bool stop_string = false;  // counts.end is kSink because of one
   size_t prompt_tokens = 0;
   size_t dropped_messages = 0;  // that had to go since the context was full
 };
@@ -47,8 +49,10 @@ struct AnswerResult {
 // Thread-compatible.
 class Conversation {
  public:
-  // kInvalidArgument or kCorrupt for a template that makes no sense. `engine` (no sinks) and `tokenizer` must outlive it.
-  static Result<std::unique_ptr<Conversation>> Create(Engine& engine, const Tokenizer& tokenizer, ChatProfile profile);
+  // kInvalidArgument or kCorrupt for a template that makes no sense. `engine` (no sinks) and `tokenizer` must
+  // outlive it.
+  static Result<std::unique_ptr<Conversation>> Create(Engine& engine, const Tokenizer& tokenizer,
+                                                      ChatProfile profile);
 
   const ChatProfile& profile() const { return profile_; }
   bool has_turns() const { return template_.has_value(); }
@@ -59,12 +63,15 @@ class Conversation {
   Status SetMessages(nlohmann::ordered_json messages);
   void SetTools(nlohmann::ordered_json tools) { tools_ = std::move(tools); }  // a list; empty: none
 
-  // Adds `message` and the model's answer to it. Where the context is full, the oldest turns after the system message go first,
-  // from one question up to the next. On failure nothing is added. kInvalidArgument: the message alone is too long.
-  Result<AnswerResult> Ask(nlohmann::ordered_json message, const AnswerOptions& options, const AnswerCallback& callback);
+  // Adds `message` and the model's answer to it. Where the context is full, the oldest turns after the system
+  // message go first, from one question up to the next. On failure nothing is added. kInvalidArgument: the
+  // message alone is too long.
+  Result<AnswerResult> Ask(nlohmann::ordered_json message, const AnswerOptions& options,
+                           const AnswerCallback& callback);
 
   // Without turns: `text` (markup counts) is put at the end of all text so far, and continued.
-  Result<AnswerResult> Continue(std::string_view text, const AnswerOptions& options, const AnswerCallback& callback);
+  Result<AnswerResult> Continue(std::string_view text, const AnswerOptions& options,
+                                const AnswerCallback& callback);
   // All text so far, as tokens. SetText: kInvalidArgument for an id that the tokenizer does not know.
   std::span<const TokenId> text() const { return text_; }
   Status SetText(std::vector<TokenId> text);
@@ -80,8 +87,8 @@ class Conversation {
   // The prompt for an answer to `messages`.
   Result<MarkedText> Render(const nlohmann::ordered_json& messages, const AnswerOptions& options) const;
   std::vector<TokenId> Encode(const MarkedText& text) const;
-  Result<AnswerResult> Generate(std::span<const TokenId> prompt, AnswerFormat format, const AnswerOptions& options,
-                                const AnswerCallback& callback);
+  Result<AnswerResult> Generate(std::span<const TokenId> prompt, AnswerFormat format,
+                                const AnswerOptions& options, const AnswerCallback& callback);
 
   const Tokenizer& tokenizer_;
   ChatProfile profile_;

@@ -15,10 +15,12 @@ using testing::RandomModel;
 
 constexpr TokenId kEnd = 256;  // <|end|>
 constexpr const char* kTemplate =
-    "{% for m in messages %}{{ m.role }}:{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+    "{% for m in messages %}{{ m.role }}:{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt "
+    "%}assistant:{% endif %}"
     "{% if enable_thinking is defined %}{% if not enable_thinking %}!{% endif %}{% endif %}";
 
-// A model of random weights over bytes and two added tokens: what it says makes no sense, but is always the same.
+// A model of random weights over bytes and two added tokens: what it says makes no sense, but is always the
+// same.
 class ConversationTest : public ::testing::Test {
  protected:
   static ModelConfig Config() {
@@ -68,7 +70,8 @@ TEST_F(ConversationTest, TurnsFollowEachOtherAndOnlyNewOnesAreRead) {
   const AnswerResult second = Ask(*conversation, "Again", options);
   EXPECT_EQ(conversation->messages().size(), 4u);
   EXPECT_EQ(conversation->messages()[1]["role"], "assistant");
-  // Up to the end of the first question at least; the answer's bytes are no UTF-8 and are not the model's own any more.
+  // Up to the end of the first question at least; the answer's bytes are no UTF-8 and are not the model's own
+  // any more.
   EXPECT_GE(second.counts.reused, 11u);
   EXPECT_EQ(second.counts.reused + second.counts.prefilled, second.prompt_tokens);
 
@@ -82,7 +85,8 @@ TEST_F(ConversationTest, TurnsFollowEachOtherAndOnlyNewOnesAreRead) {
 }
 
 TEST_F(ConversationTest, TheSystemMessageAndToolsReachTheTemplate) {
-  const auto conversation = Make("{{ messages[0].role }}{{ tools[0].name if tools else 'none' }}{{ bos_token }}");
+  const auto conversation =
+      Make("{{ messages[0].role }}{{ tools[0].name if tools else 'none' }}{{ bos_token }}");
   ASSERT_TRUE(conversation->SetMessages(Json::array({Json{{"role", "system"}, {"content", "x"}}})).ok());
   const AnswerOptions options{.sampling = {.temperature = 0}, .max_tokens = 1};
   EXPECT_EQ(Ask(*conversation, "a", options).prompt_tokens, std::string("systemnone").size());
@@ -106,7 +110,8 @@ TEST_F(ConversationTest, MarkupInAMessageIsData) {
 
 TEST_F(ConversationTest, AFullContextForgetsTheOldestTurnsButNotTheSystemMessage) {
   const auto conversation = Make();
-  ASSERT_TRUE(conversation->SetMessages(Json::array({Json{{"role", "system"}, {"content", "Be brief."}}})).ok());
+  ASSERT_TRUE(
+      conversation->SetMessages(Json::array({Json{{"role", "system"}, {"content", "Be brief."}}})).ok());
   const AnswerOptions options{.sampling = {.temperature = 0}, .max_tokens = 4};
   size_t dropped = 0;
   for (int i = 0; i < 8; ++i) {
@@ -115,18 +120,21 @@ TEST_F(ConversationTest, AFullContextForgetsTheOldestTurnsButNotTheSystemMessage
     EXPECT_EQ(result.dropped_messages % 2, 0u);
     EXPECT_LE(result.prompt_tokens, 296u);
     EXPECT_EQ(conversation->messages()[0]["content"], "Be brief.");
-    EXPECT_EQ(conversation->messages()[conversation->messages().size() - 2]["content"].get<std::string>()[0], 'a' + i);
+    EXPECT_EQ(conversation->messages()[conversation->messages().size() - 2]["content"].get<std::string>()[0],
+              'a' + i);
   }
   EXPECT_GT(dropped, 4u);
   const Json before = conversation->messages();
   const Result<AnswerResult> too_long = conversation->Ask(User(std::string(400, 'x')), options, nullptr);
   EXPECT_EQ(too_long.status().code(), StatusCode::kInvalidArgument);
-  EXPECT_NE(too_long.status().message().find("the context holds 300"), std::string::npos) << too_long.status().message();
+  EXPECT_NE(too_long.status().message().find("the context holds 300"), std::string::npos)
+      << too_long.status().message();
   EXPECT_EQ(conversation->messages(), before) << "nothing is lost by a question that cannot be asked";
 }
 
 TEST_F(ConversationTest, ATemplateThatFailsLosesNothing) {
-  const auto conversation = Make("{% if messages | length > 1 %}{{ raise_exception('one at a time') }}{% endif %}x");
+  const auto conversation =
+      Make("{% if messages | length > 1 %}{{ raise_exception('one at a time') }}{% endif %}x");
   const AnswerOptions options{.sampling = {.temperature = 0}, .max_tokens = 1};
   Ask(*conversation, "a", options);
   const Result<AnswerResult> failed = conversation->Ask(User("b"), options, nullptr);
@@ -169,7 +177,8 @@ TEST_F(ConversationTest, TextWithoutTurnsGoesOnWhereItEnded) {
   conversation.Clear();
   EXPECT_EQ(go_on("abc").message, first.message);
   EXPECT_EQ(go_on("<|end|>").prompt_tokens, 4 + first.counts.generated + 1) << "markup counts";
-  EXPECT_EQ(conversation.Continue(std::string(400, 'x'), options, nullptr).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(conversation.Continue(std::string(400, 'x'), options, nullptr).status().code(),
+            StatusCode::kInvalidArgument);
 }
 
 TEST_F(ConversationTest, MessagesThatAreNoneAreRefused) {

@@ -40,7 +40,8 @@ void DraftFinder::Find(size_t n, std::vector<TokenId>& draft) const {
   for (size_t age = 0; age < kPlaces; ++age) {  // latest first
     const uint32_t end = found->second.end[(found->second.next + kPlaces - 1 - age) % kPlaces];
     size_t length = 0;
-    while (length < kLongestMatch && length < end && tokens_[end - 1 - length] == tokens_[size - 1 - length]) ++length;
+    while (length < kLongestMatch && length < end && tokens_[end - 1 - length] == tokens_[size - 1 - length])
+      ++length;
     if (length >= kMatch && length > best_length) {
       best = end;
       best_length = length;
@@ -49,7 +50,8 @@ void DraftFinder::Find(size_t n, std::vector<TokenId>& draft) const {
   if (best == 0) return;
   // A text that repeats itself goes on into its own end: the copy reads what it has just written.
   const size_t start = draft.size();
-  for (size_t i = 0; i < n; ++i) draft.push_back(best + i < size ? tokens_[best + i] : draft[start + best + i - size]);
+  for (size_t i = 0; i < n; ++i)
+    draft.push_back(best + i < size ? tokens_[best + i] : draft[start + best + i - size]);
 }
 
 size_t DraftLength::Next() {

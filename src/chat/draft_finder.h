@@ -1,7 +1,8 @@
 // DraftFinder: guesses how a text goes on from what it has said before (prompt lookup: Saxena 2023).
 //
-// Answers about a text repeat much of it. Where the last tokens stood before, those that followed then are likely to
-// follow now; the model checks several of them in one pass, which costs little more than a pass for one.
+// Answers about a text repeat much of it. Where the last tokens stood before, those that followed then are
+// likely to follow now; the model checks several of them in one pass, which costs little more than a pass for
+// one.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +53,7 @@ class DraftLength {
 
  private:
   size_t length_ = 4;
-  size_t pause_ = 0;        // passes left without guesses
+  size_t pause_ = 0;  // passes left without guesses
   size_t next_pause_ = 1;
 };
 

@@ -50,7 +50,8 @@ TEST(DraftFinder, GrowingStepByStepIsTheSameAsAllAtOnceAndGoingBackForgets) {
     ASSERT_EQ(Draft(grown, text.substr(0, n), 8), Draft(fresh, text.substr(0, n), 8)) << n;
   }
   DraftFinder fresh;
-  EXPECT_EQ(Draft(grown, text.substr(0, 100) + "zzzabczzz", 5), Draft(fresh, text.substr(0, 100) + "zzzabczzz", 5));
+  EXPECT_EQ(Draft(grown, text.substr(0, 100) + "zzzabczzz", 5),
+            Draft(fresh, text.substr(0, 100) + "zzzabczzz", 5));
 }
 
 TEST(DraftLength, GrowsWithSuccessAndPausesAfterFailure) {

@@ -17,7 +17,8 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
 
 class Generation {
  public:
-  Generation(TokenStream& stream, Sampler& sampler, const GenerateRequest& request, TokenSink& sink, GenerateCounts& counts)
+  Generation(TokenStream& stream, Sampler& sampler, const GenerateRequest& request, TokenSink& sink,
+             GenerateCounts& counts)
       : stream_(stream), sampler_(sampler), request_(request), sink_(sink), counts_(counts) {}
 
   Status Run() {
@@ -42,7 +43,8 @@ class Generation {
     // At least one token goes through the model: its logits are wanted.
     const size_t most = std::min(known.size(), prompt.size() - 1);
     const size_t common = static_cast<size_t>(
-        std::mismatch(known.begin(), known.begin() + static_cast<ptrdiff_t>(most), prompt.begin()).first - known.begin());
+        std::mismatch(known.begin(), known.begin() + static_cast<ptrdiff_t>(most), prompt.begin()).first -
+        known.begin());
     stream_.Rewind(common);
     counts_.reused = common;
     const Status status = stream_.Append(prompt.subspan(common), 1, [&] { return sink_.GoOn(); });
@@ -81,7 +83,8 @@ class Generation {
       input.assign(1, *next);
       if (request_.draft) {
         finder_.Follow(text);
-        const size_t left = request_.max_tokens == 0 ? DraftLength::kMost : request_.max_tokens - counts_.generated - 1;
+        const size_t left =
+            request_.max_tokens == 0 ? DraftLength::kMost : request_.max_tokens - counts_.generated - 1;
         finder_.Find(std::min({draft_length_.Next(), left, stream_.room() - 1}), input);
       }
       counts_.drafted += input.size() - 1;
@@ -100,7 +103,8 @@ class Generation {
   static constexpr TokenId kEnd = ~TokenId{0};
 
   bool IsStop(TokenId id) const {
-    return std::find(request_.stop_tokens.begin(), request_.stop_tokens.end(), id) != request_.stop_tokens.end();
+    return std::find(request_.stop_tokens.begin(), request_.stop_tokens.end(), id) !=
+           request_.stop_tokens.end();
   }
 
   // kEnd where the answer ends.

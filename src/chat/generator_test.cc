@@ -1,4 +1,5 @@
-// What is generated must not depend on guessing ahead, on what the stream held before, on threads or instruction set.
+// What is generated must not depend on guessing ahead, on what the stream held before, on threads or
+// instruction set.
 #include "chat/generator.h"
 
 #include <gtest/gtest.h>
@@ -68,14 +69,16 @@ TEST(Generate, GuessingAheadChangesNothing) {
     for (const double penalty : {1.0, 1.3}) {
       for (uint64_t seed = 0; seed < 6; ++seed) {
         Fixture setup(EvenConfig(), isa, 2);
-        const SamplerOptions options{.temperature = temperature, .top_k = 4, .repetition_penalty = penalty, .seed = seed};
+        const SamplerOptions options{
+            .temperature = temperature, .top_k = 4, .repetition_penalty = penalty, .seed = seed};
         const std::vector<TokenId> prompt = Prompt(60 + seed, setup.vocab());
         const std::vector<TokenId> plain = setup.Run(setup.Request(prompt, 100, false), options);
         EXPECT_EQ(setup.counts.drafted, 0u);
         EXPECT_EQ(plain.size(), 100u);
         EXPECT_EQ(setup.counts.passes, 99u);
         Fixture other(EvenConfig(), isa, 2);
-        ASSERT_EQ(other.Run(other.Request(prompt, 100, true), options), plain) << temperature << " " << penalty << " " << seed;
+        ASSERT_EQ(other.Run(other.Request(prompt, 100, true), options), plain)
+            << temperature << " " << penalty << " " << seed;
         EXPECT_EQ(other.counts.generated, 100u);
         EXPECT_EQ(other.counts.accepted + other.counts.passes + 1, 100u);
         accepted += other.counts.accepted;
@@ -91,7 +94,8 @@ TEST(Generate, TheSameForEveryInstructionSetAndNumberOfThreads) {
     for (const size_t n_threads : {1, 2, 4}) {
       Fixture setup(OddConfig(), isa, n_threads);
       const std::vector<TokenId> prompt = Prompt(40, setup.vocab());
-      const std::vector<TokenId> got = setup.Run(setup.Request(prompt, 60), {.temperature = 1.5, .top_p = 0.9, .seed = 3});
+      const std::vector<TokenId> got =
+          setup.Run(setup.Request(prompt, 60), {.temperature = 1.5, .top_p = 0.9, .seed = 3});
       if (expected.empty()) expected = got;
       EXPECT_EQ(got, expected) << IsaName(isa) << ", " << n_threads << " threads";
     }

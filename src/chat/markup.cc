@@ -22,7 +22,8 @@ class MarkupFinder {
     const AddedToken* longest = nullptr;
     for (const AddedToken* token : by_first_byte_[static_cast<uint8_t>(text.text[at])]) {
       const std::string& content = token->content;
-      if (text.text.compare(at, content.size(), content) != 0 || text.HasData(at, at + content.size())) continue;
+      if (text.text.compare(at, content.size(), content) != 0 || text.HasData(at, at + content.size()))
+        continue;
       if (longest == nullptr || content.size() > longest->content.size()) longest = token;
     }
     return longest;
@@ -34,13 +35,15 @@ class MarkupFinder {
 
 const AddedToken* FindAdded(const Tokenizer& tokenizer, TokenId id) {
   const auto added = tokenizer.added_tokens();
-  const auto it = std::lower_bound(added.begin(), added.end(), id, [](const AddedToken& a, TokenId wanted) { return a.id < wanted; });
+  const auto it = std::lower_bound(added.begin(), added.end(), id,
+                                   [](const AddedToken& a, TokenId wanted) { return a.id < wanted; });
   return it != added.end() && it->id == id ? &*it : nullptr;
 }
 
 }  // namespace
 
-void EncodeMarked(const MarkedText& text, size_t begin, const Tokenizer& tokenizer, std::vector<TokenId>& out) {
+void EncodeMarked(const MarkedText& text, size_t begin, const Tokenizer& tokenizer,
+                  std::vector<TokenId>& out) {
   const MarkupFinder finder(tokenizer);
   const auto encode = [&](size_t from, size_t to) {
     if (from < to) tokenizer.Encode(AsBytes(std::string_view(text.text).substr(from, to - from)), out);
@@ -60,7 +63,8 @@ void EncodeMarked(const MarkedText& text, size_t begin, const Tokenizer& tokeniz
   encode(done, text.text.size());
 }
 
-size_t CountTokensAtFront(const MarkedText& text, std::span<const TokenId> tokens, const Tokenizer& tokenizer, size_t& bytes) {
+size_t CountTokensAtFront(const MarkedText& text, std::span<const TokenId> tokens, const Tokenizer& tokenizer,
+                          size_t& bytes) {
   const MarkupFinder finder(tokenizer);
   size_t count = 0;
   size_t at = 0;
@@ -74,7 +78,9 @@ size_t CountTokensAtFront(const MarkedText& text, std::span<const TokenId> token
       continue;
     }
     const ByteSpan data = tokenizer.TokenBytes(tokens[i]);
-    if (data.empty() || data.size() > text.text.size() - at || std::memcmp(text.text.data() + at, data.data(), data.size()) != 0) break;
+    if (data.empty() || data.size() > text.text.size() - at ||
+        std::memcmp(text.text.data() + at, data.data(), data.size()) != 0)
+      break;
     // A data token never stands for markup.
     bool markup = false;
     for (size_t j = at; j < at + data.size() && !markup; ++j) markup = finder.At(text, j) != nullptr;

@@ -11,7 +11,8 @@ constexpr TokenId kEnd = 256 + 3;   // <|end|>
 constexpr TokenId kNote = 256 + 4;  // <note>
 
 Tokenizer MakeTokenizer() {
-  auto made = Tokenizer::FromHuggingFaceJson(TestVocabulary({{"a", "b"}, {"c", "d"}, {"ab", "cd"}}).Json().dump());
+  auto made =
+      Tokenizer::FromHuggingFaceJson(TestVocabulary({{"a", "b"}, {"c", "d"}, {"ab", "cd"}}).Json().dump());
   EXPECT_TRUE(made.ok()) << made.status().message();
   return *std::move(made);
 }

@@ -11,8 +11,8 @@
 namespace pith {
 namespace {
 
-// A token less likely than the likeliest by e^-40 (4e-18) is never drawn: 53 random bits cannot hit it. Leaving such tokens
-// out is part of the definition, and saves sorting the whole vocabulary.
+// A token less likely than the likeliest by e^-40 (4e-18) is never drawn: 53 random bits cannot hit it.
+// Leaving such tokens out is part of the definition, and saves sorting the whole vocabulary.
 constexpr double kNegligible = 40;
 
 Status OutOfRange(const char* name, double value, const char* expected) {
@@ -26,9 +26,12 @@ Status CheckSamplerOptions(const SamplerOptions& o) {
   if (!in(o.temperature, 0, 100)) return OutOfRange("temperature", o.temperature, "0 to 100");
   if (!in(o.top_p, 0, 1) || o.top_p == 0) return OutOfRange("top_p", o.top_p, "more than 0, at most 1");
   if (!in(o.min_p, 0, 1)) return OutOfRange("min_p", o.min_p, "0 to 1");
-  if (!in(o.repetition_penalty, 0.01, 100)) return OutOfRange("repetition_penalty", o.repetition_penalty, "0.01 to 100");
-  if (!in(o.presence_penalty, -100, 100)) return OutOfRange("presence_penalty", o.presence_penalty, "-100 to 100");
-  if (!in(o.frequency_penalty, -100, 100)) return OutOfRange("frequency_penalty", o.frequency_penalty, "-100 to 100");
+  if (!in(o.repetition_penalty, 0.01, 100))
+    return OutOfRange("repetition_penalty", o.repetition_penalty, "0.01 to 100");
+  if (!in(o.presence_penalty, -100, 100))
+    return OutOfRange("presence_penalty", o.presence_penalty, "-100 to 100");
+  if (!in(o.frequency_penalty, -100, 100))
+    return OutOfRange("frequency_penalty", o.frequency_penalty, "-100 to 100");
   return OkStatus();
 }
 
@@ -49,7 +52,8 @@ void TokenCounts::AddPrompt(std::span<const TokenId> tokens) {
 void TokenCounts::AddAnswer(TokenId token) { ++counts_[token].answer; }
 
 bool Sampler::uses_counts() const {
-  return options_.repetition_penalty != 1 || options_.presence_penalty != 0 || options_.frequency_penalty != 0;
+  return options_.repetition_penalty != 1 || options_.presence_penalty != 0 ||
+         options_.frequency_penalty != 0;
 }
 
 void Sampler::Penalise(std::span<float> logits, const TokenCounts& counts) const {
@@ -64,7 +68,9 @@ void Sampler::Penalise(std::span<float> logits, const TokenCounts& counts) const
 }
 
 void Sampler::Collect(std::span<const float> logits, std::span<const uint64_t> allowed) {
-  const auto may_come = [&](size_t id) { return allowed.empty() || (allowed[id / 64] >> (id % 64) & 1) != 0; };
+  const auto may_come = [&](size_t id) {
+    return allowed.empty() || (allowed[id / 64] >> (id % 64) & 1) != 0;
+  };
   const auto likelier = [](const Candidate& a, const Candidate& b) {
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
   };
@@ -83,7 +89,8 @@ void Sampler::Collect(std::span<const float> logits, std::span<const uint64_t> a
     candidates_.push_back(best);
     return;
   }
-  // The k likeliest so far are within the first 2 k; what falls below the k-th of them is thrown away now and then.
+  // The k likeliest so far are within the first 2 k; what falls below the k-th of them is thrown away now and
+  // then.
   float floor = -std::numeric_limits<float>::infinity();
   if (k >= logits.size()) {
     float largest = floor;
@@ -96,7 +103,8 @@ void Sampler::Collect(std::span<const float> logits, std::span<const uint64_t> a
     if (!(logits[id] >= floor) || !may_come(id)) continue;
     candidates_.push_back({logits[id], static_cast<TokenId>(id)});
     if (k < logits.size() && candidates_.size() >= 2 * k + 64) {
-      std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(k - 1), candidates_.end(), likelier);
+      std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(k - 1),
+                       candidates_.end(), likelier);
       candidates_.resize(k);
       floor = candidates_[k - 1].logit;
     }
@@ -106,7 +114,8 @@ void Sampler::Collect(std::span<const float> logits, std::span<const uint64_t> a
   if (candidates_.size() > k) candidates_.resize(k);
 }
 
-TokenId Sampler::Sample(std::span<float> logits, const TokenCounts& counts, std::span<const uint64_t> allowed, uint64_t n) {
+TokenId Sampler::Sample(std::span<float> logits, const TokenCounts& counts, std::span<const uint64_t> allowed,
+                        uint64_t n) {
   if (uses_counts()) Penalise(logits, counts);
   Collect(logits, allowed);
   if (candidates_.size() == 1) return candidates_[0].id;
@@ -125,7 +134,8 @@ TokenId Sampler::Sample(std::span<float> logits, const TokenCounts& counts, std:
   if (options_.top_p < 1) {
     kept = 0;
     n_kept = 0;
-    while (n_kept < weights_.size() && (n_kept == 0 || kept < options_.top_p * total)) kept += weights_[n_kept++];
+    while (n_kept < weights_.size() && (n_kept == 0 || kept < options_.top_p * total))
+      kept += weights_[n_kept++];
   }
   if (options_.min_p > 0) {
     while (n_kept > 1 && weights_[n_kept - 1] < options_.min_p) kept -= weights_[--n_kept];

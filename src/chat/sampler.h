@@ -1,7 +1,8 @@
-// Sampler: which token comes next, from its logits. The same on every machine for the same logits, seed and place.
+// Sampler: which token comes next, from its logits. The same on every machine for the same logits, seed and
+// place.
 //
-// Doubles in a fixed order, with the exponential of model/exact_math.h; no state but the seed, so that it does not matter
-// how often or in which order a place is asked for.
+// Doubles in a fixed order, with the exponential of model/exact_math.h; no state but the seed, so that it
+// does not matter how often or in which order a place is asked for.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +33,8 @@ struct SamplerOptions {
 // kInvalidArgument, naming the option and its range.
 Status CheckSamplerOptions(const SamplerOptions& options);
 
-// The random number in [0, 1) for place n of a text: 53 bits of SplitMix64 (Steele et al. 2014) of the seed, jumped to
-// its n-th output.
+// The random number in [0, 1) for place n of a text: 53 bits of SplitMix64 (Steele et al. 2014) of the seed,
+// jumped to its n-th output.
 double UniformAt(uint64_t seed, uint64_t n);
 
 // What the penalties look at. Rebuilt for each answer.
@@ -61,9 +62,10 @@ class Sampler {
   const SamplerOptions& options() const { return options_; }
   bool uses_counts() const;
 
-  // The token for place n. logits[id]: overwritten. allowed: bit id % 64 of word id / 64 for each id that may come; empty:
-  // all may. REQUIRES: at least one is allowed; logits are finite.
-  TokenId Sample(std::span<float> logits, const TokenCounts& counts, std::span<const uint64_t> allowed, uint64_t n);
+  // The token for place n. logits[id]: overwritten. allowed: bit id % 64 of word id / 64 for each id that may
+  // come; empty: all may. REQUIRES: at least one is allowed; logits are finite.
+  TokenId Sample(std::span<float> logits, const TokenCounts& counts, std::span<const uint64_t> allowed,
+                 uint64_t n);
 
  private:
   struct Candidate {

@@ -11,7 +11,8 @@ namespace pith {
 namespace {
 
 // Softmax, sorted, cut: the definition in the header, written down once more without any shortcut.
-std::map<TokenId, double> Distribution(std::vector<float> logits, const SamplerOptions& o, const std::vector<bool>& allowed) {
+std::map<TokenId, double> Distribution(std::vector<float> logits, const SamplerOptions& o,
+                                       const std::vector<bool>& allowed) {
   std::vector<TokenId> ids;
   for (TokenId id = 0; id < logits.size(); ++id) {
     if (allowed.empty() || allowed[id]) ids.push_back(id);
@@ -42,8 +43,8 @@ std::vector<float> RandomLogits(size_t n, uint64_t seed) {
 }
 
 TEST(Sampler, TheRandomNumbersAreThoseOfSplitMix64) {
-  // The first three outputs for seed 1234567 (published with the reference implementation): 6457827717110365317,
-  // 3203168211198807973, 9817491932198370423.
+  // The first three outputs for seed 1234567 (published with the reference implementation):
+  // 6457827717110365317, 3203168211198807973, 9817491932198370423.
   EXPECT_EQ(UniformAt(1234567, 0), static_cast<double>(6457827717110365317u >> 11) * 0x1p-53);
   EXPECT_EQ(UniformAt(1234567, 1), static_cast<double>(3203168211198807973u >> 11) * 0x1p-53);
   EXPECT_EQ(UniformAt(1234567, 2), static_cast<double>(9817491932198370423u >> 11) * 0x1p-53);
@@ -76,13 +77,16 @@ TEST(Sampler, TokensComeAsOftenAsTheDefinitionSays) {
       constexpr size_t kDraws = 20000;
       for (size_t n = 0; n < kDraws; ++n) {
         std::vector<float> copy = logits;
-        seen[sampler.Sample(copy, {}, constrained ? std::span<const uint64_t>(bits) : std::span<const uint64_t>(), n)] += 1.0 / kDraws;
+        seen[sampler.Sample(
+            copy, {}, constrained ? std::span<const uint64_t>(bits) : std::span<const uint64_t>(), n)] +=
+            1.0 / kDraws;
       }
       for (const auto& [id, p] : seen) {
         ASSERT_TRUE(expected.contains(id)) << "token " << id << " must not come";
         EXPECT_NEAR(p, expected.at(id), 5 * std::sqrt(expected.at(id) / kDraws) + 1e-3) << id;
       }
-      for (const auto& [id, p] : expected) EXPECT_TRUE(p < 2e-3 || seen.contains(id)) << "token " << id << " never comes";
+      for (const auto& [id, p] : expected)
+        EXPECT_TRUE(p < 2e-3 || seen.contains(id)) << "token " << id << " never comes";
     }
   }
 }

@@ -1,4 +1,5 @@
-// TokenStream: the tokens that a model has seen, and the state they left in it; goes back to any earlier point for free.
+// TokenStream: the tokens that a model has seen, and the state they left in it; goes back to any earlier
+// point for free.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@ namespace pith {
 // Thread-compatible.
 class TokenStream {
  public:
-  // Room for as many tokens as the engine's window. `engine`, whose options have no sinks, must outlive the stream.
+  // Room for as many tokens as the engine's window. `engine`, whose options have no sinks, must outlive the
+  // stream.
   explicit TokenStream(Engine& engine);
 
   std::span<const TokenId> tokens() const { return tokens_; }
@@ -28,8 +30,8 @@ class TokenStream {
   // Asked between passes of a long Append; false gives up: kCancelled, with the tokens so far kept.
   using GoOn = std::function<bool()>;
 
-  // Appends tokens and keeps the logits of the last n_logits of them until the next call. kInvalidArgument where they do not
-  // fit; errors of Engine::Forward. REQUIRES: n_logits <= tokens.size().
+  // Appends tokens and keeps the logits of the last n_logits of them until the next call. kInvalidArgument
+  // where they do not fit; errors of Engine::Forward. REQUIRES: n_logits <= tokens.size().
   Status Append(std::span<const TokenId> tokens, size_t n_logits, const GoOn& go_on = {});
 
   // [vocab of the embedding] of the i-th token whose logits were kept; may be overwritten.

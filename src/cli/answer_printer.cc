@@ -149,8 +149,8 @@ bool AnswerPrinter::Finish(const ChatAnswer& answer, const ChatOptions& options)
 std::string StatsLine(const ChatAnswer& a, const ChatOptions& options) {
   char text[320];
   std::snprintf(text, sizeof text,
-                "prompt %zu tokens, %zu known, %zu new in %.2f s; answer %zu tokens, %.1f tokens/s", a.prompt_tokens,
-                a.reused_tokens, a.prefilled_tokens, a.prefill_seconds, a.answer_tokens,
+                "prompt %zu tokens, %zu known, %zu new in %.2f s; answer %zu tokens, %.1f tokens/s",
+                a.prompt_tokens, a.reused_tokens, a.prefilled_tokens, a.prefill_seconds, a.answer_tokens,
                 Rate(a.answer_tokens > 0 ? a.answer_tokens - 1 : 0, a.decode_seconds));
   std::string line = text;
   if (a.drafted_tokens != 0) {

@@ -39,13 +39,14 @@ class AnswerPrinter {
   Console& console_;
   bool terminal_;
   bool colour_;
-  bool dim_ = false;       // the terminal is set to dim
+  bool dim_ = false;  // the terminal is set to dim
   bool failed_ = false;
   bool line_open_ = false;  // something without a line end stands on the last line
   bool any_text_ = false;
 };
 
-// "prompt 23 tokens, 11 known, 12 new in 0.06 s; answer 40 tokens, 31.0 tokens/s; guessed 20, right 14; seed 7".
+// "prompt 23 tokens, 11 known, 12 new in 0.06 s; answer 40 tokens, 31.0 tokens/s; guessed 20, right 14; seed
+// 7".
 std::string StatsLine(const ChatAnswer& answer, const ChatOptions& options);
 
 }  // namespace pith::cli

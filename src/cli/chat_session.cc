@@ -37,11 +37,13 @@ Result<std::string> ReadText(const std::string& path) {
   for (;;) {
     const size_t size = text.size();
     text.resize(size + (size_t{64} << 10));
-    PITH_ASSIGN_OR_RETURN(const size_t n, input->Read({reinterpret_cast<uint8_t*>(text.data()) + size, text.size() - size}));
+    PITH_ASSIGN_OR_RETURN(const size_t n,
+                          input->Read({reinterpret_cast<uint8_t*>(text.data()) + size, text.size() - size}));
     text.resize(size + n);
     if (n == 0) return text;
     if (text.size() > kMaxPromptBytes) {
-      return InvalidArgument(input->name() + ": more than " + FormatBytes(kMaxPromptBytes) + ", expected text for a model");
+      return InvalidArgument(input->name() + ": more than " + FormatBytes(kMaxPromptBytes) +
+                             ", expected text for a model");
     }
   }
 }
@@ -52,7 +54,8 @@ void ExplainAnswer(const ChatAnswer& answer, const ChatOptions& options, Console
   }
   if (answer.dropped_messages != 0) {
     console.Warning("the context of " + std::to_string(options.context) + " tokens is full: the oldest " +
-                    Plural(answer.dropped_messages, "message") + " had to be forgotten (--context N makes room)");
+                    Plural(answer.dropped_messages, "message") +
+                    " had to be forgotten (--context N makes room)");
   }
   if (answer.end == ChatEnd::kContextFull) {
     console.Warning("the answer ends here: the context of " + std::to_string(options.context) +
@@ -130,9 +133,10 @@ ChatSession::Input ChatSession::ReadMessage(std::string& message) {
 void ChatSession::Answer(const std::string& message) {
   interrupt_.Clear();
   using Thinking = AnswerPrinter::Thinking;
-  AnswerPrinter printer(AnswerPrinter::Style::kPlain, show_thinking_ ? Thinking::kTerminal : Thinking::kNever, console_);
-  const Result<ChatAnswer> answer =
-      chat_.Ask(message, [&](const ChatPiece& piece) { return printer.Put(piece) && !interrupt_.interrupted(); });
+  AnswerPrinter printer(AnswerPrinter::Style::kPlain, show_thinking_ ? Thinking::kTerminal : Thinking::kNever,
+                        console_);
+  const Result<ChatAnswer> answer = chat_.Ask(
+      message, [&](const ChatPiece& piece) { return printer.Put(piece) && !interrupt_.interrupted(); });
   if (!answer.ok()) {
     console_.Error(answer.status().message());
     return;
@@ -160,7 +164,8 @@ bool ChatSession::Command(const std::string& line) {
     if (chat_.options().raw) {
       console_.Error("--raw has no turns and no system message");
     } else if (rest.empty()) {
-      console_.Info(chat_.options().system.empty() ? "(no system message)" : TerminalText(chat_.options().system));
+      console_.Info(chat_.options().system.empty() ? "(no system message)"
+                                                   : TerminalText(chat_.options().system));
     } else if (const Status status = chat_.SetSystem(rest); !status.ok()) {
       console_.Error(status.message());
     }

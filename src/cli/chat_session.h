@@ -1,4 +1,5 @@
-// ChatSession: a conversation typed on a terminal: prompts, answers, and the commands that begin with a slash.
+// ChatSession: a conversation typed on a terminal: prompts, answers, and the commands that begin with a
+// slash.
 #pragma once
 
 #include <string>

@@ -25,7 +25,8 @@ constexpr char kPasteOn[] = "\x1b[?2004h";
 constexpr char kPasteOff[] = "\x1b[?2004l";
 constexpr std::wstring_view kPasteEnd = L"\x1b[201~";
 
-// libedit speaks wide characters, and turns bytes into them by the locale: without UTF-8 in it, only ASCII could be typed.
+// libedit speaks wide characters, and turns bytes into them by the locale: without UTF-8 in it, only ASCII
+// could be typed.
 void UseUtf8() {
   std::setlocale(LC_CTYPE, "");
   if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
@@ -69,8 +70,10 @@ std::string Narrow(std::wstring_view wide) {
 
 std::string HistoryFile() {
   if (const char* file = std::getenv("PITH_HISTORY")) return file;
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != 0) return std::string(state) + "/pith/history";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0) return std::string(home) + "/.local/state/pith/history";
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != 0)
+    return std::string(state) + "/pith/history";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0)
+    return std::string(home) + "/.local/state/pith/history";
   return "";
 }
 
@@ -109,7 +112,8 @@ struct LineEditor::Impl {
         text.resize(text.size() - kPasteEnd.size());
         break;
       }
-      if (text.size() > kMaxPasted) text.erase(kMaxPasted / 2, text.size() - kMaxPasted / 2 - kPasteEnd.size());
+      if (text.size() > kMaxPasted)
+        text.erase(kMaxPasted / 2, text.size() - kMaxPasted / 2 - kPasteEnd.size());
     }
     // A line end at the end would submit nothing but itself.
     while (!text.empty() && text.back() == L'\n') text.pop_back();
@@ -132,7 +136,8 @@ LineEditor::LineEditor(const std::string& history_file) : impl_(std::make_unique
   el_wset(i.edit, EL_BIND, L"^R", L"em-inc-search-prev", nullptr);
   // The user's own bindings (~/.editrc) before ours that must hold.
   el_source(i.edit, nullptr);
-  // Ctrl-C and Ctrl-Z as keys: as signals they would not end the reading, or leave the terminal as it is here.
+  // Ctrl-C and Ctrl-Z as keys: as signals they would not end the reading, or leave the terminal as it is
+  // here.
   el_wset(i.edit, EL_SETTY, L"-d", L"-isig", nullptr);
   el_wset(i.edit, EL_BIND, L"^C", L"pith-interrupt", nullptr);
   el_wset(i.edit, EL_BIND, L"^Z", L"pith-suspend", nullptr);

@@ -13,8 +13,8 @@ std::string HistoryFile();
 // One at a time: it owns the terminal's modes while it reads.
 class LineEditor {
  public:
-  // Reads from standard input and draws on standard output, which must be terminals. `history_file` may be empty; its
-  // folder is made if need be, and where that fails nothing is kept.
+  // Reads from standard input and draws on standard output, which must be terminals. `history_file` may be
+  // empty; its folder is made if need be, and where that fails nothing is kept.
   explicit LineEditor(const std::string& history_file);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
@@ -22,8 +22,8 @@ class LineEditor {
 
   enum class Event { kLine, kInterrupted, kEnd };
 
-  // One line without its end, or a pasted block as a whole. kInterrupted: Ctrl-C; kEnd: Ctrl-D on an empty line, or the
-  // terminal is gone.
+  // One line without its end, or a pasted block as a whole. kInterrupted: Ctrl-C; kEnd: Ctrl-D on an empty
+  // line, or the terminal is gone.
   Event Read(const std::string& prompt, std::string& line);
 
   // Remembers what was entered; saved at once.

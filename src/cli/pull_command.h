@@ -7,8 +7,8 @@
 
 namespace pith::cli {
 
-// Fetches and converts the model arguments.operands[0] as `pith pull` does, with the options of `arguments`, and says what
-// it did.
+// Fetches and converts the model arguments.operands[0] as `pith pull` does, with the options of `arguments`,
+// and says what it did.
 Status Pull(const Arguments& arguments, Console& console);
 
 }  // namespace pith::cli

@@ -74,17 +74,18 @@ int AnswerOnce(Chat& chat, const Arguments& arguments, Console& console) {
     return kExitFailed;
   }
   using Thinking = AnswerPrinter::Thinking;
-  const Thinking thinking = arguments.hide_thinking             ? Thinking::kNever
+  const Thinking thinking = arguments.hide_thinking           ? Thinking::kNever
                             : arguments.think.value_or(false) ? Thinking::kAlways
-                                                                : Thinking::kTerminal;
-  AnswerPrinter printer(arguments.json ? AnswerPrinter::Style::kJson : AnswerPrinter::Style::kPlain, thinking, console);
+                                                              : Thinking::kTerminal;
+  AnswerPrinter printer(arguments.json ? AnswerPrinter::Style::kJson : AnswerPrinter::Style::kPlain, thinking,
+                        console);
   bool interrupted = false;
   {
     const InterruptScope interrupt;
     // A text that goes on begins with what was given.
     if (chat.options().raw && !arguments.json && !printer.Put({.text = *prompt})) return kExitFailed;
-    const Result<ChatAnswer> answer =
-        chat.Ask(*prompt, [&](const ChatPiece& piece) { return printer.Put(piece) && !interrupt.interrupted(); });
+    const Result<ChatAnswer> answer = chat.Ask(
+        *prompt, [&](const ChatPiece& piece) { return printer.Put(piece) && !interrupt.interrupted(); });
     if (!answer.ok()) {
       console.Error(answer.status().message());
       return kExitFailed;
@@ -110,19 +111,24 @@ std::string InWords(uint64_t n) {
 
 std::string Greeting(const Model& model, const Chat& chat) {
   const ModelInfo& info = model.info();
-  return info.name + ": " + InWords(info.parameters) + " parameters, context of " + std::to_string(chat.options().context) +
-         " tokens. " + (chat.options().raw ? "It continues what you write. " : "") + "/help helps, Ctrl-D leaves.";
+  return info.name + ": " + InWords(info.parameters) + " parameters, context of " +
+         std::to_string(chat.options().context) + " tokens. " +
+         (chat.options().raw ? "It continues what you write. " : "") + "/help helps, Ctrl-D leaves.";
 }
 
-// Where the model is not here, or only as a checkpoint, and somebody can be asked: gets it. Else nothing: opening it says why.
+// Where the model is not here, or only as a checkpoint, and somebody can be asked: gets it. Else nothing:
+// opening it says why.
 Status OfferToPull(const Arguments& arguments, Console& console) {
   const std::string& what = arguments.operands[0];
   const Result<FoundModel> found = FindModel(what);
   std::error_code error;
-  if (HowToGetModel(what).empty() || !console.CanAsk() || std::filesystem::exists(what, error)) return OkStatus();
-  if (found.ok() ? found->kind != ModelKind::kCheckpoint : found.status().code() != StatusCode::kNotFound) return OkStatus();
-  const std::string question = found.ok() ? what + " is here as a checkpoint; convert it, once?"
-                                          : what + " is not here; fetch it from the Hugging Face hub and convert it, once?";
+  if (HowToGetModel(what).empty() || !console.CanAsk() || std::filesystem::exists(what, error))
+    return OkStatus();
+  if (found.ok() ? found->kind != ModelKind::kCheckpoint : found.status().code() != StatusCode::kNotFound)
+    return OkStatus();
+  const std::string question =
+      found.ok() ? what + " is here as a checkpoint; convert it, once?"
+                 : what + " is not here; fetch it from the Hugging Face hub and convert it, once?";
   return console.Confirm(question) ? Pull(arguments, console) : OkStatus();
 }
 
@@ -148,7 +154,8 @@ int RunRun(const Arguments& arguments, Console& console) {
   if (!ModelKnowsTurns(**model) && !options->raw && options->chat_template.empty()) {
     const std::string name = (*model)->info().name;
     if (!options->system.empty() || !options->tools.empty() || options->thinking) {
-      console.Error("model " + name + " continues text and knows no turns: no --system, --tools, --think or --no-think");
+      console.Error("model " + name +
+                    " continues text and knows no turns: no --system, --tools, --think or --no-think");
       return kExitFailed;
     }
     console.Warning("model " + name + " knows no turns: it continues the text, as with --raw");
@@ -160,7 +167,8 @@ int RunRun(const Arguments& arguments, Console& console) {
     return kExitFailed;
   }
   if (options->thinking && !chat->can_think()) {
-    console.Warning("this model's template has no switch for thinking: --think and --no-think change nothing");
+    console.Warning(
+        "this model's template has no switch for thinking: --think and --no-think change nothing");
   }
   const bool once = arguments.prompt || !arguments.prompt_file.empty() || isatty(STDIN_FILENO) != 1;
   if (once || isatty(STDOUT_FILENO) != 1) return AnswerOnce(*chat, arguments, console);

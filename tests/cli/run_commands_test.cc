@@ -145,12 +145,16 @@ TEST_F(RunCommands, AModelWithoutTurnsContinuesAndSaysSo) {
 
 TEST_F(RunCommands, TheSameSeedTheSameWords) {
   const auto say = [&](const std::string& seed, const std::string& threads) {
-    return Pith(setting_, {"run", TinyModel(), "--raw", "--prompt", "a", "-n", "100", "--seed", seed, "-T", threads, "--temperature", "1"}).out;
+    return Pith(setting_, {"run", TinyModel(), "--raw", "--prompt", "a", "-n", "100", "--seed", seed, "-T",
+                           threads, "--temperature", "1"})
+        .out;
   };
   const std::string first = say("7", "1");
   EXPECT_EQ(say("7", "2"), first);
   EXPECT_NE(say("8", "1"), first);
-  EXPECT_EQ(Pith(setting_, {"run", TinyModel(), "--raw", "--prompt", "a", "-n", "100", "--seed", "7", "--temperature", "1", "--no-draft"}).out,
+  EXPECT_EQ(Pith(setting_, {"run", TinyModel(), "--raw", "--prompt", "a", "-n", "100", "--seed", "7",
+                            "--temperature", "1", "--no-draft"})
+                .out,
             first);
 }
 
@@ -181,7 +185,8 @@ TEST_F(RunCommands, BadFilesAreNamed) {
   ExpectError(Say({"--tools", "no_name"}), 1, "tools: entry 0");
   WriteFile(folder_ / "broken.jinja", "{% for %}");
   ExpectError(Say({"--chat-template", "broken.jinja"}), 1, "line 1, column 8");
-  WriteFile(folder_ / "loop.jinja", "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}");
+  WriteFile(folder_ / "loop.jinja",
+            "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}");
   ExpectError(Say({"--chat-template", "loop.jinja"}), 1, "chat template");
   WriteFile(folder_ / "calls.jinja", "{{ messages | upside_down }}");
   ExpectError(Say({"--chat-template", "calls.jinja"}), 1, "upside_down");
@@ -192,7 +197,9 @@ TEST_F(RunCommands, BadFilesAreNamed) {
 }
 
 TEST_F(RunCommands, BytesThatAreNoUtf8AreReplacedAndCounted) {
-  const Ended ended = Say({"--no-think"}, "a\xff\xfe" "b\x01");
+  const Ended ended = Say({"--no-think"},
+                          "a\xff\xfe"
+                          "b\x01");
   EXPECT_EQ(ended.code, 0);
   EXPECT_EQ(ended.out, "Yes.\n");
   EXPECT_NE(ended.err.find("2 bytes of the prompt were no UTF-8"), std::string::npos) << ended.err;
@@ -206,7 +213,9 @@ TEST_F(RunCommands, AFullDiskIsAnError) {
 
 TEST_F(RunCommands, AGrammarOrASchemaHolds) {
   WriteFile(folder_ / "grammar", "root ::= \"No, \" [a-c]{3} \"!\"");
-  WriteFile(folder_ / "schema", R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}}, "required": ["a", "b"]})");
+  WriteFile(
+      folder_ / "schema",
+      R"({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}}, "required": ["a", "b"]})");
   for (const char* seed : {"1", "2", "3"}) {
     Ended ended = Say({"--grammar", "grammar", "--seed", seed});
     EXPECT_EQ(ended.code, 0) << ended.err;
@@ -231,9 +240,11 @@ TEST_F(RunCommands, AGrammarOrASchemaHolds) {
 }
 
 TEST_F(RunCommands, ToolCallsArePrintedAsJson) {
-  WriteFile(folder_ / "tools", R"([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])");
+  WriteFile(folder_ / "tools",
+            R"([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])");
   // The model cannot call anything of its own accord, so it is made to.
-  WriteFile(folder_ / "call", R"(root ::= "Well.\n<tool_call>\n{\"name\": \"f\",\n \"arguments\": {\"x\": 1}}\n</tool_call>")");
+  WriteFile(folder_ / "call",
+            R"(root ::= "Well.\n<tool_call>\n{\"name\": \"f\",\n \"arguments\": {\"x\": 1}}\n</tool_call>")");
   Ended ended = Say({"--tools", "tools", "--grammar", "call"});
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_EQ(ended.out, "Well.\n{\"name\":\"f\",\"arguments\":{\"x\":1}}\n");
@@ -248,14 +259,16 @@ TEST_F(RunCommands, ToolCallsArePrintedAsJson) {
 }
 
 TEST_F(RunCommands, GgufFilesWithATemplateOfTheirOwnAreRun) {
-  WriteFile(folder_ / "chat/tokenizer_config.json",
-            R"({"chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"})");
+  WriteFile(
+      folder_ / "chat/tokenizer_config.json",
+      R"({"chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"})");
   for (const char* encoding : {"f16", "q8_0", "q4_0"}) {
     Ended ended = Pith(setting_, {"convert", "-q", "-f", "chat", "-o", "chat.gguf", "--quantize", encoding});
     ASSERT_EQ(ended.code, 0) << ended.err;
     ended = Pith(setting_, {"run", "chat.gguf", "--prompt", "Hi", "--greedy"});
     EXPECT_EQ(ended.code, 0) << ended.err;
-    EXPECT_EQ(ended.out, "<think>hm</think>\n\nYes.\n") << encoding << ": its template knows nothing of thoughts";
+    EXPECT_EQ(ended.out, "<think>hm</think>\n\nYes.\n")
+        << encoding << ": its template knows nothing of thoughts";
   }
 }
 
@@ -264,8 +277,9 @@ TEST_F(RunCommands, AFileOfLitertTorchSaysWhatLitertLmSays) {
   if (!Exists(golden)) GTEST_SKIP() << "no " << golden << ": the reference outputs are not here";
   const Json expected = Json::parse(ReadFile(golden + "expected.json"));
   for (const Json& text : expected["generate"]) {
-    const Ended ended = Pith(setting_, {"run", golden + expected["file"].get<std::string>(), "--greedy", "--prompt", text["prompt"],
-                                        "--max-tokens", std::to_string(text["max_tokens"].get<int>())});
+    const Ended ended =
+        Pith(setting_, {"run", golden + expected["file"].get<std::string>(), "--greedy", "--prompt",
+                        text["prompt"], "--max-tokens", std::to_string(text["max_tokens"].get<int>())});
     EXPECT_EQ(ended.code, 0) << ended.err;
     EXPECT_EQ(ended.out, text["text"].get<std::string>() + "\n") << text["prompt"];
   }
@@ -273,7 +287,8 @@ TEST_F(RunCommands, AFileOfLitertTorchSaysWhatLitertLmSays) {
 
 TEST_F(RunCommands, ModelsAreFoundByName) {
   setting_.environment.push_back("PITH_MODELS=" + folder_.path());
-  EXPECT_EQ(Pith(setting_, {"run", "chat", "--prompt", "Hi"}).code, 3) << "the checkpoint's folder has that name, too, and comes first";
+  EXPECT_EQ(Pith(setting_, {"run", "chat", "--prompt", "Hi"}).code, 3)
+      << "the checkpoint's folder has that name, too, and comes first";
   std::filesystem::rename(folder_ / "chat.litertlm", folder_ / "talk.litertlm");
   EXPECT_EQ(Pith(setting_, {"run", "talk", "--prompt", "Hi"}).out, "Yes.\n");
   const Ended ended = Pith(setting_, {"run", "Some/Model", "--prompt", "Hi"});
@@ -322,11 +337,13 @@ TEST_F(RunOnTerminal, TheSecondTurnReadsOnlyWhatIsNew) {
 }
 
 TEST_F(RunOnTerminal, CommandsAreObeyed) {
-  Ended ended = Type({"/help\n", "/seed 5\n", "/seed\n", "/system Be brief.\n", "/system\n", "/nothink\n", "Hi\n", "/save talk.json\n", "/clear\n",
-                      "/load talk.json\n", "/foo\n", "//foo\n", "/exit\n"});
+  Ended ended =
+      Type({"/help\n", "/seed 5\n", "/seed\n", "/system Be brief.\n", "/system\n", "/nothink\n", "Hi\n",
+            "/save talk.json\n", "/clear\n", "/load talk.json\n", "/foo\n", "//foo\n", "/exit\n"});
   EXPECT_EQ(ended.code, 0);
-  for (const char* part : {"/clear          forget", "seed 5", "Be brief.", "(it does not think)", "(3 messages in talk.json)", "(a new conversation)",
-                           "(3 messages)", "there is no /foo"}) {
+  for (const char* part :
+       {"/clear          forget", "seed 5", "Be brief.", "(it does not think)", "(3 messages in talk.json)",
+        "(a new conversation)", "(3 messages)", "there is no /foo"}) {
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   }
   EXPECT_EQ(Count(ended.out, "Yes."), 2u) << "// is a message";
@@ -335,9 +352,10 @@ TEST_F(RunOnTerminal, CommandsAreObeyed) {
   ASSERT_EQ(saved["messages"].size(), 3u);
   EXPECT_EQ(saved["messages"][2]["content"], "Yes.");
   WriteFile(folder_ / "bad.json", "[]");
-  ended = Type({"/save talk.json\n", "/load bad.json\n", "/load missing\n", "/save\n", "/seed x\n", "/save no/folder\n"});
-  for (const char* part : {"talk.json", "bad.json: expected {", "missing: no such file", "/save needs a file", "/seed: 'x' is no number",
-                           "no/folder"}) {
+  ended = Type({"/save talk.json\n", "/load bad.json\n", "/load missing\n", "/save\n", "/seed x\n",
+                "/save no/folder\n"});
+  for (const char* part : {"talk.json", "bad.json: expected {", "missing: no such file", "/save needs a file",
+                           "/seed: 'x' is no number", "no/folder"}) {
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   }
   EXPECT_EQ(Json::parse(ReadFile(folder_ / "talk.json")), saved) << "a file that was there stays";
@@ -345,12 +363,22 @@ TEST_F(RunOnTerminal, CommandsAreObeyed) {
 
 TEST_F(RunOnTerminal, ControlCStopsTheAnswerAndKeepsTheConversation) {
   WriteFile(folder_ / "endless", "root ::= [a]*");
-  const std::vector<std::string> args = {"--grammar", "endless", "--context", "130000", "--no-draft", "--temperature", "1"};
-  Ended ended = Talk({{"", "Hi\n"}, {"aaaaaaaa", "\x03"}, {"(stopped)", ""}, {"", "/save talk.json\n"}, {"", "half\x03"}, {"", "\x03"}, {"", "\x04"}}, args);
+  const std::vector<std::string> args = {"--grammar",  "endless",       "--context", "130000",
+                                         "--no-draft", "--temperature", "1"};
+  Ended ended = Talk({{"", "Hi\n"},
+                      {"aaaaaaaa", "\x03"},
+                      {"(stopped)", ""},
+                      {"", "/save talk.json\n"},
+                      {"", "half\x03"},
+                      {"", "\x03"},
+                      {"", "\x04"}},
+                     args);
   EXPECT_EQ(ended.code, 0) << ended.out.substr(0, 500);
   EXPECT_NE(ended.out.find("(2 messages in talk.json)"), std::string::npos);
   EXPECT_NE(ended.out.find("(Ctrl-D or /exit leaves)"), std::string::npos);
-  EXPECT_TRUE(Json::parse(ReadFile(folder_ / "talk.json"))["messages"][1]["content"].get<std::string>().starts_with("aaaaaaaa"));
+  EXPECT_TRUE(
+      Json::parse(ReadFile(folder_ / "talk.json"))["messages"][1]["content"].get<std::string>().starts_with(
+          "aaaaaaaa"));
   // A single answer ends the program as a signal does.
   std::vector<std::string> once = args;
   once.insert(once.end(), {"--prompt", "Hi"});
@@ -362,7 +390,9 @@ TEST_F(RunOnTerminal, ATerminalThatClosesEndsIt) {
   const Ended ended = Talk({{"", "Hi\n"}, {"", kHangUp}});
   EXPECT_TRUE(ended.signal == SIGHUP || ended.code >= 0) << ended.signal;
   WriteFile(folder_ / "endless", "root ::= [a]*");
-  EXPECT_EQ(Talk({{"", "Hi\n"}, {"aaaaaaaa", kHangUp}}, {"--grammar", "endless", "--context", "130000"}).signal, SIGHUP);
+  EXPECT_EQ(
+      Talk({{"", "Hi\n"}, {"aaaaaaaa", kHangUp}}, {"--grammar", "endless", "--context", "130000"}).signal,
+      SIGHUP);
 }
 
 TEST_F(RunOnTerminal, TextWithoutTurnsIsSavedAndGoesOn) {
@@ -393,8 +423,11 @@ TEST_F(RunOnTerminal, TheContextThatIsFullForgetsTheOldest) {
   const Ended ended = Type(lines, {"--no-think", "--context", "256"});
   EXPECT_EQ(ended.code, 0);
   EXPECT_EQ(Count(ended.out, "Yes."), 6u) << ended.out;
-  EXPECT_NE(ended.out.find("the context of 256 tokens is full: the oldest 2 messages had to be forgotten"), std::string::npos) << ended.out;
-  EXPECT_NE(Type({std::string(300, 'x') + "\n"}, {"--context", "256"}).out.find("the context holds 256"), std::string::npos);
+  EXPECT_NE(ended.out.find("the context of 256 tokens is full: the oldest 2 messages had to be forgotten"),
+            std::string::npos)
+      << ended.out;
+  EXPECT_NE(Type({std::string(300, 'x') + "\n"}, {"--context", "256"}).out.find("the context holds 256"),
+            std::string::npos);
 }
 
 }  // namespace
