@@ -26,15 +26,15 @@ namespace pith {
 inline constexpr uint32_t kDefaultChatContext = 8192;  // tokens; less where the model was trained with less
 
 struct ChatOptions {
-  uint32_t context =
-      0;             // tokens of prompt and answers that the model sees; 0: kDefaultChatContext. 17 to 2^20
+  // Tokens of prompt and answers that the model sees, 17 to 131072; 0: kDefaultChatContext.
+  uint32_t context = 0;
   bool raw = false;  // no turns: the model continues text, in which <|im_start|> and the like are markup
   std::string system = {};  // system message; empty: none
-  std::string tools =
-      {};  // JSON: a list of {"type": "function", "function": {"name", "description", "parameters"}}
+  // JSON: a list of {"type": "function", "function": {"name", "description", "parameters"}}
+  std::string tools = {};
   std::string chat_template = {};  // Jinja, in place of the model's own
-  std::optional<bool> thinking =
-      {};  // for templates that can switch it; not set: the template's default, off with a constraint
+  // For templates that can switch it; not set: the template's default, off with a constraint.
+  std::optional<bool> thinking = {};
   // Sampling (docs/chat.md has the exact order). What is not set is the model's own default.
   std::optional<double> temperature = {};  // 0: always the likeliest token
   std::optional<uint32_t> top_k = {};      // 0: all
