@@ -41,9 +41,9 @@ std::string ReportTable(const ConvertModelResult& result) {
 }
 
 std::string HowToRun(const ConvertModelResult& result, const std::string& file) {
-  if (result.format == "gguf") return "llama-cli -m " + file;
+  if (result.format == "gguf") return "pith run " + file + "; llama-cli -m " + file;
   if (result.format == "onnx") return "";
-  return "litert-lm run " + file + " --prompt \"Hello\"; pith --model " + file + " FILE";
+  return "pith run " + file + "; litert-lm run " + file + " --prompt \"Hello\"";
 }
 
 Status Convert(const Arguments& arguments, Console& console) {

@@ -57,7 +57,7 @@ constexpr Example kImportExamples[] = {
 constexpr Example kConvertExamples[] = {
     {"pith convert ./Qwen3-0.6B", "makes Qwen3-0.6B.litertlm"},
     {"pith convert ./Qwen3-0.6B -o qwen3.gguf", "for llama.cpp"},
-    {"litert-lm run Qwen3-0.6B.litertlm --prompt Hello", "LiteRT-LM runs it"},
+    {"pith run Qwen3-0.6B.litertlm", "so does litert-lm run"},
 };
 constexpr Example kInspectExamples[] = {
     {"pith inspect Qwen3-0.6B.litertlm", "what is in it"},
