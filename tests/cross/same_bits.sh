@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The same archive and the same converted model from every program, instruction set and number of threads; and every one of
-# them restores the archive.
+# The same archive, the same words of a model and the same converted model from every program, instruction set and number of
+# threads; and every one of them restores the archive.
 #
 #   same_bits.sh NAME=COMMAND...     e.g. same_bits.sh gcc=build/pith "arm=qemu-aarch64 build-arm/pith"
 #
@@ -47,6 +47,20 @@ convert() {
   $command convert "$work/checkpoint" -q --quantize "${what%.*}" -o "$folder/m.${what#*.}" "$@" && cat "$folder"/*
 }
 
+printf '{"type": "object", "properties": {"a": {"type": "string", "maxLength": 20}, "b": {"type": "number"}}, "required": ["a", "b"]}' >"$work/schema"
+talks="sampled greedy schema"
+
+# talk COMMAND TALK [options]: what the built-in model says.
+talk() {
+  local command=$1
+  case $2 in
+    sampled) set -- "${@:3}" --temperature 1.2 --top-p 0.98 --top-k 0 ;;
+    greedy) set -- "${@:3}" --greedy ;;
+    schema) set -- "${@:3}" --json-schema "$work/schema" ;;
+  esac
+  $command run builtin -q --raw --prompt "Once upon a time" --seed 7 -n 120 "$@" </dev/null
+}
+
 # check WHAT FOUND EXPECTED: compares two files; $errors says what the program said.
 check() {
   if cmp -s "$2" "$3"; then
@@ -74,6 +88,14 @@ try_program() {
       done
     done
   done
+  for what in $talks; do
+    for isa in $isas; do
+      for threads in 1 4; do
+        PITH_ISA=$isa talk "$command" "$what" -T"$threads" >"$work/found" 2>"$work/errors"
+        check "$name, $isa, $threads threads, $what words" "$work/found" "$work/$what.words"
+      done
+    done
+  done
   for what in $conversions; do
     for threads in 1 4; do
       convert "$command" "$what" "$work/converted" -T"$threads" >"$work/found" 2>"$work/errors"
@@ -85,6 +107,9 @@ try_program() {
 reference=${1#*=}
 for text in small binary fast strong large; do
   compress "$reference" $text >"$work/$text.pith" || exit 1
+done
+for what in $talks; do
+  talk "$reference" "$what" >"$work/$what.words" || exit 1
 done
 for what in $conversions; do
   convert "$reference" "$what" "$work/converted" >"$work/$what" || exit 1
