@@ -120,10 +120,10 @@ std::string Greeting(const Model& model, const Chat& chat) {
 // opening it says why.
 Status OfferToPull(const Arguments& arguments, Console& console) {
   const std::string& what = arguments.operands[0];
-  const Result<FoundModel> found = FindModel(what);
   std::error_code error;
   if (HowToGetModel(what).empty() || !console.CanAsk() || std::filesystem::exists(what, error))
     return OkStatus();
+  const Result<FoundModel> found = FindModel(what);
   if (found.ok() ? found->kind != ModelKind::kCheckpoint : found.status().code() != StatusCode::kNotFound)
     return OkStatus();
   const std::string question =
