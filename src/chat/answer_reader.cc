@@ -79,13 +79,11 @@ bool AnswerReader::Put(TokenId token, std::vector<Piece>& pieces) {
   if (!data.empty()) {
     bytes_.append(reinterpret_cast<const char*>(data.data()), data.size());
   } else {
-    const auto added = tokenizer_.added_tokens();
-    const auto it = std::lower_bound(added.begin(), added.end(), token,
-                                     [](const AddedToken& a, TokenId id) { return a.id < id; });
+    const AddedToken* const added = tokenizer_.AddedTokenOf(token);
     // Control tokens in the middle of an answer have nothing to say to people.
-    if (it != added.end() && it->id == token && !it->special) {
+    if (added != nullptr && !added->special) {
       TakeCharacters(bytes_, held_, true);
-      bytes_ += it->content;
+      bytes_ += added->content;
     }
   }
   TakeCharacters(bytes_, held_, false);

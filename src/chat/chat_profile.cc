@@ -91,9 +91,9 @@ ChatProfile ProfileFromMetadata(const LlmMetadata& metadata, const Tokenizer& to
     } else if (const auto* text = std::get_if<std::string>(&*metadata.start_token)) {
       profile.start_token = tokenizer.FindAddedToken(*text);
     }
-    for (const AddedToken& token : tokenizer.added_tokens()) {
-      if (profile.start_token == token.id) profile.bos_token = token.content;
-    }
+    const AddedToken* const start =
+        profile.start_token ? tokenizer.AddedTokenOf(*profile.start_token) : nullptr;
+    if (start != nullptr) profile.bos_token = start->content;
   }
   if (metadata.sampler) {
     const LlmSampler& s = *metadata.sampler;
@@ -123,9 +123,8 @@ ChatProfile ProfileFromTemplate(std::string chat_template, std::span<const Token
   profile.chat_template = std::move(chat_template);
   for (const TokenId id : eos) {
     AddStop(profile.stop_tokens, id);
-    for (const AddedToken& token : tokenizer.added_tokens()) {
-      if (token.id == id && profile.eos_token.empty()) profile.eos_token = token.content;
-    }
+    const AddedToken* const added = tokenizer.AddedTokenOf(id);
+    if (added != nullptr && profile.eos_token.empty()) profile.eos_token = added->content;
   }
   for (const std::string_view end : {"<|im_end|>", "<|endoftext|>"}) {
     if (const auto id = tokenizer.FindAddedToken(end)) AddStop(profile.stop_tokens, *id);

@@ -33,13 +33,6 @@ class MarkupFinder {
   std::array<std::vector<const AddedToken*>, 256> by_first_byte_;
 };
 
-const AddedToken* FindAdded(const Tokenizer& tokenizer, TokenId id) {
-  const auto added = tokenizer.added_tokens();
-  const auto it = std::lower_bound(added.begin(), added.end(), id,
-                                   [](const AddedToken& a, TokenId wanted) { return a.id < wanted; });
-  return it != added.end() && it->id == id ? &*it : nullptr;
-}
-
 }  // namespace
 
 void EncodeMarked(const MarkedText& text, size_t begin, const Tokenizer& tokenizer,
@@ -70,7 +63,7 @@ size_t CountTokensAtFront(const MarkedText& text, std::span<const TokenId> token
   size_t at = 0;
   bytes = 0;
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (const AddedToken* added = FindAdded(tokenizer, tokens[i])) {
+    if (const AddedToken* added = tokenizer.AddedTokenOf(tokens[i])) {
       if (at >= text.text.size() || finder.At(text, at) != added) break;
       at += added->content.size();
       count = i + 1;

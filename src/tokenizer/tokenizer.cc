@@ -118,6 +118,13 @@ ByteSpan Tokenizer::TokenBytes(TokenId id) const {
 
 std::span<const AddedToken> Tokenizer::added_tokens() const { return vocabulary_->added; }
 
+const AddedToken* Tokenizer::AddedTokenOf(TokenId id) const {
+  const std::vector<AddedToken>& added = vocabulary_->added;
+  const auto it = std::lower_bound(added.begin(), added.end(), id,
+                                   [](const AddedToken& token, TokenId wanted) { return token.id < wanted; });
+  return it != added.end() && it->id == id ? &*it : nullptr;
+}
+
 std::optional<TokenId> Tokenizer::FindAddedToken(std::string_view content) const {
   // Some dozens at most in practice: no table is worth it.
   for (const AddedToken& token : vocabulary_->added) {

@@ -61,6 +61,9 @@ class Tokenizer {
   // The tokens outside the data, by ascending id. Valid as long as the tokenizer.
   std::span<const AddedToken> added_tokens() const;
 
+  // The added token with this id; null: there is none. Valid as long as the tokenizer.
+  const AddedToken* AddedTokenOf(TokenId id) const;
+
   // The id of the added token with this content, e.g. "<|endoftext|>".
   std::optional<TokenId> FindAddedToken(std::string_view content) const;
 
