@@ -19,7 +19,7 @@ CODE_FOLDERS = {
     "perl": ("/usr/share/perl*", "/usr/lib/x86_64-linux-gnu/perl*", (".pm", ".pl")),
     "cmake": ("/usr/share/cmake*", "/usr/local/share/cmake*", (".cmake",)),
 }
-CODE_BYTES_A_LANGUAGE = 12_000_000
+CODE_BYTES_A_LANGUAGE = 20_000_000
 MAX_FILE_BYTES = 200_000  # larger ones are generated tables
 VALID_PART = 100  # one document of so many is for evaluation
 

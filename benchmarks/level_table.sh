@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints what each level makes of the given files together: bytes, ratio, and speed both ways; zstd -19 and xz -9e beside.
 #
-#   src/bench/level_table.sh FILE...        (PITH=path/to/pith, default build/pith; THREADS=n, default 2; LEVELS="1 2 6 7")
+#   benchmarks/level_table.sh FILE...        (PITH=path/to/pith, default build/pith; THREADS=n, default 2; LEVELS="1 2 6 7")
 #
 # Every archive is decoded and compared. Levels that are the same for these files (3 as 2, 4 and 5 as 6, 8 as 7, 9 as 7 unless a
 # larger model is installed) are left out.

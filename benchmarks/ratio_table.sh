@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the README's table for the given files: sizes by zstd -19, xz -9e and pith, and pith's speed both ways.
 #
-#   src/bench/ratio_table.sh FILE...        (PITH=path/to/pith, default build/pith; THREADS=n, default 2)
+#   benchmarks/ratio_table.sh FILE...        (PITH=path/to/pith, default build/pith; THREADS=n, default 2)
 #
 # Every archive is decoded by a second process and compared before its line is printed.
 set -eu

@@ -2,7 +2,7 @@
 # Prints what small files become: four pieces of 4,096 bytes out of each FILE (from one, two, three and four fifths of it),
 # each compressed alone by pith and by zstd -19.
 #
-#   src/bench/small_pieces.sh FILE...        (PITH=path/to/pith, default build/pith)
+#   benchmarks/small_pieces.sh FILE...        (PITH=path/to/pith, default build/pith)
 set -eu
 pith=${PITH:-build/pith}
 work=$(mktemp -d)

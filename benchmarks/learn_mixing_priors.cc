@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/float_environment.h"
-#include "bench/mixing_sample.h"
+#include "mixing_sample.h"
 #include "predict/adaptive_mixer.h"
 
 namespace {

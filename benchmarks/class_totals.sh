@@ -2,7 +2,7 @@
 # Prints archive bytes by class of text: pith, zstd -19, xz -9e, and zpaq -m5 where it is installed. One row a class, and
 # with FILES=1 one row a file.
 #
-#   src/bench/class_totals.sh CLASS FILE... [-- CLASS FILE...]...      (PITH=path/to/pith, default build/pith)
+#   benchmarks/class_totals.sh CLASS FILE... [-- CLASS FILE...]...      (PITH=path/to/pith, default build/pith)
 #
 # The model is not counted, as the other programs' code is not. Archives are not decoded here: ratio_table.sh does that.
 set -eu

@@ -1,4 +1,4 @@
-#include "bench/mixing_sample.h"
+#include "mixing_sample.h"
 
 #include <algorithm>
 #include <cmath>

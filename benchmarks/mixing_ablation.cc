@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/float_environment.h"
-#include "bench/mixing_sample.h"
+#include "mixing_sample.h"
 #include "codec/stream_layout.h"
 
 namespace {
