@@ -23,6 +23,7 @@ import torch.nn.functional as F
 
 from evaluate import bits_per_byte
 from model import Model, Shape, deepened, load_checkpoint, save_checkpoint
+from package import load_package
 
 PRESETS = {
     "nano": dict(hidden=192, layers=6, heads=3, kv_heads=1, head_dim=64, ffn=576, vocab=4096),
@@ -98,7 +99,8 @@ def arguments():
     parser.add_argument("out")
     parser.add_argument("--preset", choices=PRESETS, default="mini")
     parser.add_argument("--from-checkpoint", help="begin with the weights of this checkpoint folder")
-    parser.add_argument("--layers", type=int, help="with --from-checkpoint: deepen it to so many layers")
+    parser.add_argument("--from-model", help="begin with the weights of this .pmodel file")
+    parser.add_argument("--layers", type=int, help="with one of these: deepen it to so many layers")
     parser.add_argument("--minutes", type=float, default=60, help="length of this sitting")
     parser.add_argument("--decay-tokens", type=float, help="finish: let the rate fall to zero over so many tokens")
     parser.add_argument("--one-sitting", action="store_true", help="begin and finish within --minutes")
@@ -117,7 +119,8 @@ def train(a, ready=lambda: None):
     """Calls ready() when everything is compiled, before the data are read and the clock starts."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(a.seed)
-    model = load_checkpoint(a.from_checkpoint) if a.from_checkpoint else Model(Shape(**PRESETS[a.preset]))
+    model = (load_checkpoint(a.from_checkpoint) if a.from_checkpoint else
+             load_package(a.from_model) if a.from_model else Model(Shape(**PRESETS[a.preset])))
     if a.layers:
         model = deepened(model, a.layers)
     model.to(device)

@@ -55,8 +55,8 @@ struct ModelInfo {
 // A model and the threads that run it. Move-only.
 class Model {
  public:
-  // The model inside the program. kNotFound when this build has none.
-  static Result<Model> Builtin(const ModelOptions& options);
+  // A model inside the program, by its name (BuiltinModelNames); without one the default. kNotFound when this build has none.
+  static Result<Model> Builtin(const ModelOptions& options, const std::string& name = "");
   // A file made by ImportModel, or a .litertlm or GGUF file of a Qwen3 model, by ConvertModel or others. kNotFound,
   // kCorrupt, kUnsupported.
   static Result<Model> Open(const std::string& path, const ModelOptions& options);
@@ -77,10 +77,13 @@ class Model {
   std::unique_ptr<Impl> impl_;
 };
 
+// The models inside the program, the default first: "mini", "nano". "builtin" means the default, too.
+std::vector<std::string> BuiltinModelNames();
+bool IsBuiltinModel(const std::string& name);
 // What Model::Builtin would give, without starting anything. kNotFound when this build has none.
-Result<ModelInfo> BuiltinModelInfo();
+Result<ModelInfo> BuiltinModelInfo(const std::string& name = "");
 // The fingerprint alone, at once; empty when there is none.
-std::string BuiltinFingerprint();
+std::string BuiltinFingerprint(const std::string& name = "");
 // The fingerprint in the header of a model file, which alone is read; of a .litertlm file that which pith's own record says.
 // Empty where the file says none: GGUF, .litertlm of others. kNotFound, kCorrupt, kUnsupported.
 Result<std::string> ReadModelFingerprint(const std::string& path);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/boundary.h"
+#include "api/builtin_model.h"
 #include "api/model_impl.h"
 #include "base/cpu.h"
 #include "convert/chat_templates.h"
@@ -129,9 +130,9 @@ Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
-Result<Model> Model::Builtin(const ModelOptions& options) {
+Result<Model> Model::Builtin(const ModelOptions& options, const std::string& name) {
   return AtBoundary([&]() -> Result<Model> {
-    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenBuiltinPackage());
+    PITH_ASSIGN_OR_RETURN(std::unique_ptr<Package> package, OpenBuiltinPackage(name));
     PITH_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(std::move(package), options.threads));
     return Model(std::move(impl));
   });
@@ -152,9 +153,19 @@ size_t Model::threads() const { return impl_->pool->n_threads(); }
 // ---- About the program
 // --------------------------------------------------------------------------------------------
 
-Result<ModelInfo> BuiltinModelInfo() {
-  return AtBoundary([]() -> Result<ModelInfo> {
-    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Package> package, OpenBuiltinPackage());
+std::vector<std::string> BuiltinModelNames() {
+  std::vector<std::string> names;
+  for (const BuiltinFile& file : BuiltinModelFiles()) names.emplace_back(file.name);
+  return names;
+}
+
+bool IsBuiltinModel(const std::string& name) {
+  return name == "builtin" || (!name.empty() && !BuiltinModelFile(name).empty());
+}
+
+Result<ModelInfo> BuiltinModelInfo(const std::string& name) {
+  return AtBoundary([&]() -> Result<ModelInfo> {
+    PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Package> package, OpenBuiltinPackage(name));
     PITH_ASSIGN_OR_RETURN(const std::optional<Tokenizer> tokenizer, ReadTokenizer(*package));
     return DescribePackage(*package, tokenizer ? &*tokenizer : nullptr);
   });

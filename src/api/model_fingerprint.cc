@@ -14,8 +14,8 @@
 
 namespace pith {
 
-std::string BuiltinFingerprint() {
-  const ByteSpan file = BuiltinModelFile();
+std::string BuiltinFingerprint(const std::string& name) {
+  const ByteSpan file = BuiltinModelFile(name);
   if (file.empty()) return "";
   const Result<PackageHeader> header = DecodePackageHeader(file, file.size());
   return header.ok() ? header->fingerprint.Text() : "";

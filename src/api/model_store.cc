@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <system_error>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "api/boundary.h"
+#include "api/builtin_model.h"
 #include "api/model_store.h"
 #include "formats/json.h"
 #include "hub/hub_cache.h"
@@ -186,7 +188,7 @@ FoundModel FolderFound(const std::string& path) {
 }
 
 Result<FoundModel> Find(const std::string& given) {
-  if (given == "builtin") return FoundModel{ModelKind::kBuiltin, given, given};
+  if (IsBuiltinModel(given)) return FoundModel{ModelKind::kBuiltin, given, given};
   const std::string what = WithoutSlashes(given);
   if (what.empty()) return NotFound("the name of a model is empty");
   if (const std::string folder = CheckpointFolder(what); IsFolder(folder) && IsFile(folder + "/config.json")) {
@@ -228,9 +230,12 @@ Result<FoundModel> FindFolder(const std::string& given) {
 
 Result<std::vector<ListedModel>> List() {
   std::vector<ListedModel> models;
-  if (const Result<ModelInfo> builtin = BuiltinModelInfo(); builtin.ok()) {
-    models.push_back(
-        {.name = "builtin", .kind = ModelKind::kBuiltin, .format = "pmodel", .path = {}, .bytes = builtin->file_bytes});
+  for (const BuiltinFile& builtin : BuiltinModelFiles()) {
+    models.push_back({.name = builtin.name,
+                      .kind = ModelKind::kBuiltin,
+                      .format = "pmodel",
+                      .path = {},
+                      .bytes = builtin.file.size()});
   }
   std::set<std::string> stored;
   for (ModelFile& file : ModelFiles()) {
@@ -278,7 +283,7 @@ Result<std::vector<ListedModel>> List() {
 // ---- Removing
 
 Result<RemovedModel> Remove(const std::string& given, bool with_cache) {
-  if (given == "builtin") return InvalidArgument("builtin: is part of the program");
+  if (IsBuiltinModel(given)) return InvalidArgument(given + ": is part of the program");
   const std::string name = StoreName(given);
   const HubCache cache(hub::HubCacheFolder());
   const std::vector<ModelFile> files = ModelFiles();
@@ -353,6 +358,19 @@ std::string StoreName(const std::string& name) {
 
 std::string CommitRecord(const std::string& path) { return path + ".commit"; }
 
+namespace {
+
+// Of a list with colons between; empty ones are left out.
+void ForEachOf(std::string_view list, const std::function<void(const std::string&)>& use) {
+  while (!list.empty()) {
+    const size_t colon = std::min(list.find(':'), list.size());
+    if (colon > 0) use(std::string(list.substr(0, colon)));
+    list.remove_prefix(std::min(colon + 1, list.size()));
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> ModelFolders() {
   std::vector<std::string> folders;
   // A folder that is named twice holds each file once.
@@ -360,13 +378,9 @@ std::vector<std::string> ModelFolders() {
     if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
   };
   if (const char* list = std::getenv("PITH_MODELS")) {
-    std::string_view rest = list;
-    while (!rest.empty()) {
-      const size_t colon = std::min(rest.find(':'), rest.size());
-      if (colon > 0) add(WithoutSlashes(std::string(rest.substr(0, colon))));
-      rest.remove_prefix(std::min(colon + 1, rest.size()));
-    }
+    ForEachOf(list, [&](const std::string& folder) { add(WithoutSlashes(folder)); });
   }
+  // Of the user, then of the machine: https://specifications.freedesktop.org/basedir-spec.
   const char* data = std::getenv("XDG_DATA_HOME");
   const char* home = std::getenv("HOME");
   if (data != nullptr && data[0] == '/') {
@@ -374,6 +388,10 @@ std::vector<std::string> ModelFolders() {
   } else if (home != nullptr && home[0] != '\0') {
     add(WithoutSlashes(home) + "/.local/share/pith/models");
   }
+  const char* shared = std::getenv("XDG_DATA_DIRS");
+  ForEachOf(shared != nullptr && shared[0] != '\0' ? shared : "/usr/local/share:/usr/share", [&](const std::string& folder) {
+    if (folder[0] == '/') add(WithoutSlashes(folder) + "/pith/models");
+  });
   return folders;
 }
 

@@ -122,9 +122,9 @@ Result<OpenedModel> OpenModelFile(const std::string& path, size_t threads) {
   return OpenedModel{std::move(package), *std::move(tokenizer), {}};
 }
 
-Result<std::unique_ptr<Package>> OpenBuiltinPackage() {
-  const ByteSpan file = BuiltinModelFile();
-  if (file.empty()) return NotFound(kNoBuiltin);
+Result<std::unique_ptr<Package>> OpenBuiltinPackage(const std::string& name) {
+  const ByteSpan file = BuiltinModelFile(name);
+  if (file.empty()) return NotFound(BuiltinModelFiles().empty() ? kNoBuiltin : name + ": no such model in this build");
   return Package::FromMemory(file, "the built-in model");
 }
 

@@ -32,7 +32,7 @@ struct OpenedModel {
 Result<OpenedModel> OpenModelFile(const std::string& path, size_t threads);
 
 // The model inside the program. kNotFound when this build has none.
-Result<std::unique_ptr<Package>> OpenBuiltinPackage();
+Result<std::unique_ptr<Package>> OpenBuiltinPackage(const std::string& name);
 
 // The tokenizer that a package holds.
 Result<std::optional<Tokenizer>> ReadTokenizer(const Package& package);

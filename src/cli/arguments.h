@@ -13,11 +13,12 @@
 
 namespace pith::cli {
 
-// Levels of compress: the first by contexts alone, fast or strong; then with the model; then the best of both for every
-// block; at last with the largest model that is installed.
+// Levels of compress: the first by contexts alone, fast or strong; then with the small built-in model, then with the large
+// one; then the best of both for every block; at last with the largest model that is installed.
 inline constexpr uint32_t kStrongContextsLevel = 2;
-inline constexpr uint32_t kFirstModelLevel = 4;
-inline constexpr uint32_t kDefaultLevel = 6;
+inline constexpr uint32_t kFirstModelLevel = 4;  // nano
+inline constexpr uint32_t kNanoBestOfLevel = 5;
+inline constexpr uint32_t kDefaultLevel = 6;  // mini
 inline constexpr uint32_t kBestOfLevel = 7;
 inline constexpr uint32_t kMaxLevel = 9;
 

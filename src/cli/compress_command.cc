@@ -70,7 +70,9 @@ class CompressJob : public Job {
     }
     Model* model = nullptr;
     if (arguments_.uses_model()) {
-      PITH_ASSIGN_OR_RETURN(model, arguments_.level == kMaxLevel ? models_.Largest() : models_.Default());
+      PITH_ASSIGN_OR_RETURN(model, arguments_.level == kMaxLevel                                 ? models_.Largest()
+                                   : arguments_.level != 0 && arguments_.level < kDefaultLevel ? models_.Smallest()
+                                                                                                 : models_.Default());
     }
 
     CompressOptions options;
@@ -82,7 +84,7 @@ class CompressJob : public Job {
     options.allow_short = !arguments_.names;
     PITH_ASSIGN_OR_RETURN(options.dictionary, GivenDictionary());
     if (model == nullptr) options.contexts = arguments_.level >= kStrongContextsLevel ? 2 : 1;
-    options.best_of = arguments_.best_of || (model != nullptr && arguments_.level >= kBestOfLevel);
+    options.best_of = arguments_.best_of || arguments_.level == kNanoBestOfLevel || arguments_.level >= kBestOfLevel;
     if (!input.is_stdin() && input.is_regular()) {  // a pipe's name says nothing
       options.file_name = BaseName(input.path());
       options.mtime_ns = input.mtime_ns();

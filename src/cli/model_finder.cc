@@ -8,7 +8,7 @@ Result<Model*> ModelFinder::Load(const std::string& path) {
   if (const auto it = loaded_.find(path); it != loaded_.end()) return &it->second;
   const Stopwatch watch;
   PITH_ASSIGN_OR_RETURN(Model model,
-                        path == "builtin" ? Model::Builtin(options_) : Model::Open(path, options_));
+                        IsBuiltinModel(path) ? Model::Builtin(options_, path) : Model::Open(path, options_));
   console_.Detail("model " + model.info().name + ", fingerprint " + model.info().fingerprint + ", from " +
                   path + ", " + Plural(model.threads(), "thread") + ", " + InstructionSet() + ", loaded in " +
                   std::to_string(static_cast<int>(watch.seconds() * 1000)) + " ms");
@@ -39,6 +39,11 @@ void ModelFinder::ShowWayOut() const {
   for (const std::string& line : way_out_) console_.Info(line);
 }
 
+Result<Model*> ModelFinder::Smallest() {
+  const std::vector<std::string> builtin = BuiltinModelNames();
+  return Open(choice_.value_or(builtin.empty() ? "builtin" : builtin.back()));
+}
+
 Result<Model*> ModelFinder::Largest() {
   if (choice_) return Open(*choice_);
   std::string largest = "builtin";
@@ -65,7 +70,9 @@ Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::strin
 }
 
 Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& fingerprint) {
-  if (BuiltinFingerprint().starts_with(fingerprint)) return Load("builtin");
+  for (const std::string& builtin : BuiltinModelNames()) {
+    if (BuiltinFingerprint(builtin).starts_with(fingerprint)) return Load(builtin);
+  }
   const std::string wanted =
       (name.empty() ? "made with the model of" : "made with model " + name + ",") + std::string(" fingerprint ") +
       fingerprint + (fingerprint.size() < 32 ? ".." : "");

@@ -24,6 +24,9 @@ class ModelFinder {
   Result<Model*> Open(const std::string& what);
   Result<Model*> Default() { return Open(choice_.value_or("builtin")); }
 
+  // The small one of those that are built in; --model goes first.
+  Result<Model*> Smallest();
+
   // The one with the largest file in the model folders, or the built-in one where none is larger; --model goes first.
   Result<Model*> Largest();
 

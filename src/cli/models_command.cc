@@ -30,7 +30,7 @@ std::string KindText(const ListedModel& model) {
 std::string HowToUse(const ListedModel& model, bool name_is_clear) {
   switch (model.kind) {
     case ModelKind::kBuiltin:
-      return "pith FILE";
+      return model.name == BuiltinModelNames().front() ? "pith FILE" : "pith -4 FILE";
     case ModelKind::kFile:
       return "pith --model " + (name_is_clear ? model.name : model.path) + " FILE";
     case ModelKind::kCheckpoint:
@@ -108,7 +108,7 @@ int ShowPath(const Arguments& arguments, Console& console) {
     return kExitModel;
   }
   if (found->kind == ModelKind::kBuiltin) {
-    console.Error("builtin: is part of the program, and has no path");
+    console.Error(what + ": is part of the program, and has no path");
     return kExitModel;
   }
   return PrintOut(console, found->path + "\n") ? kExitOk : kExitFailed;

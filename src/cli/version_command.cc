@@ -12,12 +12,10 @@ int RunVersion(const Arguments& arguments, Console& console) {
   std::string text = "pith " + VersionString() + "\n";
   text += "archive format   " + std::to_string(FormatVersion()) + "\n";
   text += "arithmetic       " + std::to_string(ContractVersion()) + "\n";
-  const Result<ModelInfo> model = BuiltinModelInfo();
-  if (model.ok()) {
-    text += "built-in model   " + Printable(model->name) + ", fingerprint " + model->fingerprint + "\n";
-  } else {
-    text += "built-in model   none (" + Printable(model.status().message()) + ")\n";
+  for (const std::string& name : BuiltinModelNames()) {
+    text += "built-in model   " + name + ", fingerprint " + BuiltinFingerprint(name) + "\n";
   }
+  if (BuiltinModelNames().empty()) text += "built-in model   none\n";
   text += "instruction set  " + Printable(InstructionSet()) + "\n";
   return PrintOut(console, text) ? kExitOk : kExitFailed;
 }
