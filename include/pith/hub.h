@@ -22,8 +22,11 @@ namespace pith {
 inline constexpr std::string_view kModelSuffixes[] = {".pmodel", ".litertlm", ".gguf"};
 
 // Folders of model files, first wins: $PITH_MODELS (several, with ':'), then $XDG_DATA_HOME/pith/models
-// (~/.local/share/pith/models). Files lie in them or in a folder ORG in them.
+// (~/.local/share/pith/models), then pith/models in each of $XDG_DATA_DIRS (/usr/local/share, /usr/share). Files lie in them
+// or in a folder ORG in them.
 std::vector<std::string> ModelFolders();
+// Those of them that are the user's own: of the first two.
+std::vector<std::string> UserModelFolders();
 
 struct ModelFile {
   std::string name;  // "Qwen/Qwen3-0.6B": below the model folder, without ending

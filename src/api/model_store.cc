@@ -369,14 +369,16 @@ void ForEachOf(std::string_view list, const std::function<void(const std::string
   }
 }
 
+// A folder that is named twice holds each file once.
+void AddFolder(const std::string& folder, std::vector<std::string>& folders) {
+  if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+}
+
 }  // namespace
 
-std::vector<std::string> ModelFolders() {
+std::vector<std::string> UserModelFolders() {
   std::vector<std::string> folders;
-  // A folder that is named twice holds each file once.
-  const auto add = [&](const std::string& folder) {
-    if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
-  };
+  const auto add = [&](const std::string& folder) { AddFolder(folder, folders); };
   if (const char* list = std::getenv("PITH_MODELS")) {
     ForEachOf(list, [&](const std::string& folder) { add(WithoutSlashes(folder)); });
   }
@@ -388,9 +390,14 @@ std::vector<std::string> ModelFolders() {
   } else if (home != nullptr && home[0] != '\0') {
     add(WithoutSlashes(home) + "/.local/share/pith/models");
   }
+  return folders;
+}
+
+std::vector<std::string> ModelFolders() {
+  std::vector<std::string> folders = UserModelFolders();
   const char* shared = std::getenv("XDG_DATA_DIRS");
   ForEachOf(shared != nullptr && shared[0] != '\0' ? shared : "/usr/local/share:/usr/share", [&](const std::string& folder) {
-    if (folder[0] == '/') add(WithoutSlashes(folder) + "/pith/models");
+    if (folder[0] == '/') AddFolder(WithoutSlashes(folder) + "/pith/models", folders);
   });
   return folders;
 }

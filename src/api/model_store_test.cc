@@ -25,6 +25,7 @@ class ModelStore : public ::testing::Test {
     Set("PITH_MODELS", root_ + "/first:" + root_ + "/second/");
     for (const char* name : {"XDG_DATA_HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
       Set(name, "");
+    Set("XDG_DATA_DIRS", "none");  // relative, so not looked at
     old_folder_ = fs::current_path();
     fs::create_directories(root_ + "/here");
     fs::current_path(root_ + "/here");
@@ -72,6 +73,11 @@ TEST_F(ModelStore, FoldersComeFromTheEnvironment) {
   EXPECT_EQ(ModelFolders(), std::vector<std::string>{"/data/pith/models"});
   Set("PITH_MODELS", "/data/pith/models:/x:/x/");
   EXPECT_EQ(ModelFolders(), (std::vector<std::string>{"/data/pith/models", "/x"}));
+  Set("XDG_DATA_DIRS", "/shared/:relative::/data");
+  EXPECT_EQ(ModelFolders(), (std::vector<std::string>{"/data/pith/models", "/x", "/shared/pith/models"}));
+  EXPECT_EQ(UserModelFolders(), (std::vector<std::string>{"/data/pith/models", "/x"}));
+  Set("XDG_DATA_DIRS", "");
+  EXPECT_EQ(ModelFolders().back(), "/usr/share/pith/models");
 }
 
 TEST_F(ModelStore, WhatIsFoundFirst) {
@@ -147,7 +153,10 @@ TEST_F(ModelStore, ListingHasEverything) {
   ASSERT_TRUE(models.ok());
   std::map<std::string, ListedModel> by_name;
   for (const ListedModel& model : *models) by_name[model.name + (model.cached ? " cached" : "")] = model;
-  by_name.erase("builtin");
+  for (const std::string& builtin : BuiltinModelNames()) {
+    EXPECT_EQ(by_name[builtin].kind, ModelKind::kBuiltin);
+    by_name.erase(builtin);
+  }
   ASSERT_EQ(by_name.size(), 3u);
   EXPECT_EQ(by_name["Org/M"].bytes, 5u);
   EXPECT_EQ(by_name["Org/M"].format, "litertlm");

@@ -88,7 +88,7 @@ Status WriteCommit(const std::string& path, const std::string& commit) {
 Result<ConvertedModel> Convert(const PulledModel& pulled, ConvertModelOptions options,
                                const ConvertModelProgressCallback& progress) {
   if (!pulled.model_file.empty()) return InvalidArgument(pulled.name + ": is no checkpoint, and needs no converting");
-  const std::vector<std::string> folders = ModelFolders();
+  const std::vector<std::string> folders = UserModelFolders();
   if (folders.empty()) return InvalidArgument("no model folder: PITH_MODELS, XDG_DATA_HOME and HOME are not set");
   ConvertedModel converted;
   const std::string full = pulled.name + (pulled.revision.empty() ? "" : "@" + pulled.revision);

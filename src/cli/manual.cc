@@ -121,11 +121,11 @@ std::string ManualPage(std::string_view version) {
   text += Section("MODELS");
   text += Paragraphs(
       "A model file ends in .pmodel, .litertlm or .gguf; pith import makes the first, pith convert and pith pull the second. "
-      "A name means the first of: the built-in model, for \"builtin\"; a file of that path; that path with one of these endings; "
+      "A name means the first of: a built-in model, for \"builtin\" (the default), \"mini\" and \"nano\"; a file of that path; that path with one of these endings; "
       "such a file in a model folder, where pith pull puts ORG/NAME.litertlm, also by NAME alone if that is clear; a model file "
-      "in the Hugging Face cache. pith models lists them. compress uses the built-in model unless "
+      "in the Hugging Face cache. pith models lists them. compress uses a built-in model unless "
       "--model names another. decompress and test read name and fingerprint of the model from the archive "
-      "and take the first of: the built-in model, if it is the one; the file given with --model; a file in "
+      "and take the first of: a built-in model, if it is the one; the file given with --model; a file in "
       "a model folder with that fingerprint. If there is none, the message says which model is wanted.");
 
   text += Section("EXIT STATUS");

@@ -83,8 +83,8 @@ Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& 
                       model->info().fingerprint);
   }
   if (const std::optional<std::string> path = SearchFolders(name, fingerprint)) return Load(*path);
-  const std::vector<std::string> folders = ModelFolders();
   std::string way_out = "give it with --model FILE";
+  const std::vector<std::string> folders = UserModelFolders();
   if (!folders.empty()) way_out += " or put it into " + folders.back();
   return NotFound(wanted + ", which is not here; " + way_out);
 }

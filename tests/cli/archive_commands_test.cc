@@ -67,7 +67,7 @@ TEST_F(ArchiveCommands, LevelsOneAndTwoNeedNoModel) {
 }
 
 TEST_F(ArchiveCommands, LevelNineTakesTheLargestModel) {
-  ASSERT_EQ(RunScript("mkdir models; head -c 9000000 /dev/zero >models/large.pmodel; cp " + TinyModel() +
+  ASSERT_EQ(RunScript("mkdir models; head -c 20000000 /dev/zero >models/large.pmodel; cp " + TinyModel() +
                       " models/small.pmodel")
                 .code,
             0);

@@ -30,6 +30,7 @@ namespace fs = std::filesystem;
   setenv("PITH", PITH_PROGRAM, 1);
   setenv("TZ", "UTC", 1);
   setenv("TERM", "xterm", 1);
+  setenv("XDG_DATA_DIRS", "none", 1);  // relative, so what is installed on this machine is not looked at
   unsetenv("NO_COLOR");
   for (const std::string& entry : setting.environment) {
     const size_t equals = entry.find('=');
