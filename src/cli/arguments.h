@@ -8,18 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "api/levels.h"
 #include "cli/options.h"
 #include "pith/status.h"
 
 namespace pith::cli {
-
-// Levels of compress: the first by contexts alone, fast or strong; then with the model; then the best of both for every
-// block; at last with the largest model that is installed.
-inline constexpr uint32_t kStrongContextsLevel = 2;
-inline constexpr uint32_t kFirstModelLevel = 4;
-inline constexpr uint32_t kDefaultLevel = 6;
-inline constexpr uint32_t kBestOfLevel = 7;
-inline constexpr uint32_t kMaxLevel = 9;
 
 struct Arguments {
   CommandId command = CommandId::kCompress;

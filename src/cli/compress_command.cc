@@ -69,8 +69,9 @@ class CompressJob : public Job {
       return InvalidArgument("is a pith archive already; compress it once more with -f");
     }
     Model* model = nullptr;
-    if (arguments_.uses_model()) {
-      PITH_ASSIGN_OR_RETURN(model, arguments_.level == kMaxLevel ? models_.Largest() : models_.Default());
+    const LevelMeaning level = MeaningOf(arguments_.level != 0 ? arguments_.level : kDefaultLevel);
+    if (level.contexts == 0) {
+      PITH_ASSIGN_OR_RETURN(model, level.largest_model ? models_.Largest() : models_.Default());
     }
 
     CompressOptions options;
@@ -81,8 +82,8 @@ class CompressJob : public Job {
     options.adaptive = arguments_.adaptive;
     options.allow_short = !arguments_.names;
     PITH_ASSIGN_OR_RETURN(options.dictionary, GivenDictionary());
-    if (model == nullptr) options.contexts = arguments_.level >= kStrongContextsLevel ? 2 : 1;
-    options.best_of = arguments_.best_of || (model != nullptr && arguments_.level >= kBestOfLevel);
+    options.contexts = level.contexts;
+    options.best_of = arguments_.best_of || level.best_of;
     if (!input.is_stdin() && input.is_regular()) {  // a pipe's name says nothing
       options.file_name = BaseName(input.path());
       options.mtime_ns = input.mtime_ns();
