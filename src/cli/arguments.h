@@ -80,6 +80,12 @@ struct Arguments {
   bool offline = false;
   bool convert = true;
   bool cache = false;
+  std::vector<std::string> codecs;          // of --codecs, lists
+  std::vector<std::string> command_codecs;  // of --codec
+  uint32_t repeats = 3;
+  std::optional<uint32_t> warmups;
+  std::vector<uint64_t> slices;
+  double timeout_seconds = 3600;
   bool man = false;
   int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
 };
