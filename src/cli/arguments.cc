@@ -234,6 +234,12 @@ class Parser {
       case OptionId::kOffline: r.offline = true; break;
       case OptionId::kNoConvert: r.convert = false; break;
       case OptionId::kCache: r.cache = true; break;
+      case OptionId::kCodecs: r.codecs.emplace_back(value); break;
+      case OptionId::kCodec: r.command_codecs.emplace_back(value); break;
+      case OptionId::kRepeat: return ParseCount(dashed, value, r.repeats);
+      case OptionId::kWarmup: return ParseCount(dashed, value, r.warmups.emplace());
+      case OptionId::kSlice: return SetSizes(dashed, value, r.slices);
+      case OptionId::kTimeout: return ParseCount(dashed, value, r.timeout_seconds);
       case OptionId::kMan: r.man = true; break;
       case OptionId::kQuiet: r.verbosity = 0; break;
       case OptionId::kVerbose: r.verbosity = 2; break;
@@ -254,6 +260,17 @@ class Parser {
     }
     out = static_cast<T>(*size);
     return OkStatus();
+  }
+
+  // Sizes with commas between them.
+  static Status SetSizes(const std::string& dashed, std::string_view value, std::vector<uint64_t>& out) {
+    out.clear();
+    for (;;) {
+      const size_t comma = std::min(value.find(','), value.size());
+      PITH_RETURN_IF_ERROR(SetSize(dashed, value.substr(0, comma), out.emplace_back()));
+      if (comma == value.size()) return OkStatus();
+      value.remove_prefix(comma + 1);
+    }
   }
 
   // Numbers with commas between them.
@@ -399,6 +416,10 @@ class Parser {
         if (r.json && !r.operands.empty()) return InvalidArgument("--json goes with the list: pith models --json");
         return OkStatus();
       }
+      case CommandId::kBench:
+        if (r.operands.empty()) return InvalidArgument("bench needs files or folders: pith bench FILE...");
+        if (r.output && *r.output == "-") return InvalidArgument("bench writes into a folder, not to standard output; there is --json");
+        return OkStatus();
       case CommandId::kCompletion:
         if (r.operands.size() != 1)
           return InvalidArgument("completion takes the shell's name: bash, zsh or fish");

@@ -8,19 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "api/levels.h"
 #include "cli/options.h"
 #include "pith/status.h"
 
 namespace pith::cli {
-
-// Levels of compress: the first by contexts alone, fast or strong; then with the small built-in model, then with the large
-// one; then the best of both for every block; at last with the largest model that is installed.
-inline constexpr uint32_t kStrongContextsLevel = 2;
-inline constexpr uint32_t kFirstModelLevel = 4;  // nano
-inline constexpr uint32_t kNanoBestOfLevel = 5;
-inline constexpr uint32_t kDefaultLevel = 6;  // mini
-inline constexpr uint32_t kBestOfLevel = 7;
-inline constexpr uint32_t kMaxLevel = 9;
 
 struct Arguments {
   CommandId command = CommandId::kCompress;
@@ -88,6 +80,12 @@ struct Arguments {
   bool offline = false;
   bool convert = true;
   bool cache = false;
+  std::vector<std::string> codecs;          // of --codecs, lists
+  std::vector<std::string> command_codecs;  // of --codec
+  uint32_t repeats = 3;
+  std::optional<uint32_t> warmups;
+  std::vector<uint64_t> slices;
+  double timeout_seconds = 3600;
   bool man = false;
   int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
 };

@@ -17,6 +17,7 @@ int RunInspect(const Arguments& arguments, Console& console);
 int RunRun(const Arguments& arguments, Console& console);
 int RunPull(const Arguments& arguments, Console& console);
 int RunModels(const Arguments& arguments, Console& console);
+int RunBench(const Arguments& arguments, Console& console);
 int RunVersion(const Arguments& arguments, Console& console);
 
 }  // namespace pith::cli

@@ -69,10 +69,10 @@ class CompressJob : public Job {
       return InvalidArgument("is a pith archive already; compress it once more with -f");
     }
     Model* model = nullptr;
-    if (arguments_.uses_model()) {
-      PITH_ASSIGN_OR_RETURN(model, arguments_.level == kMaxLevel                                 ? models_.Largest()
-                                   : arguments_.level != 0 && arguments_.level < kDefaultLevel ? models_.Smallest()
-                                                                                                 : models_.Default());
+    const uint32_t level = arguments_.level != 0 ? arguments_.level : kDefaultLevel;
+    const LevelMeaning meaning = MeaningOf(level);
+    if (meaning.contexts == 0) {
+      PITH_ASSIGN_OR_RETURN(model, models_.ForLevel(level));
     }
 
     CompressOptions options;
@@ -83,8 +83,8 @@ class CompressJob : public Job {
     options.adaptive = arguments_.adaptive;
     options.allow_short = !arguments_.names;
     PITH_ASSIGN_OR_RETURN(options.dictionary, GivenDictionary());
-    if (model == nullptr) options.contexts = arguments_.level >= kStrongContextsLevel ? 2 : 1;
-    options.best_of = arguments_.best_of || arguments_.level == kNanoBestOfLevel || arguments_.level >= kBestOfLevel;
+    options.contexts = meaning.contexts;
+    options.best_of = arguments_.best_of || meaning.best_of;
     if (!input.is_stdin() && input.is_regular()) {  // a pipe's name says nothing
       options.file_name = BaseName(input.path());
       options.mtime_ns = input.mtime_ns();

@@ -106,7 +106,7 @@ std::string MainHelp() {
   std::string text =
       "pith makes text small with a language model, converts models and runs them.\n"
       "\n"
-      "Usage: pith [COMMAND] [OPTION]... [FILE]...\n"
+      "Usage: pith [COMMAND] [OPTION]... [FILE]...   (pith FILE makes FILE.pith)\n"
       "\n"
       "Commands:\n";
   for (const CommandSpec& command : Commands()) {
@@ -124,7 +124,6 @@ std::string MainHelp() {
       "\n"
       "Common options: -1 (fast) .. -9 (small)  -o FILE  -c (to stdout)  -f (force)\n"
       "  -r  --rm  -T N  -D FILE  --model FILE  --verify;  more: pith help COMMAND\n"
-      "  pith FILE makes FILE.pith and keeps FILE; pith -d FILE.pith gets FILE back.\n"
       "Exit code: 0 ok, 1 a file failed, 2 bad command line, 3 model missing or wrong\n";
   return text;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/worker.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/console.h"
@@ -90,6 +91,8 @@ int RunCommand(const Arguments& arguments, Console& console) {
       return RunPull(arguments, console);
     case CommandId::kModels:
       return RunModels(arguments, console);
+    case CommandId::kBench:
+      return RunBench(arguments, console);
     case CommandId::kCompletion:
       return RunCompletion(arguments, console);
     case CommandId::kHelp:
@@ -101,6 +104,7 @@ int RunCommand(const Arguments& arguments, Console& console) {
 }
 
 int Main(const std::vector<std::string>& args) {
+  if (bench::IsWorker(args)) return bench::RunWorker(args);
   if (args.empty() && isatty(STDIN_FILENO) == 1) {
     Console console(1);
     return PrintOut(console, MainHelp()) ? kExitOk : kExitFailed;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "api/levels.h"
+
 namespace pith::cli {
 
 Result<Model*> ModelFinder::Load(const std::string& path) {
@@ -39,24 +41,7 @@ void ModelFinder::ShowWayOut() const {
   for (const std::string& line : way_out_) console_.Info(line);
 }
 
-Result<Model*> ModelFinder::Smallest() {
-  const std::vector<std::string> builtin = BuiltinModelNames();
-  return Open(choice_.value_or(builtin.empty() ? "builtin" : builtin.back()));
-}
-
-Result<Model*> ModelFinder::Largest() {
-  if (choice_) return Open(*choice_);
-  std::string largest = "builtin";
-  uint64_t most = 0;
-  if (const Result<ModelInfo> builtin = BuiltinModelInfo(); builtin.ok()) most = builtin->file_bytes;
-  for (const ModelFile& file : ModelFiles()) {
-    if (file.bytes > most || (file.bytes == most && file.path < largest)) {
-      most = file.bytes;
-      largest = file.path;
-    }
-  }
-  return Open(largest);
-}
+Result<Model*> ModelFinder::ForLevel(uint32_t level) { return Open(choice_ ? *choice_ : ModelOfLevel(level)); }
 
 Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::string& fingerprint) {
   // The first that begins so: a short archive gives only eight digits.

@@ -24,11 +24,8 @@ class ModelFinder {
   Result<Model*> Open(const std::string& what);
   Result<Model*> Default() { return Open(choice_.value_or("builtin")); }
 
-  // The small one of those that are built in; --model goes first.
-  Result<Model*> Smallest();
-
-  // The one with the largest file in the model folders, or the built-in one where none is larger; --model goes first.
-  Result<Model*> Largest();
+  // ModelOfLevel; --model goes first.
+  Result<Model*> ForLevel(uint32_t level);
 
   // For decoding: the built-in model if its fingerprint fits, else --model, else the model folders.
   // kWrongModel when --model does not fit, kNotFound with the way out when there is none.

@@ -20,6 +20,7 @@ constexpr uint32_t kS = Bit(CommandId::kInspect);
 constexpr uint32_t kN = Bit(CommandId::kRun);
 constexpr uint32_t kP = Bit(CommandId::kPull);
 constexpr uint32_t kM = Bit(CommandId::kModels);
+constexpr uint32_t kB = Bit(CommandId::kBench);
 constexpr uint32_t kH = Bit(CommandId::kHelp);
 constexpr uint32_t kAll = (uint32_t{1} << kNCommands) - 1;
 
@@ -77,6 +78,11 @@ constexpr Example kModelsExamples[] = {
     {"pith models", "a table"},
     {"pith models path Qwen/Qwen3-0.6B", "for scripts"},
     {"pith models rm Qwen/Qwen3-0.6B --cache", "all of it"},
+};
+constexpr Example kBenchExamples[] = {
+    {"pith bench ~/corpus", "every codec on every file"},
+    {"pith bench *.txt --codecs pith,zstd:19,xz:9e", "three codecs"},
+    {"pith bench logs --codec 'lz4=lz4 -9 -c|lz4 -dc'", "any program"},
 };
 constexpr Example kCompletionExamples[] = {
     {"pith completion bash >~/.local/share/bash-completion/completions/pith", ""},
@@ -192,6 +198,19 @@ constexpr CommandSpec kCommands[] = {
      "rm keeps the copy in the Hugging Face cache, which other programs use, too, unless --cache is given; and removes nothing "
      "where a name could mean several models.",
      "models", kModelsExamples},
+    {CommandId::kBench, "bench", 0, "", "[OPTION]... FILE|FOLDER...",
+     "measure pith and other compressors on files",
+     "Compresses and decompresses each FILE by each codec, in processes of their own,\n"
+     "compares what comes back, and writes sizes, times, memory and all that is\n"
+     "needed to repeat them to results.json in the folder pith-bench, or that of -o.",
+     "A codec is pith, pith:LEVEL, pith:model=FILE_OR_NAME (with \",plain\" or \",best-of\" behind it, if wanted), zstd:1 to "
+     "zstd:22, zstd:22long, gzip:1 to gzip:9, bzip2:1 to bzip2:9, xz:0 to xz:9, xz:9e, brotli:0 to brotli:11, all by their "
+     "libraries and, pith excepted, with one thread; or any program, by --codec. Without --codecs and --codec, every level of "
+     "pith that differs from the others, zstd:3, zstd:19, zstd:22long, gzip:9, bzip2:9, xz:9e and brotli:11.\n"
+     "Times are those of whole processes. A codec that fails, hangs, writes too much or gives other bytes back is reported in its "
+     "row, the rest goes on, and the exit code is 1. Ctrl-C writes what is measured so far. Temporary files lie in TMPDIR. "
+     "docs/results_format.md describes results.json.",
+     "file", kBenchExamples},
     {CommandId::kCompletion, "completion", 0, "", "bash|zsh|fish", "print a completion script for a shell",
      "Prints the script that lets a shell complete pith's commands and options.", "", "shell",
      kCompletionExamples},
@@ -213,11 +232,11 @@ static_assert(std::size(kCommands) == kNCommands);
 
 // In the order of the help screens.
 constexpr OptionSpec kOptions[] = {
-    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI | kR | kV,
-     "write to FILE (takes one input)", "For compress and decompress, \"-\" is standard output."},
+    {OptionId::kOutput, 'o', "output", ValueKind::kFile, "FILE", "", kC | kD | kI | kR | kV | kB,
+     "write to FILE (takes one input; bench: a folder)", "For compress and decompress, \"-\" is standard output."},
     {OptionId::kStdout, 'c', "stdout", ValueKind::kNone, "", "", kC | kD, "write to standard output",
      "Several inputs are written one after another."},
-    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI | kR | kV | kP,
+    {OptionId::kForce, 'f', "force", ValueKind::kNone, "", "", kC | kD | kE | kI | kR | kV | kP | kB,
      "overwrite, and take what is refused otherwise",
      "Replaces an existing target (pull: converts again), follows symbolic links, reads special files, compresses what is an "
      "archive already, writes archives to a terminal."},
@@ -330,10 +349,21 @@ constexpr OptionSpec kOptions[] = {
      "As HF_HUB_OFFLINE=1."},
     {OptionId::kNoConvert, 0, "no-convert", ValueKind::kNone, "", "", kP, "fetch only", ""},
     {OptionId::kCache, 0, "cache", ValueKind::kNone, "", "", kM, "rm: the copy in the Hugging Face cache, too", ""},
-    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kP | kN,
-     "use N threads; 0 = all, the default", "The result does not depend on it."},
-    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kM | kN,
-     "print JSON", "One list with an object for each; of run an object a line."},
+    {OptionId::kCodecs, 0, "codecs", ValueKind::kText, "LIST", "", kB, "only these: pith:7,zstd:19,xz:9e ..",
+     "May be given several times."},
+    {OptionId::kCodec, 0, "codec", ValueKind::kText, "NAME=CMD|CMD", "", kB, "commands that compress and decompress",
+     "May be given several times; joins the codecs of --codecs, or the usual ones. {input} and {output} stand for the files; a "
+     "command without them reads standard input or writes standard output. Both run by sh."},
+    {OptionId::kRepeat, 0, "repeat", ValueKind::kCount, "N", "", kB, "measure N times (3): median, least and most", ""},
+    {OptionId::kWarmup, 0, "warmup", ValueKind::kCount, "N", "", kB, "runs before that do not count",
+     "Default: 1, which counts after all where it took a second or more."},
+    {OptionId::kSlice, 0, "slice", ValueKind::kText, "SIZE,..", "", kB, "pieces of larger files, too: 4K,64K,1M",
+     "Each piece is contiguous, from the middle of its file."},
+    {OptionId::kTimeout, 0, "timeout", ValueKind::kText, "SECONDS", "", kB, "of one run; then it is killed (3600)", ""},
+    {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kP | kN | kB,
+     "use N threads; 0 = all, the default", "The result does not depend on it. bench: of pith; the other codecs have one."},
+    {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kM | kN | kB,
+     "print JSON", "One list with an object for each; of run an object a line; of bench what results.json holds."},
     {OptionId::kMan, 0, "man", ValueKind::kNone, "", "", kH, "print the manual page (roff)", ""},
     {OptionId::kQuiet, 'q', "quiet", ValueKind::kNone, "", "", kAll, "say nothing but errors", ""},
     {OptionId::kVerbose, 'v', "verbose", ValueKind::kNone, "", "", kAll, "say more", ""},

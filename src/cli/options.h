@@ -24,11 +24,12 @@ enum class CommandId : uint8_t {
   kRun,
   kPull,
   kModels,
+  kBench,
   kCompletion,
   kHelp,
   kVersion,
 };
-inline constexpr size_t kNCommands = 15;
+inline constexpr size_t kNCommands = 16;
 
 struct Example {
   std::string_view line;
@@ -111,6 +112,12 @@ enum class OptionId : uint8_t {
   kOffline,
   kNoConvert,
   kCache,
+  kCodecs,
+  kCodec,
+  kRepeat,
+  kWarmup,
+  kSlice,
+  kTimeout,
   kMan,
   kQuiet,
   kVerbose,

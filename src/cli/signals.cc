@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
 
 #include "base/file.h"
 
@@ -30,30 +31,34 @@ extern "C" void OnSignal(int signal_number) {
   errno = saved_errno;
 }
 
-volatile std::sig_atomic_t g_interrupted = 0;
-extern "C" void NoteInterrupt(int) { g_interrupted = 1; }
+volatile std::sig_atomic_t g_interrupted = 0;  // number of the signal
+extern "C" void NoteInterrupt(int signal_number) { g_interrupted = signal_number; }
 
 }  // namespace
 
-InterruptScope::InterruptScope() {
+InterruptScope::InterruptScope(bool all) : n_signals_(all ? std::size(kSignals) : 1) {
   g_interrupted = 0;
   struct sigaction action{};
   action.sa_handler = NoteInterrupt;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
-  (void)sigaction(SIGINT, nullptr, &old_);
-  if (old_.sa_handler != SIG_IGN) (void)sigaction(SIGINT, &action, nullptr);
+  for (size_t i = 0; i < n_signals_; ++i) {
+    (void)sigaction(kSignals[i], nullptr, &old_[i]);
+    if (old_[i].sa_handler != SIG_IGN) (void)sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
-InterruptScope::~InterruptScope() { (void)sigaction(SIGINT, &old_, nullptr); }
-bool InterruptScope::interrupted() const { return g_interrupted != 0; }
+InterruptScope::~InterruptScope() {
+  for (size_t i = 0; i < n_signals_; ++i) (void)sigaction(kSignals[i], &old_[i], nullptr);
+}
+int InterruptScope::signal_number() const { return g_interrupted; }
 void InterruptScope::Clear() { g_interrupted = 0; }
 
-void DieOfInterrupt() {
+void DieOfInterrupt(int signal_number) {
   AtomicFile::RemoveUnfinished();
-  std::signal(SIGINT, SIG_DFL);
-  raise(SIGINT);
-  _exit(130);
+  std::signal(signal_number, SIG_DFL);
+  raise(signal_number);
+  _exit(128 + signal_number);
 }
 
 void InstallSignalHandlers() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstddef>
 
 namespace pith::cli {
 
@@ -13,22 +14,25 @@ extern volatile std::sig_atomic_t g_progress_line_shown;
 // stays ignored.
 void InstallSignalHandlers();
 
-// While it lives, SIGINT does not end the process but is noted. One at a time.
+// While it lives, SIGINT - with `all`, SIGTERM and SIGHUP, too - does not end the process but is noted. One at a time.
 class InterruptScope {
  public:
-  InterruptScope();
+  explicit InterruptScope(bool all = false);
   ~InterruptScope();
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;
 
-  bool interrupted() const;
+  bool interrupted() const { return signal_number() != 0; }
+  int signal_number() const;  // the last one; 0: none
   void Clear();
 
  private:
-  struct sigaction old_;
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+  size_t n_signals_;
+  struct sigaction old_[3];
 };
 
-// Ends the process as SIGINT would have.
-[[noreturn]] void DieOfInterrupt();
+// Ends the process as the signal would have.
+[[noreturn]] void DieOfInterrupt(int signal_number = SIGINT);
 
 }  // namespace pith::cli

@@ -1,0 +1,11 @@
+// The machine that this process runs on, as results name it.
+#pragma once
+
+#include "bench/results.h"
+
+namespace pith::bench {
+
+// What cannot be found out is empty or 0. `energy` is left to whoever measures.
+Machine ThisMachine();
+
+}  // namespace pith::bench
