@@ -21,21 +21,26 @@ std::string Shown(const std::string& text) { return IsPrintableUtf8(text) ? text
 std::string Plural(size_t n, const std::string& noun) { return std::to_string(n) + " " + noun + (n == 1 ? "" : "s"); }
 
 std::string FileName(const FileEntry& file) {
-  return Shown(file.path) + (file.slice_bytes ? ", first " + std::to_string(*file.slice_bytes) + " bytes" : "");
+  if (!file.slice_bytes) return Shown(file.path);
+  const std::string bytes = std::to_string(*file.slice_bytes) + " bytes";
+  return Shown(file.path) + (file.slice_begin == 0
+                                 ? ", first " + bytes
+                                 : ", " + bytes + " from " + std::to_string(file.slice_begin) + " on");
 }
 
 // ---- Pairs ----------------------------------------------------------------------------------------------------------
 
-// Path, slice, and which of those with this path and slice: nothing forbids to measure a file twice.
-using FileKey = std::tuple<std::string, uint64_t, size_t>;
+// Path, begin and size of the slice, and which of those with these: nothing forbids to measure a file twice.
+using FileKey = std::tuple<std::string, uint64_t, uint64_t, size_t>;
 
 std::vector<FileKey> KeysOf(const std::vector<FileEntry>& files) {
-  std::map<std::pair<std::string, uint64_t>, size_t> seen;
+  std::map<std::tuple<std::string, uint64_t, uint64_t>, size_t> seen;
   std::vector<FileKey> keys;
   for (const FileEntry& file : files) {
-    const uint64_t slice = file.slice_bytes.value_or(UINT64_MAX);
-    const size_t n = seen[{file.path, slice}]++;
-    keys.emplace_back(file.path, slice, n);
+    const uint64_t begin = file.slice_bytes ? file.slice_begin : 0;
+    const uint64_t bytes = file.slice_bytes.value_or(UINT64_MAX);
+    const size_t n = seen[{file.path, begin, bytes}]++;
+    keys.emplace_back(file.path, begin, bytes, n);
   }
   return keys;
 }

@@ -180,12 +180,18 @@ TEST(CompareResults, SlicesOfAFileAreFilesOfTheirOwn) {
   Results before = Base();
   before.files[1] = before.files[0];
   before.files[1].slice_bytes = 500;
+  before.files.push_back(before.files[1]);
+  before.files[2].slice_begin = 500;
+  before.files[2].sha256 = "b2";
+  before.rows.push_back({.codec = 1, .file = 2, .repeats = 3, .compressed_bytes = 20});
   Results after = before;
   after.rows[1].compressed_bytes = 7;
+  after.rows[4].compressed_bytes = 19;
   const Comparison c = CompareResults(before, after);
-  ASSERT_EQ(c.changes.size(), 1u);
+  ASSERT_EQ(c.changes.size(), 2u);
   EXPECT_EQ(c.changes[0].what, "pith -6 on a.txt, first 500 bytes");
-  EXPECT_EQ(c.n_rows, 4u);
+  EXPECT_EQ(c.changes[1].what, "zstd -19 on a.txt, 500 bytes from 500 on");
+  EXPECT_EQ(c.n_rows, 5u);
 }
 
 TEST(CompareResults, WhatOneSideLacksIsListed) {

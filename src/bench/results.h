@@ -41,13 +41,14 @@ struct CodecEntry {
 enum class FileType { kProse, kSource, kJson, kMarkup, kCsv, kLog, kOtherText, kBinary };
 inline constexpr size_t kNFileTypes = 8;
 
-// A file, or its first `slice_bytes` bytes (--slice).
+// A file, or `slice_bytes` bytes of it, from `slice_begin` on (--slice).
 struct FileEntry {
   std::string path;  // as given, or relative to the folder given
   FileType type = FileType::kOtherText;
   uint64_t bytes = 0;
   std::string sha256;  // lower-case hexadecimal; empty where it could not be read
   std::optional<uint64_t> slice_bytes;
+  uint64_t slice_begin = 0;  // meaningless without slice_bytes
   std::string error;  // why it was not measured; empty: it was
 };
 
@@ -73,6 +74,7 @@ struct Row {
   uint32_t streams = 0;  // pith: of the largest block; 0: not pith or none
   std::optional<Direction> compress, decompress;
   std::string error;  // "decompress: byte 17 differs"; empty: round trip is right
+  std::string note;   // what is odd but no failure: "archives of two runs differ"
 };
 
 // One speed of the engine (--engine) beside what the machine can do.
