@@ -291,6 +291,7 @@ Result<Corpus> FetchCorpus(std::string_view name, const CorpusSettings& settings
 }
 
 Result<Corpus> FetchCorpus(const CorpusInfo& corpus, const CorpusSettings& settings, const CorpusCallback& progress) {
+  if (settings.cache.empty()) return InvalidArgument(std::string(corpus.name) + ": no folder to keep it in");
   return Fetcher(corpus, settings, progress).Run();
 }
 

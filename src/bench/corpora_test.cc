@@ -307,6 +307,10 @@ TEST(Corpora, AnUnknownNameListsTheNames) {
             "no corpus is called \"canterbery\"; there are canterbury, calgary, silesia, enwik8, text8");
 }
 
+TEST(Corpora, WithoutAFolderNothingIsFetched) {
+  EXPECT_EQ(FetchCorpus("canterbury", {}, {}).status().message(), "canterbury: no folder to keep it in");
+}
+
 TEST(Corpora, TheTableIsWellFormed) {
   std::set<std::string> archives;
   for (const CorpusInfo& corpus : Corpora()) {

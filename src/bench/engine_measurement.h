@@ -61,7 +61,7 @@ Result<EngineResults> MeasureEngine(const Model& model, const EngineMeasurementO
 inline constexpr size_t kMaxPeerLines = 1000;
 inline constexpr size_t kMaxPeerNameBytes = 100;
 
-// Speeds of other engines, one JSON object a line, as shared/tools/peer_bench prints them:
+// Speeds of other engines, one JSON object a line, as the script peer_bench prints them:
 //   {"engine": "llama.cpp", "type": "Q8_0", "threads": 2, "prefill_all_logits": 250.1, "decode": 20.5, ...}
 // "engine", "type" and "threads" must be there; of "prefill_all_logits", "prefill_last_logits", "prefill_no_logits",
 // "decode" and "decode_16_streams" (tokens a second) those that are there and not null are taken, other members are
