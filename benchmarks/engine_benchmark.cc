@@ -1,28 +1,25 @@
 // Speed of the engine on this machine: prefill, single-stream decode, lockstep decode, beside the machine's own limits.
 //
-//   engine_benchmark [--shape starter|0.6b|1.7b] [--model FILE] [--threads 1,2] [--terms fast|precise] [--window N]
+//   engine_benchmark [--shape starter|0.6b|1.7b] [--model FILE|builtin] [--threads 1,2] [--terms fast|precise]
+//   [--window N]
 //
-// Without --model the weights are synthetic: right for speed, meaningless for anything else. One JSON object a line.
-#include <chrono>
+// Without --model the weights are synthetic: right for speed, meaningless for anything else. One JSON object a line: a
+// speed, and at last what the machine can do with the most threads.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/aligned_buffer.h"
-#include "base/check.h"
-#include "base/thread_pool.h"
-#include "bench/machine_limits.h"
-#include "convert/package.h"
-#include "model/engine.h"
+#include "base/cpu.h"
+#include "bench/engine_measurement.h"
+#include "pith/pith.h"
 
 namespace pith {
 namespace {
-
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Random int8 rows in the shape of a model.
 class SyntheticModel {
@@ -114,101 +111,66 @@ ModelConfig Shape(const std::string& name) {
   return c;
 }
 
-struct Rates {
-  double prefill_logits = 0;
-  double prefill = 0;
-  double decode = 0;
-  double lockstep = 0;
-};
-
-// Tokens a second of n_streams streams that each append n_tokens in one call, after `before` tokens of context.
-double Measure(Engine& engine, size_t n_streams, size_t before, size_t n_tokens, size_t n_calls, bool logits) {
-  const size_t vocab = engine.weights().config.vocab;
-  std::vector<TokenId> tokens(std::max(before, n_tokens * n_calls));
-  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<TokenId>((i * 7919 + 13) % vocab);
-  std::vector<KvCache> caches;
-  std::vector<Segment> segments;
-  for (size_t s = 0; s < n_streams; ++s) caches.push_back(engine.NewCache());
-  for (size_t s = 0; s < n_streams; ++s) segments.push_back({&caches[s], std::span(tokens).first(before)});
-  PITH_CHECK(engine.Forward(segments, nullptr).ok());
-  // The consumer touches nothing: what is done with logits is measured elsewhere.
-  const LogitsConsumer consumer = [](size_t, size_t, size_t, float*) {};
-  const double start = Now();
-  for (size_t call = 0; call < n_calls; ++call) {
-    for (Segment& s : segments) s.tokens = std::span(tokens).subspan(call * n_tokens, n_tokens);
-    PITH_CHECK(engine.Forward(segments, logits ? consumer : nullptr).ok());
+void Print(const bench::EngineResults& results) {
+  const auto share = [](const char* name, const std::optional<double>& value) {
+    if (value) std::printf(", \"%s\": %.3f", name, *value);
+  };
+  for (const bench::EngineSpeed& speed : results.speeds) {
+    std::printf("{\"name\": \"%s\", \"threads\": %u, \"streams\": %u, \"tokens_per_second\": %.1f", speed.name.c_str(),
+                speed.threads, speed.streams, speed.tokens_per_second);
+    share("int8_share", speed.int8_share);
+    share("bandwidth_share", speed.bandwidth_share);
+    std::printf("}\n");
   }
-  return static_cast<double>(n_streams * n_tokens * n_calls) / (Now() - start);
+  std::printf("{\"engine\": \"%s\", \"isa\": \"%s\", \"model\": \"%s\", \"int8_gops\": %.0f, \"read_gb_s\": %.1f}\n",
+              results.engine.c_str(), InstructionSet().c_str(), results.model.c_str(),
+              results.int8_operations_per_second.value_or(0) / 1e9, results.read_bytes_per_second.value_or(0) / 1e9);
 }
 
-void Bench(const ModelWeights& weights, const Kernels& kernels, size_t n_threads, size_t window, const char* name,
-           const char* terms) {
-  ThreadPool pool(n_threads);
-  Engine engine(weights, kernels, pool, {.window = window, .n_sinks = 4});
-  const bool small = weights.n_weights() <= Engine::kSmallModelWeights;
-  const size_t repeats = small ? 5 : 3;
-  // A small model runs over several streams at once, as the codec runs it.
-  const size_t streams = small ? 16 : 1;
-  Rates r;
-  for (size_t i = 0; i < repeats; ++i) {
-    r.prefill_logits = std::max(r.prefill_logits, Measure(engine, streams, 0, 512, small ? 4 : 1, true));
-    if (!small) r.prefill = std::max(r.prefill, Measure(engine, 1, 0, 512, 1, false));
-    r.decode = std::max(r.decode, Measure(engine, 1, 64, 1, small ? 512 : 64, true));
-    r.lockstep = std::max(r.lockstep, Measure(engine, 16, 64, 1, small ? 512 : 24, true));
+// "1,2" as numbers.
+std::vector<size_t> Counts(const char* text) {
+  std::vector<size_t> counts;
+  while (*text != 0) {
+    char* end = nullptr;
+    counts.push_back(std::strtoull(text, &end, 10));
+    if (end == text) break;
+    text = *end == ',' ? end + 1 : end;
   }
-  const double ops = 2.0 * static_cast<double>(weights.n_weights());
-  const double bandwidth = ReadBandwidth(pool) / 1e9;
-  const double peak = Int8Peak(kernels.isa, pool) / 1e9;
-  std::printf(
-      "{\"model\": \"%s\", \"isa\": \"%s\", \"terms\": \"%s\", \"threads\": %zu, \"window\": %zu, "
-      "\"prefill_all_logits\": %.1f, \"prefill_no_logits\": %.1f, \"decode\": %.2f, \"decode_16_streams\": %.1f, "
-      "\"weights_gops_prefill\": %.0f, \"int8_peak_gops\": %.0f, \"decode_gb_s\": %.1f, \"read_gb_s\": %.1f}\n",
-      name, std::string(IsaName(kernels.isa)).c_str(), terms, n_threads, window, r.prefill_logits, r.prefill, r.decode,
-      r.lockstep, r.prefill_logits * ops / 1e9, peak, r.decode * ops / 2e9, bandwidth);
-  std::fflush(stdout);
+  return counts;
 }
 
 int Main(int argc, char** argv) {
-  std::string shape = "0.6b", model, terms = "fast", threads = "1,2";
-  size_t window = 1024;
+  std::string shape = "0.6b", model, terms = "fast";
+  bench::EngineMeasurementOptions options;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     if (flag == "--shape") shape = argv[i + 1];
     if (flag == "--model") model = argv[i + 1];
-    if (flag == "--threads") threads = argv[i + 1];
+    if (flag == "--threads") options.threads = Counts(argv[i + 1]);
     if (flag == "--terms") terms = argv[i + 1];
-    if (flag == "--window") window = std::strtoull(argv[i + 1], nullptr, 10);
+    if (flag == "--window") options.window = std::strtoull(argv[i + 1], nullptr, 10);
   }
-  const Result<Isa> isa = ChooseIsa();
-  if (!isa.ok()) {
-    std::fprintf(stderr, "engine_benchmark: %s\n", isa.status().message().c_str());
+  const auto progress = [](const bench::EngineProgress& p) {
+    std::fprintf(stderr, "%zu/%zu %s\n", p.done + 1, p.total, p.doing.c_str());
+    return true;
+  };
+  const auto measure = [&]() -> Result<bench::EngineResults> {
+    if (!model.empty()) {
+      PITH_ASSIGN_OR_RETURN(const Model opened, model == "builtin" ? Model::Builtin({}) : Model::Open(model, {}));
+      return bench::MeasureEngine(opened, options, progress);
+    }
+    PITH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
+    const ModelConfig c = Shape(shape);
+    const SyntheticModel synthetic(
+        c, terms == "precise" ? ActivationTerms::Precise(c.n_layers) : ActivationTerms::Fast(c.n_layers));
+    return bench::MeasureEngine(synthetic.weights(), KernelsFor(isa), shape + " " + terms, options, progress);
+  };
+  const Result<bench::EngineResults> results = measure();
+  if (!results.ok()) {
+    std::fprintf(stderr, "engine_benchmark: %s\n", results.status().message().c_str());
     return 1;
   }
-  std::unique_ptr<SyntheticModel> synthetic;
-  std::unique_ptr<Package> package;
-  const ModelWeights* weights = nullptr;
-  if (model.empty()) {
-    const ModelConfig c = Shape(shape);
-    synthetic = std::make_unique<SyntheticModel>(
-        c, terms == "precise" ? ActivationTerms::Precise(c.n_layers) : ActivationTerms::Fast(c.n_layers));
-    weights = &synthetic->weights();
-  } else {
-    Result<std::unique_ptr<Package>> opened = Package::Open(model);
-    if (!opened.ok()) {
-      std::fprintf(stderr, "engine_benchmark: %s\n", opened.status().message().c_str());
-      return 1;
-    }
-    package = *std::move(opened);
-    weights = &package->weights();
-    terms = "as packaged";
-  }
-  for (const char* p = threads.c_str(); *p != 0; ++p) {
-    char* end = nullptr;
-    const size_t n = std::strtoull(p, &end, 10);
-    Bench(*weights, KernelsFor(*isa), n, window, model.empty() ? shape.c_str() : model.c_str(), terms.c_str());
-    p = end;
-    if (*p == 0) break;
-  }
+  Print(*results);
   return 0;
 }
 

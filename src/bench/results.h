@@ -83,7 +83,7 @@ struct EngineSpeed {
   uint32_t threads = 0;
   uint32_t streams = 1;
   double tokens_per_second = 0;
-  std::optional<double> int8_share, bandwidth_share;  // of the limits below; 0 to 1
+  std::optional<double> int8_share, bandwidth_share;  // of what as many threads can do; 0 to 1
 };
 
 struct EngineResults {

@@ -181,7 +181,10 @@ class Downloader {
       // What will be fetched again from the first byte is no progress.
       if (part->done > before && !without_ranges_) backoff.Progressed();
       const std::optional<double> wait = reply.transient() ? backoff.Next(reply) : std::nullopt;
-      if (!wait) return ExplainReply(reply, remote_.name, options_.http);
+      if (!wait) {
+        return options_.explain ? options_.explain(reply, remote_.name)
+                                : ExplainReply(reply, remote_.name, options_.http);
+      }
       Note((reply.problem.empty() ? "answer " + std::to_string(reply.status) : reply.problem) + "; again in " +
            Seconds(*wait));
       if (!stop_->Sleep(*wait)) return OkStatus();
@@ -244,14 +247,10 @@ Result<uint64_t> Download(const RemoteFile& remote, const std::string& path, con
 
 Status ExplainReply(const HttpReply& reply, const std::string& what, const HttpOptions& options) {
   const std::string code = reply.Header("x-error-code");
-  const std::string host = OriginOf(reply.url).substr(0, OriginOf(reply.url).rfind(':'));
   const std::string login = options.token.empty()
                                 ? "set HF_TOKEN, or put a token into the file $HF_HOME/token"
                                 : "the token that was sent (HF_TOKEN, or the token file) does not give it";
-  if (!reply.problem.empty() || reply.status == 0) {
-    return IoError(what + ": " + (reply.problem.empty() ? "no answer" : reply.problem) + " (" + host + ")" +
-                   (reply.hopeless ? "" : "; what was fetched is kept, so try again"));
-  }
+  if (!reply.problem.empty() || reply.status == 0) return ExplainPlainReply(reply, what);
   if (reply.status == 404 && code == "RevisionNotFound") return NotFound(what + ": the hub has no such revision (404)");
   if (reply.status == 404 && code == "EntryNotFound") return NotFound(what + ": the hub has no such file (404)");
   if (code == "GatedRepo") {
@@ -270,7 +269,19 @@ Status ExplainReply(const HttpReply& reply, const std::string& what, const HttpO
                    (wait ? "in " + Seconds(*wait) : "later") +
                    (options.token.empty() ? "; with a token (HF_TOKEN) it allows more" : ""));
   }
-  if (reply.status >= 500) {
+  return ExplainPlainReply(reply, what);
+}
+
+Status ExplainPlainReply(const HttpReply& reply, const std::string& what) {
+  const std::string host = OriginOf(reply.url).substr(0, OriginOf(reply.url).rfind(':'));
+  if (!reply.problem.empty() || reply.status == 0) {
+    return IoError(what + ": " + (reply.problem.empty() ? "no answer" : reply.problem) + " (" + host + ")" +
+                   (reply.hopeless ? "" : "; what was fetched is kept, so try again"));
+  }
+  if (reply.status == 404 || reply.status == 410) {
+    return NotFound(what + ": " + host + " has no such file (" + std::to_string(reply.status) + ")");
+  }
+  if (reply.status == 429 || reply.status >= 500) {
     return IoError(what + ": " + host + " is in trouble (" + std::to_string(reply.status) +
                    "): try again later; what was fetched is kept");
   }

@@ -18,6 +18,8 @@ struct RemoteFile {
 
 struct DownloadOptions {
   HttpOptions http;
+  // Words for a reply that ends it; empty: ExplainReply, which speaks of the hub.
+  std::function<Status(const HttpReply& reply, const std::string& what)> explain = {};
   double retry_seconds = 1;
   size_t connections = 4;
   // A connection fetches so much at a time. Smaller parts even out slow connections, each costs a redirect.
@@ -38,5 +40,8 @@ Result<uint64_t> Download(const RemoteFile& file, const std::string& path, const
 // A failed reply as a line for the user: what is wrong and what helps. kNotFound where the hub says that it has no such
 // thing (to us), else kIo. `endpoint` is named in addresses.
 Status ExplainReply(const HttpReply& reply, const std::string& what, const HttpOptions& options);
+
+// The same of any other server.
+Status ExplainPlainReply(const HttpReply& reply, const std::string& what);
 
 }  // namespace pith::hub
