@@ -23,8 +23,10 @@
   // ---- Numbers beside the mark that the pointer or the focus is on; arrow keys go from mark to mark ----
   const tip = byId('tip');
   const markOf = (event) => (event.target instanceof Element ? event.target.closest('.mark') : null);
-  const hideTip = () => { tip.hidden = true; };
+  let tipped = null;
+  const hideTip = () => { tip.hidden = true; tipped = null; };
   const showTip = (mark) => {
+    tipped = mark;
     tip.textContent = mark.getAttribute('aria-label');
     tip.hidden = false;
     const shape = (mark.querySelector('.bar, .point, .dot') || mark).getBoundingClientRect();
@@ -37,7 +39,7 @@
     document.addEventListener(enter, (event) => { const mark = markOf(event); if (mark) showTip(mark); });
     document.addEventListener(leave, (event) => { if (markOf(event)) hideTip(); });
   }
-  document.addEventListener('scroll', hideTip, {passive: true, capture: true});
+  document.addEventListener('scroll', () => { if (tipped) showTip(tipped); }, {passive: true, capture: true});
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') hideTip();
     const mark = markOf(event);
@@ -51,7 +53,6 @@
     mark.setAttribute('tabindex', '-1');
     next.setAttribute('tabindex', '0');
     next.focus();
-    showTip(next);  // after the scrolling that focus may cause
   });
 
   // ---- The table ----

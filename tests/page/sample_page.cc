@@ -1,4 +1,5 @@
-// sample_page FOLDER: writes pages from results that nobody measured, for the browser to look at.
+// sample_page FOLDER: writes pages from results that nobody measured, for a browser to look at, and prints what a
+// terminal would show.
 #include <fstream>
 #include <iostream>
 #include <string>
