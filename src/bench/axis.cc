@@ -8,8 +8,9 @@
 namespace pith::bench {
 namespace {
 
-constexpr double kRoom = 0.07;        // of the range, at each end
-constexpr double kLeastRange = 1.35;  // highest over lowest: a single value still gets an axis
+constexpr double kLeast = 1e-30, kMost = 1e30;  // beyond any measurement, and the range still has a logarithm
+constexpr double kRoom = 0.07;                  // of the range, at each end
+constexpr double kLeastRange = 1.35;            // highest over lowest: a single value still gets an axis
 
 // The shortest text of six digits at most: 0.3 for 0.1 + 0.2.
 std::string Shortest(double value) {
@@ -22,8 +23,9 @@ std::string Shortest(double value) {
 
 LogAxis::LogAxis(const std::vector<double>& values, double first, double last) : first_(first), last_(last) {
   bool any = false;
-  for (const double value : values) {
-    if (!(value > 0) || !std::isfinite(value)) continue;
+  for (const double given : values) {
+    if (!(given > 0) || !std::isfinite(given)) continue;
+    const double value = std::clamp(given, kLeast, kMost);
     low_ = any ? std::min(low_, value) : value;
     high_ = any ? std::max(high_, value) : value;
     any = true;

@@ -216,7 +216,7 @@ std::string DrawScatter(const ScatterChart& chart, double width) {
   const LogAxis x_axis(speeds, left, right);
 
   Svg svg(chart.name, width, height);
-  svg.text += Text(0, 11, "tick", "archive, % of the original \xe2\x80\x93 smaller is higher");
+  svg.text += Text(0, 11, "tick", "archive, % of the original – smaller is higher");
   for (const double tick : y_ticks) {
     svg.text += LineTo(left, y_axis.Map(tick), right, y_axis.Map(tick), "grid");
     svg.text += Text(left - 7, y_axis.Map(tick) + 4, "tick end", ShareTick(tick));

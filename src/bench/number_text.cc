@@ -5,6 +5,11 @@
 #include <cmath>
 
 namespace pith::bench {
+namespace {
+
+constexpr double kLeastFixed = 1e-6, kMostFixed = 1e7;  // beyond, zeros would have to be counted
+
+}  // namespace
 
 std::string FixedText(double value, int decimals) {
   char text[400];  // the largest double has 309 digits
@@ -16,6 +21,13 @@ std::string FixedText(double value, int decimals) {
 std::string ThreeDigits(double value) {
   const double size = std::fabs(value);
   if (size == 0) return "0";
+  if (!std::isfinite(size)) return "–";
+  if (size >= kMostFixed || size < kLeastFixed) {
+    char text[40];
+    const auto [end, error] =
+        std::to_chars(text, text + sizeof text, value, std::chars_format::scientific, 2);
+    return error == std::errc() ? std::string(text, end) : std::string("?");
+  }
   // 9.995 is shown as 10.0, so the digits before the point are those of the rounded number.
   int decimals = 2 - static_cast<int>(std::floor(std::log10(size)));
   if (size * std::pow(10, decimals) >= 999.5) --decimals;

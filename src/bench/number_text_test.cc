@@ -15,6 +15,9 @@ TEST(NumberText, ThreeDigitsAlsoWhereRoundingAddsOne) {
   EXPECT_EQ(ThreeDigits(999.4), "999");
   EXPECT_EQ(ThreeDigits(123456), "123456");
   EXPECT_EQ(ThreeDigits(-1.5), "-1.50");
+  EXPECT_EQ(ThreeDigits(1.844e19), "1.84e+19");
+  EXPECT_EQ(ThreeDigits(5e-324), "4.94e-324");
+  EXPECT_EQ(ThreeDigits(1e308 * 10), "–");
 }
 
 TEST(NumberText, BytesInDecimalUnits) {

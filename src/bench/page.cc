@@ -10,7 +10,9 @@
 #include "bench/number_text.h"
 #include "bench/page_charts.h"
 #include "bench/page_data.h"
+#include "bench/page_html.h"
 #include "bench/page_parts.h"
+#include "bench/page_tables.h"
 #include "bench/summary.h"
 #include "bench/summary_text.h"
 #include "bench/visible_text.h"
@@ -19,27 +21,6 @@ namespace pith::bench {
 namespace {
 
 constexpr size_t kMaxFailuresListed = 50;
-constexpr size_t kMaxLineColumns = 2000;  // of a command and the like
-constexpr const char* kNone = "\xe2\x80\x93";
-
-// Text of others, for a place in the page.
-std::string Safe(const std::string& text, size_t columns = kMaxLineColumns) {
-  return EscapeHtml(CutText(VisibleText(text), columns));
-}
-
-std::string CodecName(const Results& results, size_t codec) {
-  return Safe(results.codecs[codec].name, kMaxCodecNameColumns);
-}
-
-// A name or number with its unit stays on one line: "zstd -19", "3.40 MB".
-std::string Unbroken(std::string text) {
-  for (const char* second : {" %", " bytes", " KB", " MB", " GB", " TB", " -"}) {
-    for (size_t at = text.find(second); at != std::string::npos; at = text.find(second, at + 1)) {
-      text.replace(at, 1, "\xc2\xa0");
-    }
-  }
-  return text;
-}
 
 // "2026-11-26T05:30:00Z" as people write it; what has another form stays as it is.
 std::string DateText(const std::string& created) {
@@ -55,43 +36,6 @@ std::string ScriptHash() {
   std::array<unsigned char, 4 * ((SHA256_DIGEST_LENGTH + 2) / 3) + 1> base64;
   const int n = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(digest.size()));
   return "'sha256-" + std::string(base64.begin(), base64.begin() + n) + "'";
-}
-
-std::string Cell(const std::string& html, bool strong = false) {
-  return "<td class=\"n\">" + (strong ? "<b>" + html + "</b>" : html) + "</td>";
-}
-
-std::string SpeedOrNone(const std::optional<double>& speed) { return speed ? SpeedText(*speed) : kNone; }
-
-std::string MemoryOrNone(uint64_t bytes) { return bytes > 0 ? BytesText(static_cast<double>(bytes)) : kNone; }
-
-std::string TokensText(double per_second) {
-  return per_second < 1000 ? ThreeDigits(per_second)
-                           : WholeText(static_cast<uint64_t>(std::llround(std::min(per_second, 1e15))));
-}
-
-std::string BreakEvenCell(const Summary& summary, size_t codec, size_t other) {
-  for (const BreakEven& entry : summary.break_even) {
-    if (entry.codec != codec || entry.other != other) continue;
-    if (!entry.bytes) return "never";
-    return *entry.bytes == 0 ? "first byte" : BytesText(static_cast<double>(*entry.bytes));
-  }
-  return kNone;
-}
-
-// Tables scroll in their own container, which the keyboard must reach to scroll it.
-std::string OpenTable(const std::string& caption) {
-  return "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" + caption +
-         "\"><table>\n<caption>" + caption + "</caption>\n";
-}
-constexpr const char* kCloseTable = "</tbody></table></div>\n";
-
-std::string Heads(const std::vector<std::string>& names) {
-  std::string out = "<thead><tr>";
-  for (size_t i = 0; i < names.size(); ++i) {
-    out += std::string("<th scope=\"col\"") + (i > 0 ? " class=\"n\"" : "") + ">" + names[i] + "</th>";
-  }
-  return out + "</tr></thead>\n<tbody>\n";
 }
 
 class Page {
@@ -126,8 +70,7 @@ class Page {
     out_ =
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-        "'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; script-src " +
+        "'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src " +
         ScriptHash() +
         "\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -148,9 +91,9 @@ class Page {
         "<header>\n<div class=\"top\"><p class=\"brand\">pith bench</p>"
         "<button type=\"button\" id=\"theme\" hidden>Dark theme</button></div>\n"
         "<h1>How small, how fast, at what cost</h1>\n<p class=\"facts\">";
-    if (!corpus.empty()) out_ += "<bdi>" + corpus + "</bdi> \xc2\xb7 ";
-    out_ += CountText(summary_.n_files, "file") + " \xc2\xb7 " + CountText(results_.codecs.size(), "codec");
-    if (!results_.created.empty()) out_ += " \xc2\xb7 " + DateText(results_.created);
+    if (!corpus.empty()) out_ += "<bdi>" + corpus + "</bdi> · ";
+    out_ += CountText(summary_.n_files, "file") + " · " + CountText(results_.codecs.size(), "codec");
+    if (!results_.created.empty()) out_ += " · " + DateText(results_.created);
     out_ += "</p>\n<nav aria-label=\"Sections\"><ul>";
     const auto link = [&](const char* id, const char* name) {
       out_ += std::string("<li><a href=\"#") + id + "\">" + name + "</a></li>";
@@ -206,7 +149,7 @@ class Page {
     tile("peak memory", MemoryOrNone(ours.compress_peak_bytes),
          of(MemoryOrNone, &Totals::compress_peak_bytes));
     if (theirs != nullptr && results_.codecs[ours.codec].model_bytes > 0) {
-      const std::string pays = BreakEvenCell(summary_, ours.codec, theirs->codec);
+      const std::string pays = BreakEvenText(summary_, ours.codec, theirs->codec);
       out_ += "<div><dt>pays, model counted</dt><dd>" +
               std::string(pays == "never" ? "never" : "from " + pays) + "</dd><dd class=\"other\">against " +
               CodecName(results_, theirs->codec) + "</dd></div>\n";
@@ -220,123 +163,40 @@ class Page {
     if (!text.empty()) out_ += "<p>" + text + "</p>\n";
   }
 
-  // The head of a row: pith's own codecs stand out.
-  std::string RowHead(size_t codec) {
-    const std::string name = CodecName(results_, codec);
-    return "<tr><th scope=\"row\">" +
-           (results_.codecs[codec].is_pith ? "<span class=\"ours\">" + name + "</span>" : name) + "</th>";
-  }
-
   void Codecs() {
-    OpenSection("codecs", "Codecs",
-                "All files together, smallest archives first. \xe2\x80\x9c"
-                "Archive\xe2\x80\x9d is by sums, so large files weigh "
-                "more; in the mean of files each file weighs the same.");
-    std::vector<std::string> heads = {"Codec",    "Archive",    "Mean of files",      "Bits per byte",
-                                      "Compress", "Decompress", "Memory to compress", "Memory to decompress",
-                                      "Model"};
-    const bool any_model = !summary_.break_even.empty();
-    if (any_model) {
-      for (const Totals* reference : who_.references)
-        heads.push_back("Pays against " + Unbroken(CodecName(results_, reference->codec)));
-    }
-    out_ += OpenTable("Codecs on " + FilesText(summary_)) + Heads(heads);
-    for (const Totals& totals : summary_.total.codecs) {
-      const CodecEntry& codec = results_.codecs[totals.codec];
-      out_ += RowHead(totals.codec) + Cell(ShareText(totals.share), codec.is_pith) +
-              Cell(ShareText(totals.mean_share)) + Cell(FixedText(8 * totals.share, 3)) +
-              Cell(SpeedOrNone(totals.compress_speed)) + Cell(SpeedOrNone(totals.decompress_speed)) +
-              Cell(MemoryOrNone(totals.compress_peak_bytes)) +
-              Cell(MemoryOrNone(totals.decompress_peak_bytes)) +
-              Cell(codec.model_bytes > 0 ? BytesText(static_cast<double>(codec.model_bytes)) : "none");
-      if (any_model) {
-        for (const Totals* reference : who_.references) {
-          out_ += Cell(BreakEvenCell(summary_, totals.codec, reference->codec));
-        }
-      }
-      out_ += "</tr>\n";
-    }
-    out_ += kCloseTable;
-    if (any_model) {
+    OpenSection(
+        "codecs", "Codecs",
+        "All files together, smallest archives first. “"
+        "Archive” is by sums, so large files weigh more; in the mean of files each file weighs the same.");
+    out_ += CodecTable(results_, summary_, who_);
+    if (!summary_.break_even.empty()) {
       out_ +=
-          "<p class=\"small\">\xe2\x80\x9cPays against\xe2\x80\x9d: from how much data of this kind on "
-          "archives and model "
-          "together are smaller than the other\xe2\x80\x99s.</p>\n";
-      BreakEvens();
+          "<p class=\"small\">“Pays against”: from how much data of this kind on archives and model together "
+          "are smaller than the other’s.</p>\n<details><summary>When each model pays, against each "
+          "codec</summary>\n" +
+          BreakEvenTable(results_, summary_) + "</details>\n";
     }
     out_ += "</section>\n";
-  }
-
-  // Every codec with a model against every other.
-  void BreakEvens() {
-    std::vector<std::string> heads = {"Against"};
-    std::vector<size_t> models;
-    for (const Totals& totals : summary_.total.codecs) {
-      if (results_.codecs[totals.codec].model_bytes == 0) continue;
-      models.push_back(totals.codec);
-      heads.push_back(CodecName(results_, totals.codec));
-    }
-    out_ += "<details><summary>When each model pays, against each codec</summary>\n" +
-            OpenTable("Pays from this much data on") + Heads(heads);
-    for (const Totals& other : summary_.total.codecs) {
-      out_ += RowHead(other.codec);
-      for (const size_t model : models) out_ += Cell(BreakEvenCell(summary_, model, other.codec));
-      out_ += "</tr>\n";
-    }
-    out_ += std::string(kCloseTable) + "</details>\n";
   }
 
   void Types() {
     OpenSection("types", "Archive size by type of file",
                 "Archives in % of the original; shorter is better, and each panel has its own scale. The bar "
-                "is by sums, the "
-                "diamond the mean of files.");
+                "is by sums, the diamond the mean of files.");
     out_ += "<div class=\"panels\">\n" + TypePanels(results_, summary_) + "</div>\n";
-    std::vector<std::string> heads = {"Codec"};
-    for (const Group& group : summary_.types) {
-      heads.push_back(FileTypeLabel(*group.type));
-      heads.push_back("mean of files");
-    }
-    out_ += "<details><summary>The same as a table</summary>\n" +
-            OpenTable("Archives in % of the original, by type of file") + Heads(heads);
-    for (const Totals& totals : summary_.total.codecs) {
-      out_ += RowHead(totals.codec);
-      for (const Group& group : summary_.types) {
-        const Totals& of_type = *group.Find(totals.codec);
-        out_ += Cell(ShareText(of_type.share)) + Cell(ShareText(of_type.mean_share));
-      }
-      out_ += "</tr>\n";
-    }
-    out_ += std::string(kCloseTable) + "</details>\n</section>\n";
+    out_ += "<details><summary>The same as a table</summary>\n" + TypeTable(results_, summary_) +
+            "</details>\n</section>\n";
   }
 
   void Speeds() {
     OpenSection("speed", "Speed against size",
                 "Both axes are logarithmic; up and to the right is better. Filled marks are on the Pareto "
-                "front: no other codec "
-                "here is both smaller and faster. Diamonds are pith.");
+                "front: no other codec here is both smaller and faster. Diamonds are pith.");
     out_ += "<div class=\"pair\">\n" + SpeedFigures(results_, summary_) + "</div>\n";
     out_ +=
-        "<details><summary>The same as a table, with speeds inside the process</summary>\n" +
-        OpenTable(
-            "Speeds of the whole process, start included, and inside it from opening to closing the file") +
-        Heads({"Codec", "Compress", "inside", "Decompress", "inside", "On the front"});
-    const auto on = [](const std::vector<size_t>& front, size_t codec) {
-      return std::find(front.begin(), front.end(), codec) != front.end();
-    };
-    for (const Totals& totals : summary_.total.codecs) {
-      const bool compress = on(summary_.compress_front, totals.codec),
-                 decompress = on(summary_.decompress_front, totals.codec);
-      out_ += RowHead(totals.codec) + Cell(SpeedOrNone(totals.compress_speed)) +
-              Cell(SpeedOrNone(totals.compress_work_speed)) + Cell(SpeedOrNone(totals.decompress_speed)) +
-              Cell(SpeedOrNone(totals.decompress_work_speed)) +
-              Cell(compress && decompress ? "both"
-                   : compress             ? "compress"
-                   : decompress           ? "decompress"
-                                          : kNone) +
-              "</tr>\n";
-    }
-    out_ += std::string(kCloseTable) + "</details>\n</section>\n";
+        "<details><summary>The same as a table, with speeds inside the process and processor "
+        "time</summary>\n" +
+        SpeedTable(results_, summary_) + "</details>\n</section>\n";
   }
 
   void Memory() {
@@ -352,18 +212,8 @@ class Page {
                 "The first bytes of " + CountText(summary_.slices[0].group.n_files, "file") +
                     ", each size compressed by itself; by sums. Axes are logarithmic.");
     out_ += "<div class=\"panels\">\n" + SizeFigures(results_, summary_) + "</div>\n";
-    out_ += "<details><summary>The same as a table, with pith\xe2\x80\x99s streams</summary>\n" +
-            OpenTable("Archives, speeds and streams by size of the input") +
-            Heads({"Codec", "Size", "Archive", "Compress", "Decompress", "Streams"});
-    for (const Totals& totals : summary_.total.codecs) {
-      for (const SliceGroup& slice : summary_.slices) {
-        const Totals& of_size = *slice.group.Find(totals.codec);
-        out_ += RowHead(totals.codec) + Cell(SliceText(slice.slice_bytes)) + Cell(ShareText(of_size.share)) +
-                Cell(SpeedOrNone(of_size.compress_speed)) + Cell(SpeedOrNone(of_size.decompress_speed)) +
-                Cell(of_size.streams > 0 ? std::to_string(of_size.streams) : kNone) + "</tr>\n";
-      }
-    }
-    out_ += std::string(kCloseTable) + "</details>\n</section>\n";
+    out_ += "<details><summary>The same as a table, with pith’s streams</summary>\n" +
+            SizeTable(results_, summary_) + "</details>\n</section>\n";
   }
 
   void Engines() {
@@ -381,18 +231,7 @@ class Page {
       if (engine.read_bytes_per_second) {
         out_ += "; it reads at most " + SpeedText(*engine.read_bytes_per_second) + " from memory";
       }
-      out_ += ".</p>\n" + OpenTable("Speeds of " + name) +
-              Heads({"What", "Threads", "Streams", "Tokens/s", "Of int8 peak", "Of bandwidth"});
-      for (const EngineSpeed& speed : engine.speeds) {
-        const auto share = [](const std::optional<double>& value) {
-          return value ? ShareText(*value) : kNone;
-        };
-        out_ += "<tr><th scope=\"row\">" + Safe(speed.name, 200) + "</th>" +
-                Cell(std::to_string(speed.threads)) + Cell(std::to_string(speed.streams)) +
-                Cell(TokensText(speed.tokens_per_second)) + Cell(share(speed.int8_share)) +
-                Cell(share(speed.bandwidth_share)) + "</tr>\n";
-      }
-      out_ += kCloseTable;
+      out_ += ".</p>\n" + EngineTable(engine);
     }
     out_ += "</section>\n";
   }
@@ -435,7 +274,7 @@ class Page {
         "failures</label>\n</form>\n"
         "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Every file and codec\"><table "
         "id=\"table\">\n"
-        "<caption>Every file with every codec; \xc2\xb1 is half the range of the repeats in % of the "
+        "<caption>Every file with every codec; ± is half the range of the repeats in % of the "
         "median</caption>\n"
         "<thead><tr>";
     struct Column {
@@ -493,35 +332,22 @@ class Page {
               ".");
     entry("Times",
           "Wall time of the whole process, start and end included; the median of the repeats. The spread "
-          "(\xc2\xb1) is "
-          "half the difference of slowest and fastest repeat, in % of the median.");
+          "(±) is half the difference of slowest and fastest repeat, in % of the median.");
     entry("Round trip",
           "Every archive was decompressed and compared with its source, byte for byte. A difference is a "
           "failure.");
     entry("Shares",
           "Archive bytes over original bytes. By sums: all archives over all originals. Mean of files: the "
-          "mean of "
-          "the files\xe2\x80\x99 own shares, empty files not counted.");
+          "mean of the files’ own shares, empty files not counted.");
     entry("Totals", "Only over files that every compared codec completed: " +
                         CountText(summary_.total.n_files, "file") + " of " + WholeText(summary_.n_files) +
                         ". Speeds are bytes of all files over the sum of their median seconds.");
     entry("Break-even",
           "Bytes of model over the difference of the shares: how much data of the same kind it takes until "
-          "model "
-          "and archives together are smaller.");
-    entry("Energy", machine.energy ? "Read from the processor package; in results.json." : "");
+          "model and archives together are smaller.");
+    entry("Energy", machine.energy ? "Joules of the whole processor package, other programs’ included." : "");
     entry("Units", "1 KB is 1000 bytes, 1 MB is 1,000,000; slices are in KiB of 1024 bytes.");
-    out_ +=
-        "</dl>\n" + OpenTable("Codecs, versions, and lines that repeat them") +
-        "<thead><tr><th scope=\"col\">Codec</th><th scope=\"col\">Version</th><th scope=\"col\">Model</th>"
-        "<th scope=\"col\">To compress</th><th scope=\"col\">To decompress</th></tr></thead>\n<tbody>\n";
-    for (size_t i = 0; i < results_.codecs.size(); ++i) {
-      const CodecEntry& codec = results_.codecs[i];
-      out_ += RowHead(i) + "<td>" + Safe(codec.version) + "</td><td>" + Safe(codec.model) +
-              "</td><td><code>" + Safe(codec.compress_command) + "</code></td><td><code>" +
-              Safe(codec.decompress_command) + "</code></td></tr>\n";
-    }
-    out_ += std::string(kCloseTable) + "</section>\n";
+    out_ += "</dl>\n" + CommandTable(results_) + "</section>\n";
   }
 
   const Results& results_;

@@ -5,7 +5,7 @@
 #include "bench/axis.h"
 #include "bench/chart.h"
 #include "bench/number_text.h"
-#include "bench/page_data.h"
+#include "bench/page_html.h"
 #include "bench/visible_text.h"
 
 namespace pith::bench {
@@ -65,7 +65,7 @@ std::string SpeedFigure(const Results& results, const Summary& summary, const st
 std::string SizeFigure(const Results& results, const Summary& summary, LineChart chart,
                        const std::string& caption, double (*value)(const Totals&),
                        std::string (*text)(double)) {
-  chart.x_tick = [](double bytes) { return SliceText(static_cast<uint64_t>(bytes)); };
+  chart.x_tick = [](double bytes) { return SliceText(static_cast<uint64_t>(std::min(bytes, 0x1p63))); };
   for (const Totals& order : summary.total.codecs) {
     const std::string name = Name(results, order.codec);
     Line line{.label = name, .accent = results.codecs[order.codec].is_pith};

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "bench/number_text.h"
+#include "bench/page_html.h"
 #include "bench/summary.h"
 #include "bench/visible_text.h"
 
@@ -52,7 +53,7 @@ std::string SpreadPercent(const Spread& spread) {
   return Number(percent < 10 ? std::round(10 * percent) / 10 : std::round(percent));
 }
 
-std::string Kilobytes(uint64_t bytes) { return std::to_string((bytes + 500) / 1000); }
+std::string Kilobytes(uint64_t bytes) { return std::to_string(bytes / 1000 + (bytes % 1000 >= 500 ? 1 : 0)); }
 
 std::string RowJson(const Row& row) {
   const std::string codec = "[" + std::to_string(row.codec) + ",";

@@ -10,7 +10,6 @@ namespace pith::bench {
 inline constexpr size_t kMaxPageRows = 50'000;     // about 2.5 MB; failures and first files first
 inline constexpr size_t kMaxPathColumns = 160;     // of a path; its middle is left out
 inline constexpr size_t kMaxMessageColumns = 300;  // of an error
-inline constexpr size_t kMaxCodecNameColumns = 60;
 
 struct PageData {
   // {"codecs":[[name, is_pith]...], "types":[label...], "files":[[path, type, bytes, slice, rows |

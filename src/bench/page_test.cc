@@ -14,8 +14,8 @@ namespace pith::bench {
 namespace {
 
 std::vector<Results> AllSamples() {
-  return {SampleResults(),  FailingResults(),    HostileResults(),
-          OneFileResults(), ManyResults(20, 12), Results()};
+  return {SampleResults(),  FailingResults(),    HostileResults(), OneFileResults(),
+          ExtremeResults(), ManyResults(20, 12), Results()};
 }
 
 // The page without what is no markup: the style sheet and the contents of scripts.
@@ -152,6 +152,17 @@ TEST(HtmlPage, AThousandFilesByTwelveCodecsAreSmallAndQuick) {
   RecordProperty("bytes", std::to_string(page.size()));
   RecordProperty("seconds", std::to_string(seconds));
   EXPECT_LT(page.size(), 1'500'000u);
+}
+
+TEST(HtmlPage, ExtremeNumbersDrawNothingThatIsNoNumber) {
+  const std::string markup = Markup(HtmlPage(ExtremeResults()));
+  for (const char* attribute : {" x=\"", " y=\"", " width=\"", " cx=\"", " d=\"", " points=\""}) {
+    for (size_t at = markup.find(attribute); at != std::string::npos; at = markup.find(attribute, at + 1)) {
+      const size_t from = at + std::string_view(attribute).size();
+      const std::string value = markup.substr(from, markup.find('"', from) - from);
+      EXPECT_EQ(value.find_first_not_of("0123456789.,- MVHlhz"), std::string::npos) << attribute << value;
+    }
+  }
 }
 
 TEST(HtmlPage, HasItsSections) {

@@ -36,37 +36,61 @@ class RowTable {
 };
 
 std::optional<double> Speed(uint64_t bytes, double seconds) {
-  if (seconds <= 0 || bytes == 0) return std::nullopt;
-  return static_cast<double>(bytes) / seconds;
+  const double speed = static_cast<double>(bytes) / seconds;
+  if (!(seconds > 0) || bytes == 0 || !std::isfinite(speed)) return std::nullopt;
+  return speed;
 }
 
+// Files that nobody has, in a results.json that somebody wrote by hand, must not make a sum small.
+uint64_t AddSaturated(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
+
+// Sums over the files, in one direction.
+struct DirectionSums {
+  double seconds = 0, work_seconds = 0, cpu_seconds = 0;
+  std::optional<double> joules = 0.0;
+  uint64_t peak_bytes = 0;
+
+  void Add(const Direction& direction) {
+    seconds += direction.seconds.median;
+    work_seconds += direction.work_seconds.median;
+    cpu_seconds += direction.cpu_seconds.median;
+    joules = joules && direction.joules ? std::optional(*joules + *direction.joules) : std::nullopt;
+    peak_bytes = std::max(peak_bytes, direction.peak_bytes);
+  }
+};
+
+// REQUIRES: bytes > 0.
 Totals TotalsOf(size_t codec, const std::vector<size_t>& files, uint64_t bytes, const Results& results,
                 const RowTable& rows) {
   Totals totals{.codec = codec};
-  double sum_of_shares = 0, compress = 0, decompress = 0, compress_work = 0, decompress_work = 0;
+  DirectionSums compress, decompress;
+  double sum_of_shares = 0;
   size_t n_shares = 0;
   for (const size_t file : files) {
     const Row& row = *rows.Completed(file, codec);
-    totals.compressed_bytes += row.compressed_bytes;
+    totals.compressed_bytes = AddSaturated(totals.compressed_bytes, row.compressed_bytes);
     if (results.files[file].bytes > 0) {
       sum_of_shares +=
           static_cast<double>(row.compressed_bytes) / static_cast<double>(results.files[file].bytes);
       ++n_shares;
     }
-    compress += row.compress->seconds.median;
-    decompress += row.decompress->seconds.median;
-    compress_work += row.compress->work_seconds.median;
-    decompress_work += row.decompress->work_seconds.median;
-    totals.compress_peak_bytes = std::max(totals.compress_peak_bytes, row.compress->peak_bytes);
-    totals.decompress_peak_bytes = std::max(totals.decompress_peak_bytes, row.decompress->peak_bytes);
+    compress.Add(*row.compress);
+    decompress.Add(*row.decompress);
     totals.streams = std::max(totals.streams, row.streams);
   }
-  totals.share = static_cast<double>(totals.compressed_bytes) / static_cast<double>(bytes);
+  const auto n_bytes = static_cast<double>(bytes);
+  totals.share = static_cast<double>(totals.compressed_bytes) / n_bytes;
   totals.mean_share = sum_of_shares / static_cast<double>(n_shares);
-  totals.compress_speed = Speed(bytes, compress);
-  totals.decompress_speed = Speed(bytes, decompress);
-  totals.compress_work_speed = Speed(bytes, compress_work);
-  totals.decompress_work_speed = Speed(bytes, decompress_work);
+  totals.compress_speed = Speed(bytes, compress.seconds);
+  totals.decompress_speed = Speed(bytes, decompress.seconds);
+  totals.compress_work_speed = Speed(bytes, compress.work_seconds);
+  totals.decompress_work_speed = Speed(bytes, decompress.work_seconds);
+  totals.compress_cpu = compress.cpu_seconds / n_bytes;
+  totals.decompress_cpu = decompress.cpu_seconds / n_bytes;
+  if (compress.joules) totals.compress_joules = *compress.joules / n_bytes;
+  if (decompress.joules) totals.decompress_joules = *decompress.joules / n_bytes;
+  totals.compress_peak_bytes = compress.peak_bytes;
+  totals.decompress_peak_bytes = decompress.peak_bytes;
   return totals;
 }
 
@@ -75,7 +99,7 @@ Group GroupOf(const std::vector<size_t>& files, const std::vector<size_t>& codec
               const RowTable& rows) {
   Group group;
   group.n_files = files.size();
-  for (const size_t file : files) group.bytes += results.files[file].bytes;
+  for (const size_t file : files) group.bytes = AddSaturated(group.bytes, results.files[file].bytes);
   if (group.bytes == 0) return group;
   for (const size_t codec : codecs)
     group.codecs.push_back(TotalsOf(codec, files, group.bytes, results, rows));

@@ -25,6 +25,10 @@ struct Totals {
   // the input to closing the output. Absent: the clock saw no time.
   std::optional<double> compress_speed, decompress_speed;
   std::optional<double> compress_work_speed, decompress_work_speed;
+  // Processor seconds of all threads, whole process, a byte of the original. Joules likewise; absent unless
+  // known of every file.
+  double compress_cpu = 0, decompress_cpu = 0;
+  std::optional<double> compress_joules, decompress_joules;
   uint64_t compress_peak_bytes = 0, decompress_peak_bytes = 0;  // largest of any file
   uint32_t streams = 0;                                         // largest of any file
 };

@@ -68,6 +68,30 @@ TEST(Summary, SharesAreBySumsAndAsMeanOfFiles) {
   EXPECT_EQ(totals.decompress_peak_bytes, 54'000u);
 }
 
+TEST(Summary, ProcessorTimeAndEnergyAreForEachByte) {
+  Results results = WithCodecs({"a"});
+  for (const uint64_t bytes : {1000, 9000}) AddRow(results, 0, AddFile(results, bytes), 100);
+  for (Row& row : results.rows) {
+    row.compress->cpu_seconds.median = 10;
+    row.decompress->cpu_seconds.median = 5;
+    row.compress->joules = 50;
+  }
+  results.rows[0].decompress->joules = 50;  // and the other is not known
+  const Totals totals = Summarize(results).total.codecs.at(0);
+  EXPECT_DOUBLE_EQ(totals.compress_cpu, 0.002);
+  EXPECT_DOUBLE_EQ(totals.decompress_cpu, 0.001);
+  EXPECT_DOUBLE_EQ(totals.compress_joules.value(), 0.01);
+  EXPECT_FALSE(totals.decompress_joules);
+}
+
+TEST(Summary, SumsDoNotWrapAround) {
+  Results results = WithCodecs({"a"});
+  for (int i = 0; i < 2; ++i) AddRow(results, 0, AddFile(results, UINT64_MAX), UINT64_MAX);
+  const Summary summary = Summarize(results);
+  EXPECT_EQ(summary.total.bytes, UINT64_MAX);
+  EXPECT_EQ(summary.total.codecs.at(0).compressed_bytes, UINT64_MAX);
+}
+
 TEST(Summary, EmptyFilesCountInSumsAndNotInTheMean) {
   Results results = WithCodecs({"a"});
   const size_t file = AddFile(results, 1000), empty = AddFile(results, 0);

@@ -96,7 +96,7 @@ class Report {
 
   void Heading(const std::string& text) {
     out_ += "\n";
-    Write(CutText(text, columns_, !unicode_), kBold);
+    Write(TrimRight(CutText(text, columns_, !unicode_)), kBold);
   }
 
   std::string Name(size_t codec) const {
@@ -104,6 +104,11 @@ class Report {
     const std::string name =
         PadRight(CutText(VisibleText(entry.name), name_columns_, !unicode_), name_columns_);
     return entry.is_pith ? Coloured(kAccent, name) : name;
+  }
+
+  // Right-aligned. Numbers beyond all measurement do not fit, and a part of one would be another.
+  std::string Fit(const std::string& number, size_t width) const {
+    return PadLeft(TextColumns(number) <= width ? number : unicode_ ? "…" : "...", width);
   }
 
   // In eighths of a column.
@@ -140,10 +145,10 @@ class Report {
     double most = 0;
     for (const Totals& totals : group.codecs) most = std::max(most, totals.share);
     for (const Totals& totals : group.codecs) {
-      std::string line = Name(totals.codec) + "  " + PadLeft(ShareText(totals.share), 7);
+      std::string line = Name(totals.codec) + "  " + Fit(ShareText(totals.share), 7);
       if (bar > 0) line += "  " + Bar(totals.share, most, bar);
       const std::vector<std::string> texts = cells(totals);
-      for (size_t i = 0; i < n; ++i) line += " " + PadLeft(texts[i], columns[i].width);
+      for (size_t i = 0; i < n; ++i) line += " " + Fit(texts[i], columns[i].width);
       Write(TrimRight(line));
     }
   }

@@ -33,8 +33,8 @@ std::string Plain(std::string text) {
 
 TEST(TerminalReport, NoLineIsLongerThanTheTerminal) {
   for (const size_t columns : {40u, 57u, 80u, 100u, 140u}) {
-    for (const Results& results :
-         {SampleResults(), FailingResults(), HostileResults(), OneFileResults(), Results()}) {
+    for (const Results& results : {SampleResults(), FailingResults(), HostileResults(), OneFileResults(),
+                                   ExtremeResults(), Results()}) {
       for (const bool unicode : {false, true}) {
         for (const std::string& line : Lines(Plain(TerminalReport(results, columns, true, unicode)))) {
           EXPECT_LE(TextColumns(line), columns) << line;

@@ -1,5 +1,5 @@
-// sample_page FOLDER: writes pages from results that nobody measured, for a browser to look at, and prints what a
-// terminal would show.
+// sample_page FOLDER: writes pages from results that nobody measured, for a browser to look at, and prints
+// what a terminal would show.
 #include <fstream>
 #include <iostream>
 #include <string>

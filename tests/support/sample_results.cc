@@ -132,6 +132,11 @@ Results SampleResults() {
         AddFile(results, path, static_cast<FileType>(type), bytes, slice);
     }
   }
+  results.machine.energy = true;
+  for (Row& row : results.rows) {
+    row.compress->joules = row.compress->cpu_seconds.median * 9.5;
+    row.decompress->joules = row.decompress->cpu_seconds.median * 9;
+  }
   EngineResults engine{"pith 0.1.0", "mini: 3.4 million parameters", 3'400'000, 3.1e12, 38e9, {}};
   engine.speeds.push_back({"prefill, all logits", 2, 1, 51'234, 0.61, std::nullopt});
   engine.speeds.push_back({"decode", 2, 1, 3'120, std::nullopt, 0.44});
@@ -191,6 +196,29 @@ Results HostileResults() {
   results.rows[5].error = "</script><script>window.hostile = 1</script>\xe2\x80\xae\xff";
   results.engines.push_back(
       {"<script>window.hostile = 1</script>", "<b>", 1, {}, {}, {{"<i>", 1, 1, 1, {}, {}}}});
+  return results;
+}
+
+Results ExtremeResults() {
+  Results results = Empty(3);
+  const uint64_t sizes[] = {UINT64_MAX, UINT64_MAX, 1, 0};
+  for (const uint64_t size : sizes)
+    AddFile(results, "file " + std::to_string(results.files.size()), FileType::kLog, size);
+  AddFile(results, "sliced", FileType::kLog, UINT64_MAX, UINT64_MAX);
+  AddFile(results, "sliced", FileType::kLog, 1, 1);
+  for (size_t i = 0; i < results.rows.size(); ++i) {
+    Row& row = results.rows[i];
+    row.compressed_bytes = i % 2 == 0 ? UINT64_MAX : i % 3 == 0 ? 0 : 1;
+    const double seconds = i % 4 == 0 ? 0 : i % 4 == 1 ? 5e-324 : i % 4 == 2 ? 1e308 : 1;
+    row.compress->seconds = row.decompress->seconds = {seconds, 0, 1e308};
+    row.compress->peak_bytes = i % 2 == 0 ? UINT64_MAX : 0;
+    row.streams = UINT32_MAX;
+  }
+  results.codecs[0].model_bytes = UINT64_MAX;
+  results.repeats = results.warmups = results.threads = UINT32_MAX;
+  results.timeout_seconds = 1e308;
+  results.machine.memory_bytes = UINT64_MAX;
+  results.engines.push_back({"", "", UINT64_MAX, 1e308, 5e-324, {{"", 0, 0, 1e308, 1e308, 0.0}}});
   return results;
 }
 

@@ -18,6 +18,9 @@ Results ManyResults(size_t n_files, size_t n_codecs);
 // Names and messages that would break a page which did not escape them.
 Results HostileResults();
 
+// The largest and smallest numbers that a file of results can hold.
+Results ExtremeResults();
+
 // One file, one codec without a model.
 Results OneFileResults();
 
