@@ -56,7 +56,9 @@ std::vector<double> LogAxis::Ticks(size_t most) const {
   std::vector<double> ticks;
   for (const std::vector<double>& steps : kSteps) {
     ticks.clear();
-    for (double decade = std::pow(10, std::floor(std::log10(low_))); decade <= high_; decade *= 10) {
+    const int last_decade = static_cast<int>(std::floor(std::log10(high_)));
+    for (int exponent = static_cast<int>(std::floor(std::log10(low_))); exponent <= last_decade; ++exponent) {
+      const double decade = std::pow(10, exponent);
       for (const double step : steps) {
         if (decade * step >= low_ && decade * step <= high_) ticks.push_back(decade * step);
       }

@@ -349,7 +349,10 @@ std::string DrawLines(const LineChart& chart, double width) {
     const size_t dash = line.accent ? number % kNDashes : (number / kNSeriesColours + number) % kNDashes;
     std::string points;
     for (const LinePoint& point : line.points) {
-      points += (points.empty() ? "" : " ") + Px(x_axis.Map(point.x)) + "," + Px(y_axis.Map(point.y));
+      points += points.empty() ? "" : " ";
+      points += Px(x_axis.Map(point.x));
+      points += ",";
+      points += Px(y_axis.Map(point.y));
     }
     svg.text +=
         "<polyline points=\"" + points + "\" class=\"line " + colour + " d" + std::to_string(dash) + "\"/>\n";

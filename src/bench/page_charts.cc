@@ -102,10 +102,10 @@ std::string MemoryFigure(const Results& results, const Summary& summary) {
   BarChart chart{.name = "Peak memory to compress and to decompress"};
   std::vector<const Totals*> order;
   for (const Totals& totals : summary.total.codecs) order.push_back(&totals);
-  std::stable_sort(order.begin(), order.end(), [](const Totals* a, const Totals* b) {
-    return std::max(a->compress_peak_bytes, a->decompress_peak_bytes) <
-           std::max(b->compress_peak_bytes, b->decompress_peak_bytes);
-  });
+  const auto peak = [](const Totals* totals) {
+    return std::pair(std::max(totals->compress_peak_bytes, totals->decompress_peak_bytes), totals->codec);
+  };
+  std::sort(order.begin(), order.end(), [&](const Totals* a, const Totals* b) { return peak(a) < peak(b); });
   for (const Totals* totals : order) {
     const std::string name = Name(results, totals->codec);
     BarRow row{name, results.codecs[totals->codec].is_pith, {}};

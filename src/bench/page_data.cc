@@ -57,7 +57,7 @@ std::string Kilobytes(uint64_t bytes) { return std::to_string(bytes / 1000 + (by
 
 std::string RowJson(const Row& row) {
   const std::string codec = "[" + std::to_string(row.codec) + ",";
-  if (!IsCompleted(row)) {
+  if (!row.error.empty() || !row.compress || !row.decompress) {
     const std::string error = row.error.empty() ? "not completed" : row.error;
     return codec + Quoted(CutText(VisibleText(error), kMaxMessageColumns)) + "]";
   }
@@ -116,8 +116,8 @@ PageData MakePageData(const Results& results, size_t max_rows) {
       data.json += Quoted(CutText(VisibleText(file.error), kMaxMessageColumns)) + "]";
       continue;
     }
-    std::stable_sort(of_file[i].begin(), of_file[i].end(),
-                     [](const Row* a, const Row* b) { return a->codec < b->codec; });
+    std::sort(of_file[i].begin(), of_file[i].end(),
+              [](const Row* a, const Row* b) { return std::pair(a->codec, a) < std::pair(b->codec, b); });
     data.json += "[";
     for (size_t k = 0; k < of_file[i].size(); ++k) data.json += (k > 0 ? "," : "") + RowJson(*of_file[i][k]);
     data.json += "]]";

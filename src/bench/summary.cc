@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace pith::bench {
 namespace {
@@ -103,8 +104,9 @@ Group GroupOf(const std::vector<size_t>& files, const std::vector<size_t>& codec
   if (group.bytes == 0) return group;
   for (const size_t codec : codecs)
     group.codecs.push_back(TotalsOf(codec, files, group.bytes, results, rows));
-  std::stable_sort(group.codecs.begin(), group.codecs.end(),
-                   [](const Totals& a, const Totals& b) { return a.compressed_bytes < b.compressed_bytes; });
+  std::sort(group.codecs.begin(), group.codecs.end(), [](const Totals& a, const Totals& b) {
+    return std::tie(a.compressed_bytes, a.codec) < std::tie(b.compressed_bytes, b.codec);
+  });
   return group;
 }
 
@@ -146,9 +148,9 @@ std::vector<size_t> Front(const std::vector<Totals>& by_size, std::optional<doub
   for (const Totals& totals : by_size) {
     if (totals.*speed) sorted.push_back(&totals);
   }
-  std::stable_sort(sorted.begin(), sorted.end(), [&](const Totals* a, const Totals* b) {
-    return a->compressed_bytes != b->compressed_bytes ? a->compressed_bytes < b->compressed_bytes
-                                                      : *(a->*speed) > *(b->*speed);
+  std::sort(sorted.begin(), sorted.end(), [&](const Totals* a, const Totals* b) {
+    return std::tuple(a->compressed_bytes, -*(a->*speed), a->codec) <
+           std::tuple(b->compressed_bytes, -*(b->*speed), b->codec);
   });
   std::vector<size_t> front;
   double fastest = 0;
