@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/file.h"
-#include "bench/results.h"
-#include "bench/results_figures.h"
+#include "report/results.h"
+#include "report/results_figures.h"
 #include "pith/status.h"
 
 namespace pith::bench {

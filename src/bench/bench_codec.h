@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bench/library_codecs.h"
-#include "bench/results.h"
+#include "report/results.h"
 #include "pith/status.h"
 
 namespace pith::bench {

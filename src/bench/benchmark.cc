@@ -35,14 +35,6 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::string UtcNow() {
-  const time_t now = std::time(nullptr);
-  tm parts{};
-  char text[32] = "";
-  if (gmtime_r(&now, &parts) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 // A private folder in TMPDIR that goes away with everything in it.
 class TemporaryFolder {
  public:
@@ -165,14 +157,12 @@ class Benchmark {
   }
 
   void Describe() {
-    results_.created = UtcNow();
-    results_.program = "pith " + VersionString();
+    results_ = ResultsOfThisMachine();
     results_.command = options_.command;
     results_.corpus = options_.corpus;
     results_.repeats = options_.repeats;
     results_.warmups = options_.warmups.value_or(1);
     results_.timeout_seconds = options_.timeout_seconds;
-    results_.machine = ThisMachine();
     results_.machine.energy = energy_.available();
     results_.threads = options_.threads != 0 ? static_cast<uint32_t>(options_.threads) : results_.machine.n_processors;
     for (const BenchCodec& codec : options_.codecs) results_.codecs.push_back(codec.entry);

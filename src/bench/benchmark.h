@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/bench_codec.h"
-#include "bench/results.h"
+#include "report/results.h"
 #include "pith/status.h"
 
 namespace pith::bench {

@@ -40,7 +40,7 @@ std::span<const CorpusInfo> Corpora();
 struct CorpusSettings {
   std::string cache;     // PITH_CORPORA, else $XDG_CACHE_HOME/pith/corpora, else ~/.cache/pith/corpora
   std::string mirror;    // PITH_CORPUS_MIRROR: a folder with the archives, or the http(s) address of one; asked first
-  bool offline = false;  // HF_HUB_OFFLINE, or --offline: what is in the cache or in a mirror folder, or kNotFound
+  bool offline = false;  // HF_HUB_OFFLINE: what is in the cache or in a mirror folder, or kNotFound
   double stall_seconds = 30;  // HF_HUB_DOWNLOAD_TIMEOUT
   double retry_seconds = 1;   // PITH_RETRY_SECONDS
 };

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "bench/results.h"
+#include "report/results.h"
 #include "kernels/kernels.h"
 #include "model/weights.h"
 #include "pith/pith.h"

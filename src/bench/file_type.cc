@@ -12,7 +12,6 @@
 namespace pith::bench {
 namespace {
 
-constexpr const char* kTypeNames[kNFileTypes] = {"prose", "source", "json", "markup", "csv", "log", "text", "binary"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -360,15 +359,6 @@ bool IsProse(const Characters& n) {
 }
 
 }  // namespace
-
-const char* FileTypeName(FileType type) { return kTypeNames[static_cast<size_t>(type)]; }
-
-std::optional<FileType> FileTypeNamed(std::string_view name) {
-  for (size_t i = 0; i < kNFileTypes; ++i) {
-    if (name == kTypeNames[i]) return static_cast<FileType>(i);
-  }
-  return std::nullopt;
-}
 
 FileType ClassifyFile(ByteSpan sample, bool whole, std::string_view path) {
   const std::string_view name = path.substr(path.rfind('/') + 1);

@@ -3,11 +3,10 @@
 // Own rules, not libmagic: that tells formats apart by their first bytes, but not prose from a log or a table.
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
-#include "bench/results.h"
+#include "report/results.h"
 
 namespace pith::bench {
 
@@ -16,7 +15,5 @@ inline constexpr size_t kTypeSampleBytes = 256 << 10;
 
 // `sample` is the beginning of the file, or all of it (`whole`). Only the last part of `name` counts.
 FileType ClassifyFile(ByteSpan sample, bool whole, std::string_view name);
-
-std::optional<FileType> FileTypeNamed(std::string_view name);  // as FileTypeName writes it
 
 }  // namespace pith::bench

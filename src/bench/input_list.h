@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/results.h"
+#include "report/results.h"
 #include "pith/status.h"
 
 namespace pith::bench {

@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <fstream>
 #include <string>
 
@@ -37,6 +38,26 @@ std::string Processor(const utsname& system) {
 }
 
 }  // namespace
+
+namespace {
+
+std::string UtcNow() {
+  const time_t now = std::time(nullptr);
+  tm parts{};
+  char text[32] = "";
+  if (gmtime_r(&now, &parts) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace
+
+Results ResultsOfThisMachine() {
+  Results results;
+  results.created = UtcNow();
+  results.program = "pith " + VersionString();
+  results.machine = ThisMachine();
+  return results;
+}
 
 Machine ThisMachine() {
   utsname system{};

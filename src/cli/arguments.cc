@@ -239,6 +239,12 @@ class Parser {
       case OptionId::kRepeat: return ParseCount(dashed, value, r.repeats);
       case OptionId::kWarmup: return ParseCount(dashed, value, r.warmups.emplace());
       case OptionId::kSlice: return SetSizes(dashed, value, r.slices);
+      case OptionId::kCorpus: r.corpus = value; break;
+      case OptionId::kReportOf: r.report_of = value; break;
+      case OptionId::kCompare: r.compare = true; break;
+      case OptionId::kEngine: r.engine = true; break;
+      case OptionId::kPeers: r.peers = value; break;
+      case OptionId::kTerminal: r.terminal = true; break;
       case OptionId::kTimeout: return ParseCount(dashed, value, r.timeout_seconds);
       case OptionId::kMan: r.man = true; break;
       case OptionId::kQuiet: r.verbosity = 0; break;
@@ -282,6 +288,40 @@ class Parser {
       if (comma == value.size()) return OkStatus();
       value.remove_prefix(comma + 1);
     }
+  }
+
+  // What `pith bench` does is one thing of five: measure files, a corpus, the engine; show again; compare.
+  Status CheckBenchModes(const Arguments& r) const {
+    const int modes = (r.corpus ? 1 : 0) + (r.report_of ? 1 : 0) + (r.compare ? 1 : 0) + (r.engine ? 1 : 0);
+    if (modes > 1) return InvalidArgument("--corpus, --report, --compare and --engine: one at a time");
+    if (r.compare && r.operands.size() != 2) {
+      return InvalidArgument("--compare takes two files, found " + std::to_string(r.operands.size()) +
+                             ": pith bench --compare A.json B.json");
+    }
+    if (modes == 0 && r.operands.empty()) return InvalidArgument("bench needs files or folders: pith bench FILE...");
+    if (modes == 1 && !r.compare && !r.operands.empty()) {
+      return InvalidArgument(r.operands[0] + ": --corpus, --report and --engine take no files beside");
+    }
+    const bool measures = modes == 0 || r.corpus;
+    for (const auto& [option, dashed] : used_) {
+      const OptionId id = option->id;
+      const bool of_measuring = id == OptionId::kCodecs || id == OptionId::kCodec || id == OptionId::kRepeat ||
+                                id == OptionId::kWarmup || id == OptionId::kSlice || id == OptionId::kTimeout;
+      const bool of_engine = id == OptionId::kModel || id == OptionId::kPeers;
+      if ((of_measuring && !measures) || (of_engine && !r.engine) ||
+          (id == OptionId::kThreads && !measures && !r.engine) ||
+          (r.compare && (id == OptionId::kOutput || id == OptionId::kTerminal || id == OptionId::kForce))) {
+        const char* hint = id == OptionId::kModel ? "; --codecs pith:model=FILE measures it on files" : "";
+        return InvalidArgument(dashed + " does not go with " +
+                               (r.compare     ? "--compare"
+                                : r.report_of ? "--report"
+                                : r.engine    ? "--engine"
+                                : r.corpus    ? "--corpus"
+                                              : "files") +
+                               hint);
+      }
+    }
+    return OkStatus();
   }
 
   static Status SetLevel(const std::string& dashed, std::string_view value, uint32_t& level) {
@@ -417,7 +457,7 @@ class Parser {
         return OkStatus();
       }
       case CommandId::kBench:
-        if (r.operands.empty()) return InvalidArgument("bench needs files or folders: pith bench FILE...");
+        PITH_RETURN_IF_ERROR(CheckBenchModes(r));
         if (r.output && *r.output == "-") return InvalidArgument("bench writes into a folder, not to standard output; there is --json");
         return OkStatus();
       case CommandId::kCompletion:

@@ -86,6 +86,12 @@ struct Arguments {
   std::optional<uint32_t> warmups;
   std::vector<uint64_t> slices;
   double timeout_seconds = 3600;
+  std::optional<std::string> corpus;
+  std::optional<std::string> report_of;  // a results.json
+  bool compare = false;
+  bool engine = false;
+  std::optional<std::string> peers;
+  bool terminal = false;
   bool man = false;
   int verbosity = 1;  // 0 quiet, 1 normal, 2 verbose
 };

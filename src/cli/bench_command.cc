@@ -1,25 +1,19 @@
-// pith bench
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
+// pith bench: measures files; or what --report, --compare and --engine say.
 #include <cstdio>
-#include <filesystem>
-#include <optional>
+#include <functional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "base/file.h"
 #include "bench/benchmark.h"
+#include "bench/corpora.h"
+#include "cli/bench_output.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 
 namespace pith::cli {
 namespace {
 
-constexpr const char* kDefaultFolder = "pith-bench";
 constexpr double kSaveEverySeconds = 5;  // what a crash of the machine may cost; a large file takes some milliseconds
 
 // The line that asked for it, as a shell reads it.
@@ -48,8 +42,19 @@ std::string CommandLine(const Arguments& arguments) {
   option("timeout", seconds);
   if (arguments.threads != 0) option("threads", std::to_string(arguments.threads));
   if (!arguments.operands.empty() && arguments.operands[0].starts_with('-')) line += " --";
+  if (arguments.corpus) option("corpus", *arguments.corpus);
   for (const std::string& operand : arguments.operands) word(operand);
   return line;
+}
+
+std::string TextOf(const bench::CorpusProgress& p) {
+  using Stage = bench::CorpusProgress::Stage;
+  std::string text = p.file + (p.stage == Stage::kWaiting    ? " : waiting for another process"
+                               : p.stage == Stage::kFetching ? " : fetching"
+                               : p.stage == Stage::kUnpacking ? " : unpacking"
+                                                              : " : checking");
+  if (p.total > 0) text += "  " + FormatBytes(p.done) + " of " + FormatBytes(p.total);
+  return p.note.empty() ? text : text + "  " + p.note;
 }
 
 Result<bench::BenchmarkOptions> OptionsOf(const Arguments& arguments, const std::string& folder) {
@@ -67,7 +72,6 @@ Result<bench::BenchmarkOptions> OptionsOf(const Arguments& arguments, const std:
     PITH_ASSIGN_OR_RETURN(bench::BenchCodec codec, bench::ParseCommandCodec(text));
     options.codecs.push_back(std::move(codec));
   }
-  options.operands = arguments.operands;
   options.output_folder = folder;
   options.slices = arguments.slices;
   options.repeats = arguments.repeats;
@@ -75,26 +79,32 @@ Result<bench::BenchmarkOptions> OptionsOf(const Arguments& arguments, const std:
   options.timeout_seconds = arguments.timeout_seconds;
   options.threads = arguments.threads;
   options.command = CommandLine(arguments);
-  for (const std::string& operand : arguments.operands) {
-    options.corpus += (options.corpus.empty() ? "" : " ") + operand;
-  }
   return options;
 }
 
-// Refuses what would be overwritten before anything is measured.
-Status PrepareFolder(const std::string& folder, const std::string& file, bool force) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return IoError(folder + ": cannot make the folder: " + error.message());
-  if (!force && access(file.c_str(), F_OK) == 0) return AlreadyExists(file + ": already exists; not overwritten (use -f)");
-  if (access(folder.c_str(), W_OK) != 0) return IoError(folder + ": cannot write into this folder");
+// The files to measure, and what they are in words.
+Status SetOperands(const Arguments& arguments, Console& console, const std::function<bool()>& interrupted,
+                   bench::BenchmarkOptions& options) {
+  if (!arguments.corpus) {
+    options.operands = arguments.operands;
+    for (const std::string& operand : arguments.operands) {
+      options.corpus += (options.corpus.empty() ? "" : " ") + operand;
+    }
+    return OkStatus();
+  }
+  PITH_ASSIGN_OR_RETURN(const bench::CorpusSettings settings, bench::CorpusSettingsFromEnvironment());
+  PITH_ASSIGN_OR_RETURN(const bench::Corpus corpus,
+                        bench::FetchCorpus(*arguments.corpus, settings, [&](const bench::CorpusProgress& p) {
+                          if (console.ProgressDue()) console.ShowProgress(TextOf(p));
+                          return !interrupted();
+                        }));
+  console.ClearProgress();
+  if (corpus.was_fetched) console.Info(corpus.name + " : " + FormatBytes(corpus.bytes) + " in " + corpus.folder);
+  options.operands = corpus.files;
+  for (const bench::CorpusInfo& info : bench::Corpora()) {
+    if (corpus.name == info.name) options.corpus = info.title;
+  }
   return OkStatus();
-}
-
-Status Save(const bench::Results& results, const std::string& file) {
-  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<AtomicFile> out, AtomicFile::Create(file, /*replace=*/true));
-  PITH_RETURN_IF_ERROR(out->Write(AsBytes(bench::WriteResults(results))));
-  return out->Commit();
 }
 
 void ShowProgress(const bench::BenchmarkProgress& p, Console& console) {
@@ -112,71 +122,26 @@ void ShowProgress(const bench::BenchmarkProgress& p, Console& console) {
   console.ShowProgress(text);
 }
 
-// Over the files that all codecs have got through, so that the lines can be compared.
-std::string TotalsTable(const bench::Results& results) {
-  std::vector<size_t> n_good(results.files.size());
-  for (const bench::Row& row : results.rows) n_good[row.file] += row.error.empty() ? 1 : 0;
-  const auto counts = [&](size_t file) {
-    return n_good[file] == results.codecs.size() && !results.files[file].slice_bytes;
-  };
-  size_t n_files = 0;
-  for (size_t file = 0; file < n_good.size(); ++file) n_files += counts(file) ? 1 : 0;
-  std::string table;
-  char line[160];
-  for (size_t codec = 0; codec < results.codecs.size() && n_files > 0; ++codec) {
-    uint64_t original = 0, compressed = 0, peak = 0;
-    double compress_seconds = 0, decompress_seconds = 0;
-    for (const bench::Row& row : results.rows) {
-      if (row.codec != codec || !counts(row.file)) continue;
-      original += results.files[row.file].bytes;
-      compressed += row.compressed_bytes;
-      compress_seconds += row.compress->seconds.median;
-      decompress_seconds += row.decompress->seconds.median;
-      peak = std::max({peak, row.compress->peak_bytes, row.decompress->peak_bytes});
-    }
-    if (codec == 0) {
-      std::snprintf(line, sizeof line, "%s, %s\n%-20s %12s %8s %12s %12s %12s\n", Plural(n_files, "file").c_str(),
-                    FormatBytes(original).c_str(), "codec", "bytes", "ratio", "compress", "decompress", "memory");
-      table += line;
-    }
-    std::snprintf(line, sizeof line, "%-20s %12llu %8s %12s %12s %12s\n", Printable(results.codecs[codec].name).substr(0, 60).c_str(),
-                  static_cast<unsigned long long>(compressed), FormatRatio(compressed, original).c_str(),
-                  FormatRate(original, compress_seconds).c_str(), FormatRate(original, decompress_seconds).c_str(),
-                  FormatBytes(peak).c_str());
-    table += line;
-  }
-  return table;
-}
-
 std::string NameOf(const bench::FileEntry& file) {
   return file.path + (file.slice_bytes ? " (" + std::to_string(*file.slice_bytes) + " bytes of it)" : "");
 }
 
-int ExitCodeOf(const Status& status) {
-  return status.code() == StatusCode::kInvalidArgument ? kExitUsage
-         : status.code() == StatusCode::kNotFound      ? kExitModel
-                                                       : kExitFailed;
-}
-
-}  // namespace
-
-int RunBench(const Arguments& arguments, Console& console) {
-  const std::string folder = arguments.output.value_or(kDefaultFolder);
-  const std::string file = folder + (folder.ends_with('/') ? "" : "/") + "results.json";
-  const Result<bench::BenchmarkOptions> options = OptionsOf(arguments, folder);
-  if (!options.ok()) {
-    console.Error(options.status().message());
-    return ExitCodeOf(options.status());
-  }
-  if (const Status status = PrepareFolder(folder, file, arguments.force); !status.ok()) {
-    console.Error(status.message());
-    return kExitFailed;
-  }
+int MeasureFiles(const Arguments& arguments, Console& console) {
+  const BenchFolder folder(arguments.output.value_or(kBenchFolder));
+  Result<bench::BenchmarkOptions> options = OptionsOf(arguments, folder.path());
+  if (!options.ok()) return FailBench(options.status(), console);
+  if (const Status status = folder.Prepare(arguments.force); !status.ok()) return FailBench(status, console);
 
   const InterruptScope interrupts(/*all=*/true);
+  const auto interrupted = [&] { return interrupts.interrupted(); };
+  if (const Status status = SetOperands(arguments, console, interrupted, *options); !status.ok()) {
+    console.ClearProgress();
+    if (interrupts.interrupted()) DieOfInterrupt(interrupts.signal_number());
+    return FailBench(status, console);
+  }
   Stopwatch since_saved;
   bench::BenchmarkCallbacks callbacks;
-  callbacks.interrupted = [&] { return interrupts.interrupted(); };
+  callbacks.interrupted = interrupted;
   callbacks.progress = [&](const bench::BenchmarkProgress& progress) { ShowProgress(progress, console); };
   callbacks.left_out = [&](const std::string& message) { console.Warning(message); };
   callbacks.files_listed = [&](const bench::Results& results) {
@@ -196,27 +161,29 @@ int RunBench(const Arguments& arguments, Console& console) {
     if (since_saved.seconds() < kSaveEverySeconds) return;
     bench::Results so_far = results;
     so_far.complete = false;
-    if (const Status saved = Save(so_far, file); !saved.ok()) console.Warning(saved.message());
+    if (const Status saved = folder.SaveResults(so_far); !saved.ok()) console.Warning(saved.message());
     since_saved = Stopwatch();
   };
   const Result<bench::Results> results = bench::RunBenchmark(*options, callbacks);
   console.ClearProgress();
-  if (!results.ok()) {
-    console.Error(results.status().message());
-    return ExitCodeOf(results.status());
-  }
-  if (const Status saved = Save(*results, file); !saved.ok()) {
-    console.Error(saved.message());
-    return kExitFailed;
-  }
+  if (!results.ok()) return FailBench(results.status(), console);
+  if (const Status saved = folder.Save(*results); !saved.ok()) return FailBench(saved, console);
   if (!results->complete) {
-    console.Info(file + " : what was measured until the interruption, " + Plural(results->rows.size(), "row"));
+    console.Info(folder.results() + " : what was measured until the interruption, " + Plural(results->rows.size(), "row"));
     DieOfInterrupt(interrupts.signal_number());
   }
-  const std::string text = arguments.json ? bench::WriteResults(*results) : console.quiet() ? "" : TotalsTable(*results);
-  if (!PrintOut(console, text)) return kExitFailed;
-  console.Info(file + " : " + Plural(results->rows.size(), "row"));
+  if (!PrintBench(*results, arguments, console)) return kExitFailed;
+  console.Info(folder.page() + " shows " + Plural(results->rows.size(), "row") + " of " + folder.results());
   return bench::HasFailed(*results) ? kExitFailed : kExitOk;
+}
+
+}  // namespace
+
+int RunBench(const Arguments& arguments, Console& console) {
+  if (arguments.report_of) return ShowBenchAgain(arguments, console);
+  if (arguments.compare) return CompareBench(arguments, console);
+  if (arguments.engine) return MeasureBenchEngine(arguments, console);
+  return MeasureFiles(arguments, console);
 }
 
 }  // namespace pith::cli

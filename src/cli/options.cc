@@ -80,9 +80,7 @@ constexpr Example kModelsExamples[] = {
     {"pith models rm Qwen/Qwen3-0.6B --cache", "all of it"},
 };
 constexpr Example kBenchExamples[] = {
-    {"pith bench ~/corpus", "every codec on every file"},
-    {"pith bench *.txt --codecs pith,zstd:19,xz:9e", "three codecs"},
-    {"pith bench logs --codec 'lz4=lz4 -9 -c|lz4 -dc'", "any program"},
+    {"pith bench ~/corpus --codecs pith,zstd:19,xz:9e", "without --codecs all"},
 };
 constexpr Example kCompletionExamples[] = {
     {"pith completion bash >~/.local/share/bash-completion/completions/pith", ""},
@@ -200,9 +198,8 @@ constexpr CommandSpec kCommands[] = {
      "models", kModelsExamples},
     {CommandId::kBench, "bench", 0, "", "[OPTION]... FILE|FOLDER...",
      "measure pith and other compressors on files",
-     "Compresses and decompresses each FILE by each codec, in processes of their own,\n"
-     "compares what comes back, and writes sizes, times, memory and all that is\n"
-     "needed to repeat them to results.json in the folder pith-bench, or that of -o.",
+     "Compresses and decompresses each FILE by each codec, compares what comes back,\n"
+     "and writes index.html and results.json into the folder pith-bench (-o FOLDER).",
      "A codec is pith, pith:LEVEL, pith:model=FILE_OR_NAME (with \",plain\" or \",best-of\" behind it, if wanted), zstd:1 to "
      "zstd:22, zstd:22long, gzip:1 to gzip:9, bzip2:1 to bzip2:9, xz:0 to xz:9, xz:9e, brotli:0 to brotli:11, all by their "
      "libraries and, pith excepted, with one thread; or any program, by --codec. Without --codecs and --codec, every level of "
@@ -250,7 +247,7 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kRecursive, 'r', "recursive", ValueKind::kNone, "", "", kC | kD | kT | kL | kR,
      "take the files in folders, too",
      "compress leaves out archives, the others take only *.pith. Links inside folders are not followed."},
-    {OptionId::kModel, 0, "model", ValueKind::kModel, "MODEL", "", kC | kD | kT,
+    {OptionId::kModel, 0, "model", ValueKind::kModel, "MODEL", "", kC | kD | kT | kB,
      "model file or name, or \"builtin\"",
      "Default for compress: builtin. When decoding, the built-in model is used where it fits; else this "
      "one; without this option the model folders are searched for the fingerprint. A name such as "
@@ -355,11 +352,26 @@ constexpr OptionSpec kOptions[] = {
      "May be given several times; joins the codecs of --codecs, or the usual ones. {input} and {output} stand for the files; a "
      "command without them reads standard input or writes standard output. Both run by sh."},
     {OptionId::kRepeat, 0, "repeat", ValueKind::kCount, "N", "", kB, "measure N times (3): median, least and most", ""},
-    {OptionId::kWarmup, 0, "warmup", ValueKind::kCount, "N", "", kB, "runs before that do not count",
-     "Default: 1, which counts after all where it took a second or more."},
+    {OptionId::kWarmup, 0, "warmup", ValueKind::kCount, "N", "", kB, "",
+     "Runs before the first that counts. Default: 1, which counts after all where it took a second or more."},
     {OptionId::kSlice, 0, "slice", ValueKind::kText, "SIZE,..", "", kB, "pieces of larger files, too: 4K,64K,1M",
      "Each piece is contiguous, from the middle of its file."},
-    {OptionId::kTimeout, 0, "timeout", ValueKind::kText, "SECONDS", "", kB, "of one run; then it is killed (3600)", ""},
+    {OptionId::kTimeout, 0, "timeout", ValueKind::kText, "SECONDS", "", kB, "", "Of one run; then it is killed. 3600 is the default."},
+    {OptionId::kCorpus, 0, "corpus", ValueKind::kChoice, "NAME", "canterbury calgary silesia enwik8 text8", kB,
+     "a well-known one, fetched once: canterbury ..",
+     "One of canterbury, calgary, silesia, enwik8 and text8, instead of files. Kept in PITH_CORPORA, else in pith/corpora in the "
+     "cache folder; PITH_CORPUS_MIRROR, a folder or an address, is asked first."},
+    {OptionId::kReportOf, 0, "report", ValueKind::kFile, "results.json", "", kB, "the page again, from what was measured",
+     "Writes index.html beside it, or into the folder of -o."},
+    {OptionId::kCompare, 0, "compare", ValueKind::kNone, "", "", kB, "A.json B.json: what changed, and what is noise",
+     "The exit code is 1 where a row that was right before fails now."},
+    {OptionId::kEngine, 0, "engine", ValueKind::kNone, "", "", kB, "speed of the model itself, beside the machine's",
+     "Tokens a second of the built-in model or of --model, in prefill and decoding, with one thread and all, and the share of "
+     "what this machine can do at most."},
+    {OptionId::kPeers, 0, "peers", ValueKind::kFile, "FILE", "", kB, "",
+     "With --engine: speeds of other engines, a JSON object a line with engine, type, threads, prefill_all_logits, "
+     "prefill_last_logits, prefill_no_logits, decode, decode_16_streams."},
+    {OptionId::kTerminal, 0, "terminal", ValueKind::kNone, "", "", kB, "the whole report here, with bars", ""},
     {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kP | kN | kB,
      "use N threads; 0 = all, the default", "The result does not depend on it. bench: of pith; the other codecs have one."},
     {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kM | kN | kB,

@@ -4,8 +4,8 @@
 #include <iostream>
 #include <string>
 
-#include "bench/page.h"
-#include "bench/terminal_report.h"
+#include "report/page.h"
+#include "report/terminal_report.h"
 #include "support/sample_results.h"
 
 namespace {

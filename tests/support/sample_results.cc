@@ -106,7 +106,7 @@ Results Empty(size_t n_codecs) {
 void AddFile(Results& results, const std::string& path, FileType type, uint64_t bytes,
              std::optional<uint64_t> slice = {}) {
   results.files.push_back(
-      {path, type, slice ? std::min(*slice, bytes) : bytes, std::string(64, 'a'), slice, ""});
+      {.path = path, .type = type, .bytes = slice ? std::min(*slice, bytes) : bytes, .sha256 = std::string(64, 'a'), .slice_bytes = slice});
   for (size_t codec = 0; codec < results.codecs.size(); ++codec) {
     results.rows.push_back(RowFor(results, codec, results.files.size() - 1));
   }
@@ -155,7 +155,7 @@ Results FailingResults() {
   }
   results.rows[2].error = "decompress: byte 17 differs";
   results.rows[2 + results.codecs.size()].error = "compress: longer than 600 s";
-  results.files.push_back({"corpus/secret.txt", FileType::kOtherText, 0, "", {}, "Permission denied"});
+  results.files.push_back({.path = "corpus/secret.txt", .error = "Permission denied"});
   return results;
 }
 

@@ -1,7 +1,7 @@
 // Results that nobody measured, for tests of the reports: made by formulas, the same at every call.
 #pragma once
 
-#include "bench/results.h"
+#include "report/results.h"
 
 namespace pith::bench {
 
