@@ -74,7 +74,7 @@ Ordered ToJson(const Row& row) {
   if (row.compress) object["compress"] = ToJson(*row.compress);
   if (row.decompress) object["decompress"] = ToJson(*row.decompress);
   object["error"] = row.error;
-  object["note"] = row.note;
+  if (!row.note.empty()) object["note"] = row.note;
   return object;
 }
 
@@ -250,7 +250,7 @@ void Read(const Place& place, Row& row, size_t n_codecs, size_t n_files) {
   if (place.Has("compress")) Read(place["compress"], row.compress.emplace());
   if (place.Has("decompress")) Read(place["decompress"], row.decompress.emplace());
   place["error"].Into(row.error);
-  place["note"].Into(row.note);
+  if (place.Has("note")) place["note"].Into(row.note);
   // Whoever reads the results divides by what a row without error has.
   place["error"].Expect(!row.error.empty() || (row.compress && row.decompress && row.repeats > 0),
                         "a reason why the row is not complete");
