@@ -24,7 +24,8 @@ TEST(BenchCodec, NamesAndCommandLinesAreThoseThatAPersonTypes) {
   EXPECT_EQ(Entry("zstd:19").name, "zstd -19");
   EXPECT_EQ(Entry("zstd:19").compress_command, "zstd -19 --single-thread -q -c {input} > {output}");
   EXPECT_EQ(Entry("zstd:22long").name, "zstd -22 long");
-  EXPECT_EQ(Entry("zstd:22long").compress_command, "zstd --ultra -22 --long=27 --single-thread -q -c {input} > {output}");
+  EXPECT_EQ(Entry("zstd:22long").compress_command,
+            "zstd --ultra -22 --long=27 --single-thread -q -c {input} > {output}");
   EXPECT_EQ(Entry("zstd:22long").decompress_command, "zstd -d --long=27 -q -c {input} > {output}");
   EXPECT_EQ(Entry("xz:9e").name, "xz -9e");
   EXPECT_EQ(Entry("xz:9e").compress_command, "xz -9e -T1 -c {input} > {output}");
@@ -88,13 +89,15 @@ TEST(BenchCodec, CommandsReadAndWriteStreamsWhereTheyNameNoFile) {
   EXPECT_EQ(codec->entry.name, "my one");
   EXPECT_EQ(codec->entry.compress_command, "paq -9 {input} {output}");
   EXPECT_EQ(codec->entry.decompress_command, "undo < {input} > {output}");
-  for (const char* bad : {"", "a", "a=b", "=b|c", "a=|c", "a=b|", "a|b=c"}) EXPECT_FALSE(ParseCommandCodec(bad).ok()) << bad;
+  for (const char* bad : {"", "a", "a=b", "=b|c", "a=|c", "a=b|", "a|b=c", "a\x1b[1m=b|c", "\xff=b|c"})
+    EXPECT_FALSE(ParseCommandCodec(bad).ok()) << bad;
 }
 
 TEST(BenchCodec, FileNamesAreQuotedForTheShell) {
   EXPECT_EQ(ShellQuoted("a b"), "'a b'");
   EXPECT_EQ(ShellQuoted("it's"), "'it'\\''s'");
-  EXPECT_EQ(FilledIn("x {input} {output} {input} {other}", "a'b", "{input}"), "x 'a'\\''b' '{input}' 'a'\\''b' {other}");
+  EXPECT_EQ(FilledIn("x {input} {output} {input} {other}", "a'b", "{input}"),
+            "x 'a'\\''b' '{input}' 'a'\\''b' {other}");
 }
 
 TEST(BenchCodec, TheUsualOnesAreAllDifferentAndAllKnown) {

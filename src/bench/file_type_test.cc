@@ -29,13 +29,19 @@ TEST(FileType, NamesAreReadAsTheyAreWritten) {
 }
 
 TEST(FileType, ProseInAnyScript) {
-  EXPECT_EQ(TypeOf("Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do."), "prose");
-  EXPECT_EQ(TypeOf("Однажды весною, в час небывало жаркого заката, в Москве появились два гражданина. Шли они молча."), "prose");
+  EXPECT_EQ(
+      TypeOf(
+          "Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do."),
+      "prose");
+  EXPECT_EQ(TypeOf("Однажды весною, в час небывало жаркого заката, в Москве появились два гражданина. Шли они молча."),
+            "prose");
   EXPECT_EQ(TypeOf("话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。"), "prose");
   EXPECT_EQ(TypeOf("吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。"), "prose");
   EXPECT_EQ(TypeOf("यह एक छोटा सा वाक्य है। और यह दूसरा वाक्य है।"), "prose");
   EXPECT_EQ(TypeOf("كان الطقس جميلا في ذلك اليوم. خرج الناس إلى الشوارع؟"), "prose");
-  EXPECT_EQ(TypeOf("# Title\n\nSome words about `code` and what it does, in a sentence.\n\n    make all\n", "README.md"), "prose");
+  EXPECT_EQ(
+      TypeOf("# Title\n\nSome words about `code` and what it does, in a sentence.\n\n    make all\n", "README.md"),
+      "prose");
 }
 
 TEST(FileType, JsonAndItsLines) {
@@ -71,9 +77,12 @@ TEST(FileType, TablesWithCommasTabsAndSemicolons) {
 }
 
 TEST(FileType, Logs) {
-  EXPECT_EQ(TypeOf("2024-01-02 10:00:00 INFO start\n2024-01-02T10:00:01Z WARN x\n  at f(g)\n[2024-01-02 10:00:02] end\n"), "log");
+  EXPECT_EQ(
+      TypeOf("2024-01-02 10:00:00 INFO start\n2024-01-02T10:00:01Z WARN x\n  at f(g)\n[2024-01-02 10:00:02] end\n"),
+      "log");
   EXPECT_EQ(TypeOf("Jan  2 10:00:00 host sshd[1]: accepted\nJan 12 10:00:00 host cron[2]: run\n"), "log");
-  EXPECT_EQ(TypeOf("10.0.0.1 - - [02/Jan/2024:10:00:00 +0000] \"GET / HTTP/1.1\" 200 5\n192.168.1.20 - - [x]\n"), "log");
+  EXPECT_EQ(TypeOf("10.0.0.1 - - [02/Jan/2024:10:00:00 +0000] \"GET / HTTP/1.1\" 200 5\n192.168.1.20 - - [x]\n"),
+            "log");
   EXPECT_EQ(TypeOf("INFO: one\nERROR: two\n"), "log");
   EXPECT_EQ(TypeOf("<34>Oct 11 22:14:15 host su: failed\n<34>Oct 11 22:14:16 host su: failed\n"), "log");
   EXPECT_NE(TypeOf("Information is power. Errors are human.\nInformed people know.\n"), "log");
@@ -83,10 +92,12 @@ TEST(FileType, SourceByNameAndByLooks) {
   EXPECT_EQ(TypeOf("#!/bin/sh\necho hello\n", "run"), "source");
   EXPECT_EQ(TypeOf("def f(x):\n    return x + 1\n", "f.py"), "source");
   EXPECT_EQ(TypeOf("all: a.o b.o\n\tcc -o $@ $^\n", "Makefile"), "source");
-  const std::string c = "int main(void) {\n  for (int i = 0; i < 3; ++i) {\n    printf(\"%d\\n\", i);\n  }\n  return 0;\n}\n";
+  const std::string c =
+      "int main(void) {\n  for (int i = 0; i < 3; ++i) {\n    printf(\"%d\\n\", i);\n  }\n  return 0;\n}\n";
   EXPECT_EQ(TypeOf(c, "a.c"), "source");
   EXPECT_EQ(TypeOf(c, "no_name"), "source");
-  EXPECT_EQ(TypeOf("Dear all, this is a letter and no program. It has sentences, and words in them.\n", "todo.c"), "prose");
+  EXPECT_EQ(TypeOf("Dear all, this is a letter and no program. It has sentences, and words in them.\n", "todo.c"),
+            "prose");
 }
 
 TEST(FileType, BinaryAndOtherText) {
@@ -101,7 +112,10 @@ TEST(FileType, BinaryAndOtherText) {
   EXPECT_EQ(TypeOf(Repeated("abcdefghijklmnopqrstuvwxyz", 50)), "text");
   EXPECT_EQ(TypeOf("12 14 17\n1 2\n9 8 7 6\n"), "text");
   // Latin-1, an old encoding: a few bytes that are no UTF-8.
-  EXPECT_EQ(TypeOf(Repeated("Les \xe9l\xe8ves lisent un livre pendant la matin\xe9""e. ", 5)), "prose");
+  EXPECT_EQ(TypeOf(Repeated("Les \xe9l\xe8ves lisent un livre pendant la matin\xe9"
+                            "e. ",
+                            5)),
+            "prose");
 }
 
 TEST(FileType, ACutCharacterIsNoDamage) {
@@ -112,16 +126,31 @@ TEST(FileType, ACutCharacterIsNoDamage) {
 TEST(FileType, ACorpusIsSortedAsAPersonWould) {
   const std::string corpus = PITH_SOURCE_DIR "/../shared/data/corpus/";
   if (!std::filesystem::exists(corpus)) GTEST_SKIP() << "no ../shared/data/corpus";
-  const std::pair<const char*, const char*> expected[] = {
-      {"artificial/a.txt", "text"},          {"artificial/alphabet.txt", "text"}, {"artificial/random.txt", "text"},
-      {"calgary/book1", "prose"},            {"calgary/paper1", "prose"},         {"canterbury/alice29.txt", "prose"},
-      {"canterbury/asyoulik.txt", "prose"},  {"canterbury/cp.html", "markup"},    {"canterbury/plrabn12.txt", "prose"},
-      {"csv/us_zip_codes_600k.csv", "csv"},  {"en/moby_dick.txt", "prose"},       {"en/wikitext2_valid.txt", "prose"},
-      {"json/canada_600k.json", "json"},     {"json/citm_catalog_800k.json", "json"}, {"json/twitter.json", "json"},
-      {"logs/apache_access_1m.log", "log"},  {"markdown/react_ar_500k.md", "prose"}, {"markdown/rust_book.md", "prose"},
-      {"multi/pud_hi.txt", "prose"},         {"multi/pud_ar.txt", "prose"},       {"multi/zh_three_kingdoms_1m.txt", "prose"},
-      {"silesia/dickens_2m.txt", "prose"},   {"silesia/nci_700k.txt", "text"},    {"silesia/xml_1m.xml", "markup"},
-      {"xml/hamlet.xml", "markup"}};
+  const std::pair<const char*, const char*> expected[] = {{"artificial/a.txt", "text"},
+                                                          {"artificial/alphabet.txt", "text"},
+                                                          {"artificial/random.txt", "text"},
+                                                          {"calgary/book1", "prose"},
+                                                          {"calgary/paper1", "prose"},
+                                                          {"canterbury/alice29.txt", "prose"},
+                                                          {"canterbury/asyoulik.txt", "prose"},
+                                                          {"canterbury/cp.html", "markup"},
+                                                          {"canterbury/plrabn12.txt", "prose"},
+                                                          {"csv/us_zip_codes_600k.csv", "csv"},
+                                                          {"en/moby_dick.txt", "prose"},
+                                                          {"en/wikitext2_valid.txt", "prose"},
+                                                          {"json/canada_600k.json", "json"},
+                                                          {"json/citm_catalog_800k.json", "json"},
+                                                          {"json/twitter.json", "json"},
+                                                          {"logs/apache_access_1m.log", "log"},
+                                                          {"markdown/react_ar_500k.md", "prose"},
+                                                          {"markdown/rust_book.md", "prose"},
+                                                          {"multi/pud_hi.txt", "prose"},
+                                                          {"multi/pud_ar.txt", "prose"},
+                                                          {"multi/zh_three_kingdoms_1m.txt", "prose"},
+                                                          {"silesia/dickens_2m.txt", "prose"},
+                                                          {"silesia/nci_700k.txt", "text"},
+                                                          {"silesia/xml_1m.xml", "markup"},
+                                                          {"xml/hamlet.xml", "markup"}};
   for (const auto& [name, type] : expected) {
     std::ifstream in(corpus + name, std::ios::binary);
     ASSERT_TRUE(in) << name;

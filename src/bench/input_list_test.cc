@@ -33,7 +33,8 @@ class InputList : public ::testing::Test {
     return folder_ + "/" + name;
   }
   std::vector<BenchInput> List(const std::vector<std::string>& operands, const std::string& excluded = "") {
-    Result<std::vector<BenchInput>> list = ListInputs(operands, excluded, [this](const std::string& m) { left_out_.push_back(m); });
+    Result<std::vector<BenchInput>> list =
+        ListInputs(operands, excluded, [this](const std::string& m) { left_out_.push_back(m); });
     EXPECT_TRUE(list.ok());
     return list.ok() ? *list : std::vector<BenchInput>();
   }

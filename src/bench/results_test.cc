@@ -78,7 +78,8 @@ bool FitsSchema(const json& document) {
     std::ifstream in(PITH_SOURCE_DIR "/docs/results.schema.json");
     const json text = json::parse(in);
     auto* const parsed = new valijson::Schema;
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(valijson::adapters::NlohmannJsonAdapter(text), *parsed);
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+        .populateSchema(valijson::adapters::NlohmannJsonAdapter(text), *parsed);
     return parsed;
   }();
   valijson::Validator validator;
@@ -156,7 +157,8 @@ TEST(Results, DamageIsRefusedWithThePlace) {
        "r.json: /rows/0/compress/seconds/median: 1.000000, expected a number between min and max"},
       {[](json& d) { d["rows"][0].erase("decompress"); },
        "r.json: /rows/0/error: \"\", expected a reason why the row is not complete"},
-      {[](json& d) { d["rows"][0]["repeats"] = 0; }, "r.json: /rows/0/error: \"\", expected a reason why the row is not complete"},
+      {[](json& d) { d["rows"][0]["repeats"] = 0; },
+       "r.json: /rows/0/error: \"\", expected a reason why the row is not complete"},
       {[](json& d) { d["codecs"][1]["name"] = "pith -6"; },
        "r.json: /codecs: array, expected different names; \"pith -6\" occurs twice"},
       {[](json& d) { d["codecs"][1]["name"] = ""; }, "r.json: /codecs/1/name: \"\", expected a name"},
@@ -193,7 +195,8 @@ TEST(Results, EveryPrefixIsRefused) {
 }
 
 // Calls `visit` with every value of the document, as a pointer.
-void ForEachPlace(const json& value, const json::json_pointer& at, const std::function<void(const json::json_pointer&)>& visit) {
+void ForEachPlace(const json& value, const json::json_pointer& at,
+                  const std::function<void(const json::json_pointer&)>& visit) {
   visit(at);
   if (value.is_object()) {
     for (const auto& [key, member] : value.items()) ForEachPlace(member, at / key, visit);
@@ -217,7 +220,8 @@ TEST(Results, TheSchemaAcceptsWhatIsWrittenAndRefusesWhatTheReaderRefuses) {
   };
   ForEachPlace(good, json::json_pointer(), [&](const json::json_pointer& at) {
     if (at.empty()) return;
-    for (const json& other : {json(nullptr), json("word"), json(-1), json(1.5), json(true), json(""), json::array({1})}) {
+    for (const json& other :
+         {json(nullptr), json("word"), json(-1), json(1.5), json(true), json(""), json::array({1})}) {
       json document = good;
       document[at] = other;
       compare(document, at.to_string() + " = " + other.dump());

@@ -26,8 +26,9 @@ constexpr double kSaveEverySeconds = 5;  // what a crash of the machine may cost
 std::string CommandLine(const Arguments& arguments) {
   std::string line = "pith bench";
   const auto word = [&](const std::string& text) {
-    const bool plain = !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                                               "_-./:,=+@%") == std::string::npos;
+    const bool plain = !text.empty() && text.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                            "_-./:,=+@%") == std::string::npos;
     line += " " + (plain ? text : bench::ShellQuoted(text));
   };
   const auto option = [&](const std::string& name, const std::string& value) {
@@ -86,7 +87,8 @@ Status PrepareFolder(const std::string& folder, const std::string& file, bool fo
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return IoError(folder + ": cannot make the folder: " + error.message());
-  if (!force && access(file.c_str(), F_OK) == 0) return AlreadyExists(file + ": already exists; not overwritten (use -f)");
+  if (!force && access(file.c_str(), F_OK) == 0)
+    return AlreadyExists(file + ": already exists; not overwritten (use -f)");
   if (access(folder.c_str(), W_OK) != 0) return IoError(folder + ": cannot write into this folder");
   return OkStatus();
 }
@@ -106,8 +108,8 @@ void ShowProgress(const bench::BenchmarkProgress& p, Console& console) {
   }
   char percent[16];
   std::snprintf(percent, sizeof percent, "%3.0f %%", 100 * p.done);
-  text += " : " + p.codec + (p.compress ? " compress " : " decompress ") + (p.run == 0 ? "warm-up" : std::to_string(p.run)) +
-          "  " + percent;
+  text += " : " + p.codec + (p.compress ? " compress " : " decompress ") +
+          (p.run == 0 ? "warm-up" : std::to_string(p.run)) + "  " + percent;
   if (p.seconds_left) text += "  ETA " + FormatDuration(*p.seconds_left);
   console.ShowProgress(text);
 }
@@ -139,7 +141,7 @@ std::string TotalsTable(const bench::Results& results) {
                     FormatBytes(original).c_str(), "codec", "bytes", "ratio", "compress", "decompress", "memory");
       table += line;
     }
-    std::snprintf(line, sizeof line, "%-20s %12llu %8s %12s %12s %12s\n", Printable(results.codecs[codec].name).substr(0, 60).c_str(),
+    std::snprintf(line, sizeof line, "%-20s %12llu %8s %12s %12s %12s\n", results.codecs[codec].name.c_str(),
                   static_cast<unsigned long long>(compressed), FormatRatio(compressed, original).c_str(),
                   FormatRate(original, compress_seconds).c_str(), FormatRate(original, decompress_seconds).c_str(),
                   FormatBytes(peak).c_str());
@@ -173,10 +175,10 @@ int RunBench(const Arguments& arguments, Console& console) {
     return kExitFailed;
   }
 
-  const InterruptScope interrupts(/*all=*/true);
+  std::optional<InterruptScope> interrupts(/*all=*/true);
   Stopwatch since_saved;
   bench::BenchmarkCallbacks callbacks;
-  callbacks.interrupted = [&] { return interrupts.interrupted(); };
+  callbacks.interrupted = [&] { return interrupts->interrupted(); };
   callbacks.progress = [&](const bench::BenchmarkProgress& progress) { ShowProgress(progress, console); };
   callbacks.left_out = [&](const std::string& message) { console.Warning(message); };
   callbacks.files_listed = [&](const bench::Results& results) {
@@ -211,9 +213,12 @@ int RunBench(const Arguments& arguments, Console& console) {
   }
   if (!results->complete) {
     console.Info(file + " : what was measured until the interruption, " + Plural(results->rows.size(), "row"));
-    DieOfInterrupt(interrupts.signal_number());
+    DieOfInterrupt(interrupts->signal_number());
   }
-  const std::string text = arguments.json ? bench::WriteResults(*results) : console.quiet() ? "" : TotalsTable(*results);
+  interrupts.reset();
+  const std::string text = arguments.json    ? bench::WriteResults(*results)
+                           : console.quiet() ? ""
+                                             : TotalsTable(*results);
   if (!PrintOut(console, text)) return kExitFailed;
   console.Info(file + " : " + Plural(results->rows.size(), "row"));
   return bench::HasFailed(*results) ? kExitFailed : kExitOk;

@@ -25,13 +25,17 @@ class Bench : public ::testing::Test {
     WriteFile(folder_ / "a.txt", "Some words, and then some more words, and some more words.\n");
     WriteFile(folder_ / "b.json", R"({"a": [1, 2, 3], "b": [1, 2, 3]})");
   }
-  ~Bench() override { EXPECT_EQ(temporary_.Names(), std::vector<std::string>()); }  // nothing is left, whatever happened
+  ~Bench() override {
+    EXPECT_EQ(temporary_.Names(), std::vector<std::string>());
+  }  // nothing is left, whatever happened
 
   Ended Run(std::vector<std::string> args) const {
     args.insert(args.begin(), {"bench", "--repeat", "1", "--warmup", "0"});
     return Pith(setting_, args);
   }
-  json Results(const std::string& folder = "pith-bench") const { return json::parse(ReadFile(folder_ / folder + "/results.json")); }
+  json Results(const std::string& folder = "pith-bench") const {
+    return json::parse(ReadFile(folder_ / folder + "/results.json"));
+  }
   // Measures a.txt by this codec, which fails in a row and in the exit code.
   std::string ErrorOfCodec(const std::string& codec, std::vector<std::string> more = {}) const {
     std::vector<std::string> args = {"a.txt", "-f", "--codecs", "gzip:1", "--codec", codec};
@@ -52,8 +56,8 @@ class Bench : public ::testing::Test {
 };
 
 TEST_F(Bench, EveryCodecOnEveryFileComesBack) {
-  const Ended ended =
-      Pith(setting_, {"bench", ".", "--codecs", "pith:1,zstd:19,gzip,bzip2,xz:9e,brotli:5", "--codec", "cat=cat|cat", "--repeat", "2"});
+  const Ended ended = Pith(setting_, {"bench", ".", "--codecs", "pith:1,zstd:19,gzip,bzip2,xz:9e,brotli:5", "--codec",
+                                      "cat=cat|cat", "--repeat", "2"});
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_NE(ended.out.find("xz -9e"), std::string::npos) << ended.out;
   const json results = Results();
@@ -145,7 +149,7 @@ TEST_F(Bench, UnreadableAndEmptyFilesHaveAnEntryWithTheReason) {
   ASSERT_EQ(results["rows"].size(), 1u);
   EXPECT_EQ(results["rows"][0]["file"], 2);
   EXPECT_EQ(Run({"empty", "a.txt", "--codecs", "gzip", "-f"}).code, 0);  // empty is no failure
-  if (geteuid() == 0) return;                                           // root reads everything
+  if (geteuid() == 0) return;                                            // root reads everything
   ASSERT_EQ(chmod((folder_ / "a.txt").c_str(), 0), 0);
   EXPECT_EQ(Run({"a.txt", "--codecs", "gzip", "-f"}).code, 1);
   EXPECT_EQ(Results()["files"][0]["error"], "cannot open: Permission denied");
@@ -185,15 +189,20 @@ TEST_F(Bench, AHangingCodecIsKilledWithAllItHasStarted) {
 }
 
 TEST_F(Bench, WhatACommandLeavesBehindEndsWithIt) {
-  EXPECT_EQ(Run({"a.txt", "--codecs", "gzip:1", "--codec", "leaver=sleep 1234568 & echo x >\"$TMPDIR/mess\"; cat|cat"}).code, 0);
+  EXPECT_EQ(
+      Run({"a.txt", "--codecs", "gzip:1", "--codec", "leaver=sleep 1234568 & echo x >\"$TMPDIR/mess\"; cat|cat"}).code,
+      0);
   EXPECT_EQ(Shell(setting_, "pgrep -f 'sleep 123456[8]'").out, "");
 }
 
 TEST_F(Bench, ACodecThatFillsTheDiskIsStopped) {
   // 4 times 59 bytes and 1 MiB.
-  EXPECT_EQ(ErrorOfCodec("fill=exec cat /dev/zero|cat"), "compress: the output is larger than the limit of 1048812 bytes");
-  EXPECT_EQ(ErrorOfCodec("fill=cat|exec cat /dev/zero"), "decompress: the output is larger than the limit of 1048635 bytes");
-  EXPECT_EQ(ErrorOfCodec("fill=exec cat /dev/zero >{output}|cat"), "compress: the output is larger than the limit of 1048812 bytes");
+  EXPECT_EQ(ErrorOfCodec("fill=exec cat /dev/zero|cat"),
+            "compress: the output is larger than the limit of 1048812 bytes");
+  EXPECT_EQ(ErrorOfCodec("fill=cat|exec cat /dev/zero"),
+            "decompress: the output is larger than the limit of 1048635 bytes");
+  EXPECT_EQ(ErrorOfCodec("fill=exec cat /dev/zero >{output}|cat"),
+            "compress: the output is larger than the limit of 1048812 bytes");
 }
 
 TEST_F(Bench, WrongBytesBackAreAFailure) {
@@ -211,7 +220,9 @@ TEST_F(Bench, ArchivesThatDifferFromRunToRunAreNoted) {
 
 TEST_F(Bench, NamesOfFilesAreQuotedForTheShell) {
   WriteFile(folder_ / "it's $HOME; `x`", "text");
-  EXPECT_EQ(Run({"it's $HOME; `x`", "--codecs", "gzip:1", "--codec", "copy=cp {input} {output}|cp {input} {output}"}).code, 0);
+  EXPECT_EQ(
+      Run({"it's $HOME; `x`", "--codecs", "gzip:1", "--codec", "copy=cp {input} {output}|cp {input} {output}"}).code,
+      0);
   EXPECT_EQ(Results()["rows"][1]["compressed_bytes"], 4);
 }
 
@@ -230,6 +241,7 @@ TEST_F(Bench, MistakesOnTheCommandLineDoNothing) {
       {{"a.txt", "--repeat", "0"}, "expected 1 to 10000 repeats"},
       {{"a.txt", "--timeout", "0"}, "expected more than 0 seconds"},
       {{"a.txt", "--timeout", "nan"}, "expected more than 0 seconds"},
+      {{"a.txt", "--timeout", "inf"}, "expected more than 0 seconds"},
       {{"a.txt", "--slice", "4K,x"}, "--slice: 'x' is not a size"},
       {{"a.txt", "--slice", "4K,4096"}, "found 4096 twice"},
       {{"a.txt", "-o", "-"}, "bench writes into a folder"},
@@ -247,10 +259,11 @@ TEST_F(Bench, MistakesOnTheCommandLineDoNothing) {
 }
 
 TEST_F(Bench, AnInterruptionWritesWhatIsMeasuredAndLeavesNothing) {
-  for (const int number : {SIGINT, SIGTERM}) {
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE}) {
     Background bench(setting_, {"bench", "a.txt", "-f", "--codecs", "gzip", "--codec",
                                 "hang=touch started; sleep 1234569|cat", "--repeat", "1", "--warmup", "0"});
-    for (int ms = 0; ms < 30'000 && !Exists(folder_ / "started"); ++ms) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int ms = 0; ms < 30'000 && !Exists(folder_ / "started"); ++ms)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ASSERT_TRUE(Exists(folder_ / "started"));
     bench.Signal(number);
     EXPECT_EQ(bench.Wait().signal, number);  // of which the shell makes 130 and 143
@@ -265,8 +278,10 @@ TEST_F(Bench, AnInterruptionWritesWhatIsMeasuredAndLeavesNothing) {
 }
 
 TEST_F(Bench, WorkersEndWithTheOneWhoMeasures) {
-  Background bench(setting_, {"bench", "a.txt", "--codecs", "gzip:1", "--codec", "hang=touch started; sleep 1234560|cat"});
-  for (int ms = 0; ms < 30'000 && !Exists(folder_ / "started"); ++ms) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  Background bench(setting_,
+                   {"bench", "a.txt", "--codecs", "gzip:1", "--codec", "hang=touch started; sleep 1234560|cat"});
+  for (int ms = 0; ms < 30'000 && !Exists(folder_ / "started"); ++ms)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   bench.Signal(SIGKILL);
   EXPECT_EQ(bench.Wait().signal, SIGKILL);
   std::string left = "?";
@@ -280,11 +295,11 @@ TEST_F(Bench, WorkersEndWithTheOneWhoMeasures) {
 }
 
 TEST_F(Bench, WorkersRefuseWhatTheProgramDidNotWrite) {
-  for (const std::vector<std::string>& args :
-       std::vector<std::vector<std::string>>{{"bench", "--worker"},
-                                             {"bench", "--worker", "compress", "a", "b", "x", "0", "library", "0", "3", "0"},
-                                             {"bench", "--worker", "compress", "a", "b", "9", "0", "library", "9", "3", "0"},
-                                             {"bench", "--worker", "compress", "a", "b", "9", "0", "other"}}) {
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"bench", "--worker"},
+           {"bench", "--worker", "compress", "a", "b", "x", "0", "library", "0", "3", "0"},
+           {"bench", "--worker", "compress", "a", "b", "9", "0", "library", "9", "3", "0"},
+           {"bench", "--worker", "compress", "a", "b", "9", "0", "other"}}) {
     EXPECT_EQ(Pith(setting_, args).code, 2);
   }
   EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"a.txt", "b.json"}));
@@ -295,11 +310,13 @@ TEST_F(Bench, ThereMustBeAPlaceForTemporaryFiles) {
   setting.environment = {"TMPDIR=" + (folder_ / "none")};
   const Ended ended = Pith(setting, {"bench", "a.txt", "--codecs", "gzip"});
   EXPECT_EQ(ended.code, 1);
-  EXPECT_NE(ended.err.find("cannot make a folder for temporary files: No such file or directory"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("cannot make a folder for temporary files: No such file or directory"), std::string::npos)
+      << ended.err;
 }
 
 TEST_F(Bench, ProgressIsShownOnATerminal) {
-  const Ended ended = PithOnTerminal(setting_, {"bench", "a.txt", "b.json", "--codecs", "gzip:1", "--codec", "slow=sleep 0.4; cat|cat", "--repeat", "1", "--warmup", "0"});
+  const Ended ended = PithOnTerminal(setting_, {"bench", "a.txt", "b.json", "--codecs", "gzip:1", "--codec",
+                                                "slow=sleep 0.4; cat|cat", "--repeat", "1", "--warmup", "0"});
   EXPECT_EQ(ended.code, 0) << ended.out;
   EXPECT_NE(ended.out.find("(2/2) b.json : slow decompress 1"), std::string::npos) << ended.out;
   EXPECT_NE(ended.out.find("ETA "), std::string::npos) << ended.out;
