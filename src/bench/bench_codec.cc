@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "api/levels.h"
+#include "formats/json.h"
 #include "pith/hub.h"
 #include "pith/pith.h"
 
@@ -93,7 +94,8 @@ Result<BenchCodec> ParseLibraryCodec(Library library, std::string_view level_tex
     codec.level = *level;
   }
   BenchCodec result{.how = codec};
-  result.entry.name = name + " -" + std::to_string(codec.level) + (codec.extra ? library == Library::kXz ? "e" : " long" : "");
+  result.entry.name =
+      name + " -" + std::to_string(codec.level) + (codec.extra ? library == Library::kXz ? "e" : " long" : "");
   result.entry.version = LibraryVersion(library);
   SetLibraryCommands(codec, result.entry);
   return result;
@@ -187,9 +189,10 @@ Result<BenchCodec> ParseCodec(std::string_view text, size_t threads) {
   for (size_t i = 0; i < kNLibraries; ++i) {
     if (name == LibraryName(static_cast<Library>(i))) return ParseLibraryCodec(static_cast<Library>(i), rest);
   }
-  return InvalidArgument("codec " + std::string(text) +
-                         ": expected pith, zstd, gzip, bzip2, xz or brotli, perhaps with :LEVEL; other programs join by "
-                         "--codec 'NAME=COMPRESS|DECOMPRESS'");
+  return InvalidArgument(
+      "codec " + std::string(text) +
+      ": expected pith, zstd, gzip, bzip2, xz or brotli, perhaps with :LEVEL; other programs join by "
+      "--codec 'NAME=COMPRESS|DECOMPRESS'");
 }
 
 Result<BenchCodec> ParseCommandCodec(std::string_view text) {
@@ -207,6 +210,10 @@ Result<BenchCodec> ParseCommandCodec(std::string_view text) {
   CommandCodec codec{trimmed(text.substr(equals + 1, bar - equals - 1)), trimmed(text.substr(bar + 1))};
   if (name.empty() || codec.compress.empty() || codec.decompress.empty()) {
     return InvalidArgument("--codec: a part of NAME=COMPRESS COMMAND|DECOMPRESS COMMAND is empty");
+  }
+  if (name.size() > kMaxCodecName || !IsPrintableUtf8(name)) {
+    return InvalidArgument("--codec: the name: expected at most " + std::to_string(kMaxCodecName) +
+                           " bytes of printable UTF-8");
   }
   BenchCodec result;
   result.entry.name = name;

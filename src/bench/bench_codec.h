@@ -18,6 +18,7 @@
 namespace pith::bench {
 
 inline constexpr size_t kMaxCodecs = 200;
+inline constexpr size_t kMaxCodecName = 60;        // bytes, of --codec: a column of tables
 inline constexpr size_t kMaxCodecText = 64 << 10;  // bytes of a --codec or --codecs
 
 struct PithCodec {
@@ -40,8 +41,8 @@ struct BenchCodec {
   bool is_pith() const { return std::holds_alternative<PithCodec>(how); }
 };
 
-// One of the first two kinds. Looks for the model, but loads none. kInvalidArgument says what a codec may be; kNotFound:
-// the model. `threads` is for the command lines that repeat it (0: all).
+// One of the first two kinds. Looks for the model, but loads none. kInvalidArgument says what a codec may be;
+// kNotFound: the model. `threads` is for the command lines that repeat it (0: all).
 Result<BenchCodec> ParseCodec(std::string_view text, size_t threads);
 
 // --codec. kInvalidArgument.

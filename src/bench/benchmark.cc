@@ -31,9 +31,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kCompareBytes = 256 << 10;
 
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // A private folder in TMPDIR that goes away with everything in it.
 class TemporaryFolder {
@@ -71,7 +69,8 @@ Status Compare(const std::string& path, const std::string& original) {
     PITH_ASSIGN_OR_RETURN(const size_t n_a, ReadFully(from_a, buffer_a));
     PITH_ASSIGN_OR_RETURN(const size_t n_b, ReadFully(from_b, buffer_b));
     const size_t n = std::min(n_a, n_b);
-    const auto different = std::mismatch(buffer_a.begin(), buffer_a.begin() + static_cast<ptrdiff_t>(n), buffer_b.begin());
+    const auto different =
+        std::mismatch(buffer_a.begin(), buffer_a.begin() + static_cast<ptrdiff_t>(n), buffer_b.begin());
     const auto same = static_cast<size_t>(different.first - buffer_a.begin());
     if (same < n) return Corrupt("byte " + std::to_string(at + same) + " differs");
     at += n;
@@ -84,7 +83,9 @@ Status Compare(const std::string& path, const std::string& original) {
 Spread SpreadOf(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t n = values.size();
-  return {.median = n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2, .min = values.front(), .max = values.back()};
+  return {.median = n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2,
+          .min = values.front(),
+          .max = values.back()};
 }
 
 Direction DirectionOf(const std::vector<RunFigures>& runs) {
@@ -144,13 +145,17 @@ class Benchmark {
     if (options_.repeats < 1 || options_.repeats > kMaxRepeats || options_.warmups.value_or(0) > kMaxRepeats) {
       return InvalidArgument("expected 1 to " + std::to_string(kMaxRepeats) + " repeats and at most as many warm-ups");
     }
-    if (!(options_.timeout_seconds > 0)) return InvalidArgument("the timeout: expected more than 0 seconds");
+    if (!(options_.timeout_seconds > 0 && options_.timeout_seconds <= kMaxTimeoutSeconds)) {
+      return InvalidArgument("the timeout: expected more than 0 seconds and at most 100000000");
+    }
     if (options_.slices.size() > kMaxSlices) {
-      return InvalidArgument(std::to_string(options_.slices.size()) + " slices, expected at most " + std::to_string(kMaxSlices));
+      return InvalidArgument(std::to_string(options_.slices.size()) + " slices, expected at most " +
+                             std::to_string(kMaxSlices));
     }
     for (const uint64_t slice : options_.slices) {
       if (slice == 0 || std::count(options_.slices.begin(), options_.slices.end(), slice) > 1) {
-        return InvalidArgument("slices: expected different sizes above 0, found " + std::to_string(slice) + (slice != 0 ? " twice" : ""));
+        return InvalidArgument("slices: expected different sizes above 0, found " + std::to_string(slice) +
+                               (slice != 0 ? " twice" : ""));
       }
     }
     return OkStatus();
@@ -222,8 +227,10 @@ class Benchmark {
     if (ready.ok() && is_slice) ready = WriteSlice(input, measured_path_);
     for (size_t codec = 0; codec < options_.codecs.size(); ++codec) {
       if (Interrupted()) return;
-      progress_ = {.file = input.entry.path, .codec = options_.codecs[codec].entry.name,
-                   .file_number = file + 1, .n_files = inputs_.size()};
+      progress_ = {.file = input.entry.path,
+                   .codec = options_.codecs[codec].entry.name,
+                   .file_number = file + 1,
+                   .n_files = inputs_.size()};
       Row row;
       row.codec = codec;
       row.file = file;
@@ -265,7 +272,8 @@ class Benchmark {
     const std::string archive = temporary_->path() + "/archive";
     const std::string copy = temporary_->path() + "/copy";
 
-    WorkerTask task{.compress = true, .how = codec.how, .input = measured_path_, .output = archive, .threads = options_.threads};
+    WorkerTask task{
+        .compress = true, .how = codec.how, .input = measured_path_, .output = archive, .threads = options_.threads};
     PITH_ASSIGN_OR_RETURN(task.limit_bytes, OutputLimit(bytes * kMaxGrowth + kGrowthSlackBytes));
     const auto check_archive = [&]() -> Status {
       PITH_ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(archive));
@@ -273,8 +281,8 @@ class Benchmark {
         row.compressed_sha256 = digest.sha256;
         row.compressed_bytes = digest.bytes;
       } else if (row.compressed_sha256 != digest.sha256) {
-        const std::string what = "archives of two runs differ: " + std::to_string(row.compressed_bytes) + " bytes, then " +
-                                 std::to_string(digest.bytes);
+        const std::string what = "archives of two runs differ: " + std::to_string(row.compressed_bytes) +
+                                 " bytes, then " + std::to_string(digest.bytes);
         if (!codec.is_command()) return Corrupt(what);
         row.note = what;
       }
@@ -360,9 +368,9 @@ class Benchmark {
   const BenchmarkCallbacks& callbacks_;
   const EnergyMeter energy_;
   std::unique_ptr<TemporaryFolder> temporary_;
-  std::vector<BenchInput> inputs_;  // as results_.files
-  std::string measured_path_;       // of the file that is at work: the file itself, or a slice of it
-  std::vector<Pace> pace_;          // by codec
+  std::vector<BenchInput> inputs_;             // as results_.files
+  std::string measured_path_;                  // of the file that is at work: the file itself, or a slice of it
+  std::vector<Pace> pace_;                     // by codec
   uint64_t bytes_to_do_ = 0, bytes_done_ = 0;  // done: once a codec
   BenchmarkProgress progress_;
   Results results_;

@@ -21,6 +21,7 @@ inline constexpr uint64_t kFreeSpaceReserveBytes = 64 << 20;
 inline constexpr size_t kMaxRows = 200'000;
 inline constexpr uint32_t kMaxRepeats = 10'000;
 inline constexpr size_t kMaxSlices = 16;
+inline constexpr double kMaxTimeoutSeconds = 1e8;
 // Without BenchmarkOptions::warmups, a first run that took less is not counted: what it waits for - the program and the
 // file to come into memory - would show. Beyond, it would not, and takes long.
 inline constexpr double kWarmupBelowSeconds = 1;
@@ -32,19 +33,19 @@ struct BenchmarkOptions {
   std::vector<uint64_t> slices;       // bytes
   uint32_t repeats = 3;
   std::optional<uint32_t> warmups;
-  double timeout_seconds = 3600;  // of one run
-  size_t threads = 0;             // of pith; 0: all
-  std::string program = "/proc/self/exe";              // that RunWorker is in
+  double timeout_seconds = 3600;                      // of one run
+  size_t threads = 0;                                 // of pith; 0: all
+  std::string program = "/proc/self/exe";             // that RunWorker is in
   std::string energy_folder = "/sys/class/powercap";  // see EnergyMeter
-  std::string command, corpus;                         // for the results
+  std::string command, corpus;                        // for the results
 };
 
 struct BenchmarkProgress {
   std::string file, codec;  // codec: empty while files are hashed
   size_t file_number = 0, n_files = 0;
   bool compress = true;
-  uint32_t run = 0;   // from 1; of a warm-up 0
-  double done = 0;    // 0 to 1, by the bytes
+  uint32_t run = 0;                    // from 1; of a warm-up 0
+  double done = 0;                     // 0 to 1, by the bytes
   std::optional<double> seconds_left;  // once every codec has been seen
 };
 
@@ -56,9 +57,10 @@ struct BenchmarkCallbacks {
   std::function<void(const Results&)> row_done;      // the last row is the new one
 };
 
-// Where the benchmark has to stop early, because it was interrupted, the results have complete = false and the rows that
-// were finished. What goes wrong with a file or a codec is in its entry or row. kInvalidArgument for options without
-// meaning, kIo where there is no place for temporary files; those are gone at the end. All callbacks are required.
+// Where the benchmark has to stop early, because it was interrupted, the results have complete = false and the rows
+// that were finished. What goes wrong with a file or a codec is in its entry or row. kInvalidArgument for options
+// without meaning, kIo where there is no place for temporary files; those are gone at the end. All callbacks are
+// required.
 Result<Results> RunBenchmark(const BenchmarkOptions& options, const BenchmarkCallbacks& callbacks);
 
 // An error that says that the file could not be read; not that it is empty.

@@ -1,4 +1,5 @@
-// EnergyMeter: joules of the processor packages, by Linux's powercap files (intel-rapl, which AMD's processors fill, too).
+// EnergyMeter: joules of the processor packages, by Linux's powercap files (intel-rapl, which AMD's processors fill,
+// too).
 //
 // Counts what the whole machine does. Most systems let only root read it.
 #pragma once

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,7 +18,9 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
 
-double Share(size_t part, size_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+double Share(size_t part, size_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
 template <size_t N>
 bool IsOneOf(std::string_view word, const std::array<std::string_view, N>& words) {
@@ -76,8 +79,9 @@ Characters Count(ByteSpan text, bool whole) {
   constexpr std::string_view kSymbols = "(){}[];=<>+*&|_\\/#@$%^~:\"";
   const UnicodeClasses& classes = UnicodeClasses::Get();
   Characters n;
-  std::map<uint32_t, bool> seen;
-  const size_t end = whole ? text.size() : text.size() - std::min<size_t>(text.size(), 3);  // a cut character is no damage
+  std::set<uint32_t> seen;
+  const size_t end =
+      whole ? text.size() : text.size() - std::min<size_t>(text.size(), 3);  // a cut character is no damage
   for (size_t at = 0; at < end;) {
     const Char c = classes.At(text, at);
     const uint32_t code = CodePoint(text, at, c.n_bytes);
@@ -94,7 +98,7 @@ Characters Count(ByteSpan text, bool whole) {
     if (!invalid && (c.char_class == CharClass::kLetter || IsMark(code))) {
       ++n.letters;
       if (code >= 0x80) ++n.wide_letters;
-      seen[code < 0x80 ? code | 0x20 : 0x80 + code / 64] = true;
+      seen.insert(code < 0x80 ? code | 0x20 : 0x80 + code / 64);
     } else if (IsSentenceEnd(code)) {
       ++n.sentence_ends;
     } else if (code < 0x80 && kSymbols.find(static_cast<char>(code)) != std::string_view::npos) {
@@ -106,8 +110,8 @@ Characters Count(ByteSpan text, bool whole) {
   return n;
 }
 
-// Text in an old encoding has some bytes that are no UTF-8, compressed data every second one. Control characters, zero among
-// them, occur in what terminals show and between the files of a tar archive; in UTF-16 every second byte is zero.
+// Text in an old encoding has some bytes that are no UTF-8, compressed data every second one. Control characters, zero
+// among them, occur in what terminals show and between the files of a tar archive; in UTF-16 every second byte is zero.
 bool IsBinary(const Characters& n) {
   constexpr double kMostInvalid = 0.10, kMostControls = 0.05;
   return Share(n.invalid_bytes, n.bytes) > kMostInvalid || Share(n.controls, n.bytes) > kMostControls;
@@ -137,7 +141,9 @@ bool IsJson(std::string_view text, bool whole) {
       ++at;
       ++brackets;
     } else if (IsDigit(c) || c == '-') {
-      while (at < text.size() && (IsDigit(text[at]) || std::string_view("+-.eE").find(text[at]) != std::string_view::npos)) ++at;
+      while (at < text.size() &&
+             (IsDigit(text[at]) || std::string_view("+-.eE").find(text[at]) != std::string_view::npos))
+        ++at;
       ++strings_and_numbers;
     } else {
       const size_t begin = at;
@@ -167,8 +173,8 @@ bool IsMarkup(std::string_view text, const Characters& n, std::string_view exten
     }
   }
   const std::string_view start = Trimmed(text);
-  const bool announced = start.starts_with("<?xml") || start.starts_with("<!DOCTYPE") || start.starts_with("<!doctype") ||
-                         start.starts_with("<html") || start.starts_with("<HTML");
+  const bool announced = start.starts_with("<?xml") || start.starts_with("<!DOCTYPE") ||
+                         start.starts_with("<!doctype") || start.starts_with("<html") || start.starts_with("<HTML");
   static constexpr std::array<std::string_view, 7> kExtensions = {"xml", "html", "htm", "xhtml", "svg", "rss", "xsd"};
   if (announced || (IsOneOf(extension, kExtensions) && opening > 0)) return true;
   constexpr double kTagShare = 0.15;  // of a page of running text in HTML; generics and comparisons in source are below
@@ -232,7 +238,8 @@ bool IsCsv(std::string_view text, bool whole, std::string_view extension) {
     const double regular = Share(table.usual, table.records);
     if (named && table.columns >= 2 && regular >= kRegularEnough) return true;
     const bool wide = table.columns >= 3 || (table.columns == 2 && delimiter == '\t');
-    if (wide && table.records >= 3 && regular >= kRegular && text.size() / (table.records * table.columns) <= kLongestField) {
+    if (wide && table.records >= 3 && regular >= kRegular &&
+        text.size() / (table.records * table.columns) <= kLongestField) {
       return true;
     }
   }
@@ -265,12 +272,12 @@ bool BeginsWithAddress(std::string_view line) {
 }
 
 bool BeginsLikeLog(std::string_view line) {
-  static constexpr std::string_view kTimes[] = {"9999-99-99 99:99", "9999-99-99T99:99", "9999/99/99 99:99", "99/99/99 99:99",
-                                                "99/AAA/9999:99",   "AAA 99 99:99:99",  "AAA  9 99:99:99",  "AAA AAA 99 99:99",
-                                                "AAA AAA  9 99:99", "99:99:99",         "9999999999.9",     "9999999999999 ",
-                                                "99-99-9999 99:99", "99.99.9999 99:99", "999999 999999 "};
-  static constexpr std::array<std::string_view, 11> kLevels = {"TRACE", "DEBUG", "INFO",     "NOTICE", "WARN", "WARNING",
-                                                               "ERROR", "FATAL", "CRITICAL", "ERR",    "SEVERE"};
+  static constexpr std::string_view kTimes[] = {
+      "9999-99-99 99:99", "9999-99-99T99:99", "9999/99/99 99:99", "99/99/99 99:99",   "99/AAA/9999:99",
+      "AAA 99 99:99:99",  "AAA  9 99:99:99",  "AAA AAA 99 99:99", "AAA AAA  9 99:99", "99:99:99",
+      "9999999999.9",     "9999999999999 ",   "99-99-9999 99:99", "99.99.9999 99:99", "999999 999999 "};
+  static constexpr std::array<std::string_view, 11> kLevels = {
+      "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL", "ERR", "SEVERE"};
   if (BeginsWithAddress(line)) return true;
   if (line.starts_with('<')) {  // syslog's priority: <34>
     const size_t end = line.find('>');
@@ -283,7 +290,8 @@ bool BeginsLikeLog(std::string_view line) {
   size_t letters = 0;
   while (letters < line.size() && IsAsciiLetter(line[letters])) ++letters;
   std::string word(line.substr(0, letters));
-  const bool followed = letters < line.size() && std::string_view(" :]\t|-").find(line[letters]) != std::string_view::npos;
+  const bool followed =
+      letters < line.size() && std::string_view(" :]\t|-").find(line[letters]) != std::string_view::npos;
   return followed && IsOneOf(word, kLevels);
 }
 
@@ -298,11 +306,12 @@ bool IsLog(std::span<const std::string_view> lines) {
 
 bool HasSourceName(std::string_view name, std::string_view extension) {
   static constexpr std::array<std::string_view, 72> kExtensions = {
-      "c",    "h",    "cc",   "cpp",  "cxx",  "hpp",   "hh",    "hxx",  "py",    "js",   "mjs",  "ts",   "tsx",  "jsx",  "java",
-      "go",   "rs",   "rb",   "php",  "pl",   "pm",    "sh",    "bash", "zsh",   "fish", "lua",  "r",    "jl",   "scala", "kt",
-      "swift", "cs",  "fs",   "hs",   "ml",   "mli",   "el",    "lisp", "lsp",   "clj",  "erl",  "ex",   "exs",  "sql",  "asm",
-      "s",    "cmake", "mk",  "gradle", "v",  "sv",    "vhd",   "proto", "thrift", "css", "scss", "less", "y",   "l",    "m",
-      "mm",   "f",    "f90",  "pas",  "ada",  "adb",   "d",     "nim",  "zig",   "dart", "cu",   "vim"};
+      "c",      "h",    "cc",   "cpp", "cxx",   "hpp",    "hh",    "hxx",  "py",   "js",   "mjs",   "ts",
+      "tsx",    "jsx",  "java", "go",  "rs",    "rb",     "php",   "pl",   "pm",   "sh",   "bash",  "zsh",
+      "fish",   "lua",  "r",    "jl",  "scala", "kt",     "swift", "cs",   "fs",   "hs",   "ml",    "mli",
+      "el",     "lisp", "lsp",  "clj", "erl",   "ex",     "exs",   "sql",  "asm",  "s",    "cmake", "mk",
+      "gradle", "v",    "sv",   "vhd", "proto", "thrift", "css",   "scss", "less", "y",    "l",     "m",
+      "mm",     "f",    "f90",  "pas", "ada",   "adb",    "d",     "nim",  "zig",  "dart", "cu",    "vim"};
   static constexpr std::array<std::string_view, 6> kNames = {"Makefile",   "makefile", "GNUmakefile",
                                                              "Dockerfile", "Rakefile", "CMakeLists.txt"};
   return IsOneOf(extension, kExtensions) || IsOneOf(name, kNames);
@@ -310,22 +319,25 @@ bool HasSourceName(std::string_view name, std::string_view extension) {
 
 bool BeginsWithKeyword(std::string_view line) {
   static constexpr std::array<std::string_view, 56> kKeywords = {
-      "if",       "else",   "elif",    "for",    "while",  "do",      "return",  "def",     "class",   "import", "from",    "func",
-      "fn",       "let",    "const",   "var",    "static", "void",    "int",     "char",    "double",  "float",  "unsigned", "public",
-      "private",  "protected", "struct", "enum", "union",  "typedef", "template", "using",  "namespace", "package", "use",  "mod",
-      "impl",     "pub",    "switch",  "case",   "break",  "continue", "try",    "except",  "catch",   "throw",  "local",   "function",
-      "end",      "begin",  "elsif",   "export", "async",  "await",   "extern",  "inline"};
+      "if",       "else",     "elif",      "for",     "while",   "do",        "return", "def",      "class",  "import",
+      "from",     "func",     "fn",        "let",     "const",   "var",       "static", "void",     "int",    "char",
+      "double",   "float",    "unsigned",  "public",  "private", "protected", "struct", "enum",     "union",  "typedef",
+      "template", "using",    "namespace", "package", "use",     "mod",       "impl",   "pub",      "switch", "case",
+      "break",    "continue", "try",       "except",  "catch",   "throw",     "local",  "function", "end",    "begin",
+      "elsif",    "export",   "async",     "await",   "extern",  "inline"};
   const size_t end = std::min(line.find_first_not_of("abcdefghijklmnopqrstuvwxyz"), line.size());
   return IsOneOf(line.substr(0, end), kKeywords);
 }
 
 bool LooksLikeComment(std::string_view line) {
   return line.starts_with("//") || line.starts_with("/*") || line.starts_with("*/") || line.starts_with("* ") ||
-         line.starts_with("#include") || line.starts_with("#define") || line.starts_with("#if") || line.starts_with("#endif");
+         line.starts_with("#include") || line.starts_with("#define") || line.starts_with("#if") ||
+         line.starts_with("#endif");
 }
 
 // Line endings, first words and symbols.
-bool IsSource(std::span<const std::string_view> lines, const Characters& n, std::string_view name, std::string_view extension) {
+bool IsSource(std::span<const std::string_view> lines, const Characters& n, std::string_view name,
+              std::string_view extension) {
   if (!lines.empty() && lines[0].starts_with("#!")) return true;
   size_t ends = 0, keywords = 0;
   for (const std::string_view whole_line : lines) {
@@ -347,8 +359,8 @@ bool IsSource(std::span<const std::string_view> lines, const Characters& n, std:
 // ---- Prose --------------------------------------------------------------------------------------------------------
 
 bool IsProse(const Characters& n) {
-  constexpr double kLetters = 0.70;  // of what is visible; tables and lists of numbers are below
-  constexpr double kSpaces = 0.08;   // scripts that put spaces between words
+  constexpr double kLetters = 0.70;                // of what is visible; tables and lists of numbers are below
+  constexpr double kSpaces = 0.08;                 // scripts that put spaces between words
   constexpr size_t kShortest = 8, kLongest = 700;  // letters a sentence, on average
   constexpr size_t kAlphabet = 8;
   if (Share(n.letters, n.visible) < kLetters || n.sentence_ends == 0) return false;

@@ -66,7 +66,8 @@ class Lister {
     std::error_code error;
     std::vector<std::string> names;
     fs::directory_iterator it(folder, error);
-    for (; !error && it != fs::directory_iterator(); it.increment(error)) names.push_back(it->path().filename().string());
+    for (; !error && it != fs::directory_iterator(); it.increment(error))
+      names.push_back(it->path().filename().string());
     if (error) return Add(Failed(shown, "cannot read the folder: " + error.message()));
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
@@ -80,7 +81,8 @@ class Lister {
       } else if (S_ISREG(info.st_mode)) {
         PITH_RETURN_IF_ERROR(AddFile(path, prefix + name));
       } else {
-        left_out_(path + (S_ISLNK(info.st_mode) ? ": is a symbolic link; left out" : ": is neither a file nor a folder; left out"));
+        left_out_(path + (S_ISLNK(info.st_mode) ? ": is a symbolic link; left out"
+                                                : ": is neither a file nor a folder; left out"));
       }
     }
     return OkStatus();
@@ -207,7 +209,8 @@ Status CheckUnchanged(const BenchInput& input, bool content) {
   if (stat(input.path.c_str(), &now) != 0) return Corrupt("the file has changed: " + std::string(std::strerror(errno)));
   const struct stat& then = input.info;
   if (now.st_size != then.st_size) {
-    return Corrupt("the file has changed: " + std::to_string(now.st_size) + " bytes, expected " + std::to_string(then.st_size));
+    return Corrupt("the file has changed: " + std::to_string(now.st_size) + " bytes, expected " +
+                   std::to_string(then.st_size));
   }
   if (now.st_dev != then.st_dev || now.st_ino != then.st_ino) return Corrupt("the file has changed: it is another one");
   if (now.st_mtim.tv_sec != then.st_mtim.tv_sec || now.st_mtim.tv_nsec != then.st_mtim.tv_nsec) {

@@ -24,7 +24,8 @@ struct BenchInput {
 // Operands in order, folders replaced by what is in them, sorted by name. Links in folders are not followed; they and
 // what is neither file nor folder go to `left_out`, with the reason. A folder that cannot be read is an entry with an
 // error. Paths in the results: relative to the folder where that is the only operand, else as they can be opened.
-// `excluded` is the folder of the results, whose files nobody means; it need not exist. kUnsupported: more than kMaxInputs.
+// `excluded` is the folder of the results, whose files nobody means; it need not exist. kUnsupported: more than
+// kMaxInputs.
 Result<std::vector<BenchInput>> ListInputs(const std::vector<std::string>& operands, const std::string& excluded,
                                            const std::function<void(const std::string&)>& left_out);
 

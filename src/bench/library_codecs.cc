@@ -123,7 +123,8 @@ Status CompressGzip(const LibraryCodec& codec, ByteSource& source, ByteSink& sin
     z.avail_out = static_cast<uInt>(s.n_out);
     const int code = deflate(&z, last ? Z_FINISH : Z_NO_FLUSH);
     s = {z.next_in, z.avail_in, z.next_out, z.avail_out};
-    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) return IoError("zlib: error " + std::to_string(code));
+    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+      return IoError("zlib: error " + std::to_string(code));
     return code == Z_STREAM_END;
   });
   deflateEnd(&z);

@@ -30,7 +30,7 @@ struct LevelRange {
 };
 LevelRange LevelsOf(Library library);
 
-const char* LibraryName(Library library);    // "zstd", "gzip", "bzip2", "xz", "brotli"
+const char* LibraryName(Library library);     // "zstd", "gzip", "bzip2", "xz", "brotli"
 std::string LibraryVersion(Library library);  // "libzstd 1.5.4"
 
 // Reads all of `source`, which holds `bytes` bytes, and writes one stream. kIo, or what source and sink say.

@@ -68,7 +68,8 @@ Result<pid_t> Start(const WorkerTask& task, const RunOptions& options, const std
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, messages.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, messages.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND,
+                                   0600);
   posix_spawn_file_actions_adddup2(&actions, report, kReportDescriptor);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -97,7 +98,9 @@ Ending Listen(int pipe, Clock::time_point deadline, const RunOptions& options, s
     char buffer[4096];
     const ssize_t n = read(pipe, buffer, sizeof buffer);
     if (n == 0 || (n < 0 && errno != EINTR)) return Ending::kByItself;
-    if (n > 0) report.append(buffer, std::min(static_cast<size_t>(n), kMaxReportBytes - std::min(report.size(), kMaxReportBytes)));
+    if (n > 0)
+      report.append(buffer,
+                    std::min(static_cast<size_t>(n), kMaxReportBytes - std::min(report.size(), kMaxReportBytes)));
   }
 }
 
@@ -122,17 +125,15 @@ Result<RunFigures> MeasureRun(const WorkerTask& task, const RunOptions& options)
   const FileDescriptor from_worker(ends[0]);
   FileDescriptor to_us(ends[1]);
   const std::string messages = options.folder + "/messages";
-  // Far ahead rather than for ever: years in nanoseconds do not overflow.
-  constexpr double kLongest = 1e8;
-  const auto patience = std::chrono::duration<double>(std::min(options.timeout_seconds, kLongest));
+  const auto patience =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.timeout_seconds));
 
   const auto energy_before = options.energy != nullptr ? options.energy->Read() : std::nullopt;
   const Clock::time_point start = Clock::now();
   PITH_ASSIGN_OR_RETURN(const pid_t pid, Start(task, options, messages, to_us.fd()));
   (void)to_us.Close();
   std::string report_text;
-  const Ending ending =
-      Listen(from_worker.fd(), start + std::chrono::duration_cast<Clock::duration>(patience), options, report_text);
+  const Ending ending = Listen(from_worker.fd(), start + patience, options, report_text);
   if (ending != Ending::kByItself) kill(-pid, SIGKILL);
   // The process stays as a zombie until the last line below, so that its number and group are nobody else's yet.
   siginfo_t info{};
@@ -151,7 +152,8 @@ Result<RunFigures> MeasureRun(const WorkerTask& task, const RunOptions& options)
     return Failure("killed after " + SecondsText(options.timeout_seconds) + ", the limit of --timeout", messages);
   }
   if (WIFSIGNALED(status)) {
-    return Failure("killed by signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")", messages);
+    return Failure("killed by signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")",
+                   messages);
   }
   const Result<WorkerReport> report = ParseReport(report_text);
   if (!report.ok()) return Failure("exit code " + std::to_string(WEXITSTATUS(status)), messages);

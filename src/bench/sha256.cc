@@ -25,7 +25,8 @@ Sha256::Sha256() : context_(Start()) {}
 Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
 
 void Sha256::Update(ByteSpan data) {
-  if (context_ == nullptr || EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), data.data(), data.size()) == 1) return;
+  if (context_ == nullptr || EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), data.data(), data.size()) == 1)
+    return;
   EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
   context_ = nullptr;
 }

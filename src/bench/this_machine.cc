@@ -70,7 +70,8 @@ Machine ThisMachine() {
     machine.n_processors = static_cast<uint32_t>(CPU_COUNT(&processors));
   }
   const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGE_SIZE);
-  if (pages > 0 && page_bytes > 0) machine.memory_bytes = static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes);
+  if (pages > 0 && page_bytes > 0)
+    machine.memory_bytes = static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes);
   const std::string distribution = ValueOf("/etc/os-release", "PRETTY_NAME=", '=');
   machine.system = (distribution.empty() ? "" : distribution + ", ") + system.sysname + " " + system.release;
   return machine;

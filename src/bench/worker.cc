@@ -31,9 +31,7 @@ constexpr int kExitUsage = 2;
 constexpr int kShellSignalBase = 128;  // sh's exit code for "the command died of signal n" is 128 + n
 constexpr int kShellNotFound = 127;
 
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double Seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; }
 
@@ -123,7 +121,8 @@ Status DecompressByPith(const PithCodec& codec, size_t threads, ByteSource& sour
                                                                  : Model::Open(codec.model_path, {.threads = threads}));
     }
     if (!model->info().fingerprint.starts_with(fingerprint)) {
-      return WrongModel("the archive asks for a model of fingerprint " + fingerprint + ", found " + model->info().fingerprint);
+      return WrongModel("the archive asks for a model of fingerprint " + fingerprint + ", found " +
+                        model->info().fingerprint);
     }
     return &*model;
   };
@@ -147,7 +146,8 @@ Status WorkHere(const WorkerTask& task) {
     PITH_RETURN_IF_ERROR(task.compress ? CompressByPith(codec, task.threads, source, bytes, sink)
                                        : DecompressByPith(codec, task.threads, source, sink));
   }
-  if (const int error = out.Close(); error != 0) return IoError("output: cannot close: " + std::string(std::strerror(error)));
+  if (const int error = out.Close(); error != 0)
+    return IoError("output: cannot close: " + std::string(std::strerror(error)));
   return OkStatus();
 }
 
@@ -247,8 +247,13 @@ std::string OneLine(std::string text) {
 }  // namespace
 
 std::vector<std::string> WorkerArguments(const WorkerTask& task) {
-  std::vector<std::string> args = {"bench", "--worker", task.compress ? "compress" : "decompress", task.input,
-                                   task.output, std::to_string(task.limit_bytes), std::to_string(task.threads)};
+  std::vector<std::string> args = {"bench",
+                                   "--worker",
+                                   task.compress ? "compress" : "decompress",
+                                   task.input,
+                                   task.output,
+                                   std::to_string(task.limit_bytes),
+                                   std::to_string(task.threads)};
   const auto flag = [](bool set) { return std::string(set ? "1" : "0"); };
   if (const auto* library = std::get_if<LibraryCodec>(&task.how)) {
     for (std::string arg : {std::string("library"), std::to_string(static_cast<unsigned>(library->library)),
@@ -306,7 +311,9 @@ Result<WorkerReport> ParseReport(const std::string& text) {
   return Corrupt("the report of the measured process is incomplete");
 }
 
-bool IsWorker(std::span<const std::string> args) { return args.size() >= 2 && args[0] == "bench" && args[1] == "--worker"; }
+bool IsWorker(std::span<const std::string> args) {
+  return args.size() >= 2 && args[0] == "bench" && args[1] == "--worker";
+}
 
 int RunWorker(std::span<const std::string> args) {
   // Looked at first: otherwise a file of ours would get the number.

@@ -240,7 +240,6 @@ class Parser {
       case OptionId::kWarmup: return ParseCount(dashed, value, r.warmups.emplace());
       case OptionId::kSlice: return SetSizes(dashed, value, r.slices);
       case OptionId::kCorpus: r.corpus = value; break;
-      case OptionId::kReportOf: r.report_of = value; break;
       case OptionId::kCompare: r.compare = true; break;
       case OptionId::kEngine: r.engine = true; break;
       case OptionId::kPeers: r.peers = value; break;
@@ -292,15 +291,19 @@ class Parser {
 
   // What `pith bench` does is one thing of five: measure files, a corpus, the engine; show again; compare.
   Status CheckBenchModes(const Arguments& r) const {
-    const int modes = (r.corpus ? 1 : 0) + (r.report_of ? 1 : 0) + (r.compare ? 1 : 0) + (r.engine ? 1 : 0);
+    const int modes = (r.corpus ? 1 : 0) + (r.report ? 1 : 0) + (r.compare ? 1 : 0) + (r.engine ? 1 : 0);
     if (modes > 1) return InvalidArgument("--corpus, --report, --compare and --engine: one at a time");
     if (r.compare && r.operands.size() != 2) {
       return InvalidArgument("--compare takes two files, found " + std::to_string(r.operands.size()) +
                              ": pith bench --compare A.json B.json");
     }
     if (modes == 0 && r.operands.empty()) return InvalidArgument("bench needs files or folders: pith bench FILE...");
-    if (modes == 1 && !r.compare && !r.operands.empty()) {
-      return InvalidArgument(r.operands[0] + ": --corpus, --report and --engine take no files beside");
+    if (r.report && r.operands.size() != 1) {
+      return InvalidArgument("--report takes one file, found " + std::to_string(r.operands.size()) +
+                             ": pith bench --report results.json");
+    }
+    if ((r.corpus || r.engine) && !r.operands.empty()) {
+      return InvalidArgument(r.operands[0] + ": --corpus and --engine take no files beside");
     }
     const bool measures = modes == 0 || r.corpus;
     for (const auto& [option, dashed] : used_) {
@@ -314,7 +317,7 @@ class Parser {
         const char* hint = id == OptionId::kModel ? "; --codecs pith:model=FILE measures it on files" : "";
         return InvalidArgument(dashed + " does not go with " +
                                (r.compare     ? "--compare"
-                                : r.report_of ? "--report"
+                                : r.report ? "--report"
                                 : r.engine    ? "--engine"
                                 : r.corpus    ? "--corpus"
                                               : "files") +

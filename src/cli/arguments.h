@@ -87,7 +87,6 @@ struct Arguments {
   std::vector<uint64_t> slices;
   double timeout_seconds = 3600;
   std::optional<std::string> corpus;
-  std::optional<std::string> report_of;  // a results.json
   bool compare = false;
   bool engine = false;
   std::optional<std::string> peers;

@@ -20,8 +20,9 @@ constexpr double kSaveEverySeconds = 5;  // what a crash of the machine may cost
 std::string CommandLine(const Arguments& arguments) {
   std::string line = "pith bench";
   const auto word = [&](const std::string& text) {
-    const bool plain = !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                                               "_-./:,=+@%") == std::string::npos;
+    const bool plain = !text.empty() && text.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                            "_-./:,=+@%") == std::string::npos;
     line += " " + (plain ? text : bench::ShellQuoted(text));
   };
   const auto option = [&](const std::string& name, const std::string& value) {
@@ -116,8 +117,8 @@ void ShowProgress(const bench::BenchmarkProgress& p, Console& console) {
   }
   char percent[16];
   std::snprintf(percent, sizeof percent, "%3.0f %%", 100 * p.done);
-  text += " : " + p.codec + (p.compress ? " compress " : " decompress ") + (p.run == 0 ? "warm-up" : std::to_string(p.run)) +
-          "  " + percent;
+  text += " : " + p.codec + (p.compress ? " compress " : " decompress ") +
+          (p.run == 0 ? "warm-up" : std::to_string(p.run)) + "  " + percent;
   if (p.seconds_left) text += "  ETA " + FormatDuration(*p.seconds_left);
   console.ShowProgress(text);
 }
@@ -180,7 +181,7 @@ int MeasureFiles(const Arguments& arguments, Console& console) {
 }  // namespace
 
 int RunBench(const Arguments& arguments, Console& console) {
-  if (arguments.report_of) return ShowBenchAgain(arguments, console);
+  if (arguments.report) return ShowBenchAgain(arguments, console);
   if (arguments.compare) return CompareBench(arguments, console);
   if (arguments.engine) return MeasureBenchEngine(arguments, console);
   return MeasureFiles(arguments, console);

@@ -154,13 +154,13 @@ bool PrintBench(const bench::Results& results, const Arguments& arguments, Conso
 }
 
 int ShowBenchAgain(const Arguments& arguments, Console& console) {
-  const Result<bench::Results> results = LoadResults(*arguments.report_of);
+  const Result<bench::Results> results = LoadResults(arguments.operands[0]);
   if (!results.ok()) {
     console.Error(results.status().message());
     return kExitFailed;
   }
-  const size_t slash = arguments.report_of->rfind('/');
-  const BenchFolder folder(arguments.output.value_or(slash == std::string::npos ? "." : arguments.report_of->substr(0, slash + 1)));
+  const size_t slash = arguments.operands[0].rfind('/');
+  const BenchFolder folder(arguments.output.value_or(slash == std::string::npos ? "." : arguments.operands[0].substr(0, slash + 1)));
   // The page beside its own data may always be made again; elsewhere it could be anybody's.
   if (arguments.output && !arguments.force && access(folder.page().c_str(), F_OK) == 0) {
     console.Error(folder.page() + ": already exists; not overwritten (use -f)");
@@ -173,7 +173,7 @@ int ShowBenchAgain(const Arguments& arguments, Console& console) {
     return kExitFailed;
   }
   if ((arguments.json || arguments.terminal) && !PrintBench(*results, arguments, console)) return kExitFailed;
-  console.Info(folder.page() + " shows " + Plural(results->rows.size(), "row") + " of " + *arguments.report_of);
+  console.Info(folder.page() + " shows " + Plural(results->rows.size(), "row") + " of " + arguments.operands[0]);
   return kExitOk;
 }
 

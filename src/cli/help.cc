@@ -63,6 +63,9 @@ bool IsFinePoint(const OptionSpec& option, CommandId id) {
         return false;
     }
   }
+  if (id == CommandId::kBench) {
+    return option.id == OptionId::kWarmup || option.id == OptionId::kTimeout || option.id == OptionId::kPeers;
+  }
   return id == CommandId::kCompress && (option.id == OptionId::kStreams || option.id == OptionId::kBlock ||
                                         option.id == OptionId::kWindow || option.id == OptionId::kPlain ||
                                         option.id == OptionId::kBestOf);

@@ -304,8 +304,8 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kTopK, 0, "top-k", ValueKind::kCount, "N", "", kV | kN, "of sampling", ""},
     {OptionId::kSeed, 0, "seed", ValueKind::kCount, "N", "", kV | kN, "the same seed, the same words",
      "run: where neither this nor the model's file gives one, a random one is taken; --stats shows it."},
-    {OptionId::kReport, 0, "report", ValueKind::kNone, "", "", kV, "show each tensor: bytes, error, outliers",
-     "error: root mean square of what rounding changed, over that of the weights. outlier: the largest weight over the root "
+    {OptionId::kReport, 0, "report", ValueKind::kNone, "", "", kV | kB, "convert: each tensor, its error; bench: the page again",
+     "bench: the page again, from the results.json that is given; index.html is written beside it, or into the folder of -o. error: root mean square of what rounding changed, over that of the weights. outlier: the largest weight over the root "
      "mean square; above about 30 a row's steps are coarse for the rest of it."},
     {OptionId::kName, 0, "name", ValueKind::kText, "NAME", "", kI | kV, "the model's name; else the folder's", ""},
     {OptionId::kActivations, 0, "activations", ValueKind::kChoice, "HOW", "fast auto precise", kI | kV | kP,
@@ -361,8 +361,6 @@ constexpr OptionSpec kOptions[] = {
      "a well-known one, fetched once: canterbury ..",
      "One of canterbury, calgary, silesia, enwik8 and text8, instead of files. Kept in PITH_CORPORA, else in pith/corpora in the "
      "cache folder; PITH_CORPUS_MIRROR, a folder or an address, is asked first."},
-    {OptionId::kReportOf, 0, "report", ValueKind::kFile, "results.json", "", kB, "the page again, from what was measured",
-     "Writes index.html beside it, or into the folder of -o."},
     {OptionId::kCompare, 0, "compare", ValueKind::kNone, "", "", kB, "A.json B.json: what changed, and what is noise",
      "The exit code is 1 where a row that was right before fails now."},
     {OptionId::kEngine, 0, "engine", ValueKind::kNone, "", "", kB, "speed of the model itself, beside the machine's",

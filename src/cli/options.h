@@ -119,7 +119,6 @@ enum class OptionId : uint8_t {
   kSlice,
   kTimeout,
   kCorpus,
-  kReportOf,
   kCompare,
   kEngine,
   kPeers,

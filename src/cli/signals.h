@@ -14,7 +14,7 @@ extern volatile std::sig_atomic_t g_progress_line_shown;
 // stays ignored.
 void InstallSignalHandlers();
 
-// While it lives, SIGINT - with `all`, SIGTERM and SIGHUP, too - does not end the process but is noted. One at a time.
+// While it lives, SIGINT - with `all`, SIGTERM, SIGHUP and SIGPIPE, too - does not end the process but is noted. One at a time.
 class InterruptScope {
  public:
   explicit InterruptScope(bool all = false);
@@ -27,9 +27,9 @@ class InterruptScope {
   void Clear();
 
  private:
-  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
   size_t n_signals_;
-  struct sigaction old_[3];
+  struct sigaction old_[4];
 };
 
 // Ends the process as the signal would have.

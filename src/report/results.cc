@@ -40,9 +40,12 @@ Ordered ToJson(const Direction& direction) {
 }
 
 Ordered ToJson(const Machine& machine) {
-  return {{"processor", machine.processor},       {"instruction_set", machine.instruction_set},
-          {"n_processors", machine.n_processors}, {"memory_bytes", machine.memory_bytes},
-          {"system", machine.system},             {"energy", machine.energy}};
+  return {{"processor", machine.processor},
+          {"instruction_set", machine.instruction_set},
+          {"n_processors", machine.n_processors},
+          {"memory_bytes", machine.memory_bytes},
+          {"system", machine.system},
+          {"energy", machine.energy}};
 }
 
 Ordered ToJson(const CodecEntry& codec) {
@@ -56,7 +59,8 @@ Ordered ToJson(const CodecEntry& codec) {
 }
 
 Ordered ToJson(const FileEntry& file) {
-  Ordered object = {{"path", file.path}, {"type", FileTypeName(file.type)}, {"bytes", file.bytes}, {"sha256", file.sha256}};
+  Ordered object = {
+      {"path", file.path}, {"type", FileTypeName(file.type)}, {"bytes", file.bytes}, {"sha256", file.sha256}};
   if (file.slice_bytes) {
     object["slice_bytes"] = *file.slice_bytes;
     object["slice_begin"] = file.slice_begin;
@@ -75,7 +79,7 @@ Ordered ToJson(const Row& row) {
   if (row.compress) object["compress"] = ToJson(*row.compress);
   if (row.decompress) object["decompress"] = ToJson(*row.decompress);
   object["error"] = row.error;
-  object["note"] = row.note;
+  if (!row.note.empty()) object["note"] = row.note;
   return object;
 }
 
@@ -111,7 +115,8 @@ Ordered ToJson(const EngineResults& engine) {
 // A value and the JSON pointer to it. The first failure stays; after it everything reads as empty.
 class Place {
  public:
-  Place(const Json* value, std::string pointer, Status& status) : value_(value), pointer_(std::move(pointer)), status_(status) {}
+  Place(const Json* value, std::string pointer, Status& status)
+      : value_(value), pointer_(std::move(pointer)), status_(status) {}
 
   Place operator[](const char* key) const {
     const Json* const member = Object() ? value_->Find(key) : nullptr;
@@ -251,7 +256,7 @@ void Read(const Place& place, Row& row, size_t n_codecs, size_t n_files) {
   if (place.Has("compress")) Read(place["compress"], row.compress.emplace());
   if (place.Has("decompress")) Read(place["decompress"], row.decompress.emplace());
   place["error"].Into(row.error);
-  place["note"].Into(row.note);
+  if (place.Has("note")) place["note"].Into(row.note);
   // Whoever reads the results divides by what a row without error has.
   place["error"].Expect(!row.error.empty() || (row.compress && row.decompress && row.repeats > 0),
                         "a reason why the row is not complete");
@@ -293,9 +298,8 @@ void Read(const Place& place, Results& results) {
                            "different names; " + Quoted(results.codecs[i].name) + " occurs twice");
   }
   place["files"].Into(results.files, [](const Place& p, FileEntry& file) { Read(p, file); });
-  place["rows"].Into(results.rows, [&](const Place& p, Row& row) {
-    Read(p, row, results.codecs.size(), results.files.size());
-  });
+  place["rows"].Into(results.rows,
+                     [&](const Place& p, Row& row) { Read(p, row, results.codecs.size(), results.files.size()); });
   place["engines"].Into(results.engines, [](const Place& p, EngineResults& engine) { Read(p, engine); });
 }
 
@@ -333,9 +337,11 @@ std::string WriteResults(const Results& results) {
 
 Result<Results> ReadResults(ByteSpan json, const std::string& name) {
   if (json.size() > kMaxResultsBytes) {
-    return Unsupported(name + ": " + std::to_string(json.size()) + " bytes, expected at most " + std::to_string(kMaxResultsBytes));
+    return Unsupported(name + ": " + std::to_string(json.size()) + " bytes, expected at most " +
+                       std::to_string(kMaxResultsBytes));
   }
-  PITH_ASSIGN_OR_RETURN(const Json root, Json::Parse(json, name, {.max_bytes = kMaxResultsBytes, .max_values = kMaxValues}));
+  PITH_ASSIGN_OR_RETURN(const Json root,
+                        Json::Parse(json, name, {.max_bytes = kMaxResultsBytes, .max_values = kMaxValues}));
   Status status;
   const Place place(&root, "", status);
   std::string format;
@@ -345,7 +351,8 @@ Result<Results> ReadResults(ByteSpan json, const std::string& name) {
   place["version"].Into(version);
   if (!status.ok()) return status.WithContext(name);
   if (version != kResultsVersion) {
-    return Unsupported(name + ": /version: " + std::to_string(version) + ", expected " + std::to_string(kResultsVersion));
+    return Unsupported(name + ": /version: " + std::to_string(version) + ", expected " +
+                       std::to_string(kResultsVersion));
   }
   Results results;
   Read(place, results);
