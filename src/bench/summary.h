@@ -35,7 +35,6 @@ struct Totals {
 
 // A set of files. Nothing can be said of 0 bytes: `codecs` is empty then.
 struct Group {
-  std::optional<FileType> type;  // absent: of every type
   size_t n_files = 0;
   uint64_t bytes = 0;
   std::vector<Totals> codecs;  // smallest archives first; equal ones in the order of Results::codecs
@@ -49,6 +48,11 @@ struct BreakEven {
   size_t codec = 0;  // has a model
   size_t other = 0;
   std::optional<uint64_t> bytes;  // absent: never
+};
+
+struct TypeGroup {
+  FileType type = FileType::kOtherText;
+  Group group;
 };
 
 struct SliceGroup {
@@ -76,7 +80,7 @@ struct Summary {
   size_t n_files = 0;     // whole files; where only slices were measured, those of the largest size
   size_t n_left_out = 0;  // of them, because a compared codec did not complete them
   Group total;
-  std::vector<Group> types;  // by FileType; only those with files that count
+  std::vector<TypeGroup> types;  // by FileType; only those with files that count
   // Codecs that no other beats both in size and in speed; smallest archives first.
   std::vector<size_t> compress_front, decompress_front;
   std::vector<BreakEven> break_even;  // every compared codec with a model against every other

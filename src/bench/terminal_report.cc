@@ -194,8 +194,8 @@ class Report {
 
   void Types() {
     if (summary_.types.size() < 2) return;
-    for (const Group& group : summary_.types) {
-      Heading(std::string(FileTypeLabel(*group.type)) + ": " + CountText(group.n_files, "file") + ", " +
+    for (const auto& [type, group] : summary_.types) {
+      Heading(std::string(FileTypeLabel(type)) + ": " + CountText(group.n_files, "file") + ", " +
               BytesText(static_cast<double>(group.bytes)));
       Table(group, {}, [](const Totals&) { return std::vector<std::string>(); });
     }
