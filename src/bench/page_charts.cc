@@ -104,9 +104,7 @@ std::string MemoryFigure(const Results& results, const Summary& summary) {
   std::vector<const Totals*> order;
   order.reserve(summary.total.codecs.size());
   for (const Totals& totals : summary.total.codecs) order.push_back(&totals);
-  const auto peak = [](const Totals* totals) {
-    return std::pair(std::max(totals->compress_peak_bytes, totals->decompress_peak_bytes), totals->codec);
-  };
+  const auto peak = [](const Totals* totals) { return std::pair(totals->PeakBytes(), totals->codec); };
   std::sort(order.begin(), order.end(), [&](const Totals* a, const Totals* b) { return peak(a) < peak(b); });
   for (const Totals* totals : order) {
     const std::string name = Name(results, totals->codec);

@@ -5,6 +5,7 @@
 // compared codec completed, no others.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct Totals {
   std::optional<double> compress_joules, decompress_joules;
   uint64_t compress_peak_bytes = 0, decompress_peak_bytes = 0;  // largest of any file
   uint32_t streams = 0;                                         // largest of any file
+
+  uint64_t PeakBytes() const { return std::max(compress_peak_bytes, decompress_peak_bytes); }
 };
 
 // A set of files. Nothing can be said of 0 bytes: `codecs` is empty then.

@@ -79,9 +79,7 @@ std::string SizeSentence(const Results& results, const Summary& summary, const P
   return text + ".";
 }
 
-std::string Memory(const Totals& totals) {
-  return BytesText(static_cast<double>(std::max(totals.compress_peak_bytes, totals.decompress_peak_bytes)));
-}
+std::string Memory(const Totals& totals) { return BytesText(static_cast<double>(totals.PeakBytes())); }
 
 std::string Speed(const std::optional<double>& speed) { return SpeedText(speed.value_or(0)); }
 

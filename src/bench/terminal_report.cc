@@ -176,8 +176,7 @@ class Report {
   void Codecs() {
     Heading("Codecs on " + FilesText(summary_));
     const auto memory = [](const Totals& totals) {
-      return BytesText(
-          static_cast<double>(std::max(totals.compress_peak_bytes, totals.decompress_peak_bytes)));
+      return BytesText(static_cast<double>(totals.PeakBytes()));
     };
     Table(summary_.total, {{"compress ", 11}, {"decompress ", 11}, {"memory", 8}, {"mean", 7}, {"model", 8}},
           [&](const Totals& totals) {
