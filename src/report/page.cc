@@ -3,9 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "report/number_text.h"
 #include "report/page_charts.h"
@@ -134,20 +132,17 @@ class Page {
     const Totals* theirs = who_.references.empty() ? nullptr : who_.references[0];
     const std::string name = CodecName(results_, ours.codec);
     out_ += "<dl class=\"tiles\">\n";
-    const auto tile = [&](const std::string& title, const std::string& value, const std::string& other) {
-      out_ += "<div><dt>" + title + "</dt><dd>" + value + "</dd>";
-      if (!other.empty())
-        out_ += "<dd class=\"other\">" + CodecName(results_, theirs->codec) + ": " + other + "</dd>";
+    const auto tile = [&](const std::string& title, auto value) {
+      out_ += "<div><dt>" + title + "</dt><dd>" + value(ours) + "</dd>";
+      if (theirs != nullptr) {
+        out_ += "<dd class=\"other\">" + CodecName(results_, theirs->codec) + ": " + value(*theirs) + "</dd>";
+      }
       out_ += "</div>\n";
     };
-    const auto of = [&](const auto& text, const auto& member) {
-      return theirs == nullptr ? std::string() : std::string(text((*theirs).*member));
-    };
-    tile(name + ", archive", ShareText(ours.share), of(ShareText, &Totals::share));
-    tile("compresses", SpeedOrNone(ours.compress_speed), of(SpeedOrNone, &Totals::compress_speed));
-    tile("decompresses", SpeedOrNone(ours.decompress_speed), of(SpeedOrNone, &Totals::decompress_speed));
-    tile("peak memory", MemoryOrNone(ours.compress_peak_bytes),
-         of(MemoryOrNone, &Totals::compress_peak_bytes));
+    tile(name + ", archive", [](const Totals& totals) { return ShareText(totals.share); });
+    tile("compresses", [](const Totals& totals) { return SpeedOrNone(totals.compress_speed); });
+    tile("decompresses", [](const Totals& totals) { return SpeedOrNone(totals.decompress_speed); });
+    tile("peak memory", [](const Totals& totals) { return MemoryOrNone(totals.PeakBytes()); });
     if (theirs != nullptr && results_.codecs[ours.codec].model_bytes > 0) {
       const std::string pays = BreakEvenText(summary_, ours.codec, theirs->codec);
       out_ += "<div><dt>pays, model counted</dt><dd>" +
@@ -164,10 +159,9 @@ class Page {
   }
 
   void Codecs() {
-    OpenSection(
-        "codecs", "Codecs",
-        "All files together, smallest archives first. “"
-        "Archive” is by sums, so large files weigh more; in the mean of files each file weighs the same.");
+    OpenSection("codecs", "Codecs",
+                "All files together, smallest archives first. “Archive” is by sums, so large files weigh "
+                "more; in the mean of files each file weighs the same.");
     out_ += CodecTable(results_, summary_, who_);
     if (!summary_.break_even.empty()) {
       out_ +=

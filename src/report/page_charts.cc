@@ -49,13 +49,14 @@ std::string SpeedFigure(const Results& results, const Summary& summary, const st
   ScatterChart chart{.name = "Archive size against the speed to " + direction,
                      .x_title = "speed to " + direction};
   for (const Totals& totals : summary.total.codecs) {
-    if (!(totals.*speed) || totals.compressed_bytes == 0) continue;
+    const double value = (totals.*speed).value_or(0);
+    if (value <= 0 || totals.compressed_bytes == 0) continue;
     const bool on_front = std::find(front.begin(), front.end(), totals.codec) != front.end();
     const std::string name = Name(results, totals.codec);
-    chart.points.push_back(
-        {name, *(totals.*speed), totals.share, results.codecs[totals.codec].is_pith, on_front,
-         name + "\n" + SpeedText(*(totals.*speed)) + " to " + direction + "\n" + ShareText(totals.share) +
-             " of the original\n" + (on_front ? "on the front" : "another is smaller and faster")});
+    chart.points.push_back({name, value, totals.share, results.codecs[totals.codec].is_pith, on_front,
+                            name + "\n" + SpeedText(value) + " to " + direction + "\n" +
+                                ShareText(totals.share) + " of the original\n" +
+                                (on_front ? "on the front" : "another is smaller and faster")});
   }
   if (chart.points.empty()) return "";
   return Figure("To " + direction, "archive size against speed",
@@ -85,9 +86,9 @@ std::string SizeFigure(const Results& results, const Summary& summary, LineChart
 std::string TypePanels(const Results& results, const Summary& summary) {
   // With one type, all files would be the same again.
   if (summary.types.size() == 1)
-    return Panel(results, summary.types[0], FileTypeLabel(*summary.types[0].type));
+    return Panel(results, summary.types[0].group, FileTypeLabel(summary.types[0].type));
   std::string out = Panel(results, summary.total, "all files");
-  for (const Group& group : summary.types) out += Panel(results, group, FileTypeLabel(*group.type));
+  for (const auto& [type, group] : summary.types) out += Panel(results, group, FileTypeLabel(type));
   return out;
 }
 
@@ -101,10 +102,9 @@ std::string SpeedFigures(const Results& results, const Summary& summary) {
 std::string MemoryFigure(const Results& results, const Summary& summary) {
   BarChart chart{.name = "Peak memory to compress and to decompress"};
   std::vector<const Totals*> order;
+  order.reserve(summary.total.codecs.size());
   for (const Totals& totals : summary.total.codecs) order.push_back(&totals);
-  const auto peak = [](const Totals* totals) {
-    return std::pair(std::max(totals->compress_peak_bytes, totals->decompress_peak_bytes), totals->codec);
-  };
+  const auto peak = [](const Totals* totals) { return std::pair(totals->PeakBytes(), totals->codec); };
   std::sort(order.begin(), order.end(), [&](const Totals* a, const Totals* b) { return peak(a) < peak(b); });
   for (const Totals* totals : order) {
     const std::string name = Name(results, totals->codec);

@@ -82,15 +82,15 @@ std::string BreakEvenTable(const Results& results, const Summary& summary) {
 
 std::string TypeTable(const Results& results, const Summary& summary) {
   std::vector<std::string> heads = {"Codec"};
-  for (const Group& group : summary.types) {
-    const std::string type = FileTypeLabel(*group.type);
+  for (const TypeGroup& of_type : summary.types) {
+    const std::string type = FileTypeLabel(of_type.type);
     heads.push_back(type);
     heads.push_back(type + ", mean of files");
   }
   std::string out = OpenTable("Archives in % of the original, by type of file", heads);
   for (const Totals& totals : summary.total.codecs) {
     out += RowHead(results, totals.codec);
-    for (const Group& group : summary.types) {
+    for (const auto& [type, group] : summary.types) {
       const Totals& of_type = *group.Find(totals.codec);
       out += Cell(ShareText(of_type.share)) + Cell(ShareText(of_type.mean_share));
     }

@@ -75,8 +75,8 @@ Totals TotalsOf(size_t codec, const std::vector<size_t>& files, uint64_t bytes, 
           static_cast<double>(row.compressed_bytes) / static_cast<double>(results.files[file].bytes);
       ++n_shares;
     }
-    compress.Add(*row.compress);
-    decompress.Add(*row.decompress);
+    if (row.compress) compress.Add(*row.compress);
+    if (row.decompress) decompress.Add(*row.decompress);
     totals.streams = std::max(totals.streams, row.streams);
   }
   const auto n_bytes = static_cast<double>(bytes);
@@ -116,9 +116,10 @@ std::vector<size_t> MainFiles(const Results& results) {
   uint64_t largest = 0;
   for (const FileEntry& file : results.files) largest = std::max(largest, file.slice_bytes.value_or(0));
   for (size_t i = 0; i < results.files.size(); ++i) {
-    if (!results.files[i].slice_bytes) {
+    const std::optional<uint64_t>& slice = results.files[i].slice_bytes;
+    if (!slice) {
       whole.push_back(i);
-    } else if (*results.files[i].slice_bytes == largest) {
+    } else if (*slice == largest) {
       slices.push_back(i);
     }
   }
@@ -144,20 +145,19 @@ void ChooseCompared(const Results& results, const std::vector<size_t>& files, co
 // `by_size` has the smallest archives first: a codec is on the front when it is faster than all before it. Of
 // equal ones in size the fastest counts.
 std::vector<size_t> Front(const std::vector<Totals>& by_size, std::optional<double> Totals::* speed) {
-  std::vector<const Totals*> sorted;
+  std::vector<std::tuple<uint64_t, double, size_t>> sorted;  // bytes, minus speed, codec
   for (const Totals& totals : by_size) {
-    if (totals.*speed) sorted.push_back(&totals);
+    if (const std::optional<double>& value = totals.*speed) {
+      sorted.emplace_back(totals.compressed_bytes, -*value, totals.codec);
+    }
   }
-  std::sort(sorted.begin(), sorted.end(), [&](const Totals* a, const Totals* b) {
-    return std::tuple(a->compressed_bytes, -*(a->*speed), a->codec) <
-           std::tuple(b->compressed_bytes, -*(b->*speed), b->codec);
-  });
+  std::sort(sorted.begin(), sorted.end());
   std::vector<size_t> front;
   double fastest = 0;
-  for (const Totals* totals : sorted) {
-    if (*(totals->*speed) <= fastest) continue;
-    fastest = *(totals->*speed);
-    front.push_back(totals->codec);
+  for (const auto& [bytes, minus_speed, codec] : sorted) {
+    if (-minus_speed <= fastest) continue;
+    fastest = -minus_speed;
+    front.push_back(codec);
   }
   return front;
 }
@@ -207,6 +207,7 @@ std::vector<SliceGroup> SliceGroups(const Results& results, const std::vector<si
     }
     if (files.empty()) continue;
     std::vector<SliceGroup> groups;
+    groups.reserve(files.size());
     for (const auto& [size, entries] : files)
       groups.push_back({size, GroupOf(entries, compared, results, rows)});
     return groups;
@@ -244,8 +245,7 @@ Summary Summarize(const Results& results) {
     std::copy_if(counted.begin(), counted.end(), std::back_inserter(of_type),
                  [&](size_t file) { return results.files[file].type == static_cast<FileType>(i); });
     Group group = GroupOf(of_type, summary.compared, results, rows);
-    group.type = static_cast<FileType>(i);
-    if (!group.codecs.empty()) summary.types.push_back(std::move(group));
+    if (!group.codecs.empty()) summary.types.push_back({static_cast<FileType>(i), std::move(group)});
   }
   summary.compress_front = Front(summary.total.codecs, &Totals::compress_speed);
   summary.decompress_front = Front(summary.total.codecs, &Totals::decompress_speed);

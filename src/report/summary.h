@@ -5,6 +5,7 @@
 // compared codec completed, no others.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,11 +32,12 @@ struct Totals {
   std::optional<double> compress_joules, decompress_joules;
   uint64_t compress_peak_bytes = 0, decompress_peak_bytes = 0;  // largest of any file
   uint32_t streams = 0;                                         // largest of any file
+
+  uint64_t PeakBytes() const { return std::max(compress_peak_bytes, decompress_peak_bytes); }
 };
 
 // A set of files. Nothing can be said of 0 bytes: `codecs` is empty then.
 struct Group {
-  std::optional<FileType> type;  // absent: of every type
   size_t n_files = 0;
   uint64_t bytes = 0;
   std::vector<Totals> codecs;  // smallest archives first; equal ones in the order of Results::codecs
@@ -49,6 +51,11 @@ struct BreakEven {
   size_t codec = 0;  // has a model
   size_t other = 0;
   std::optional<uint64_t> bytes;  // absent: never
+};
+
+struct TypeGroup {
+  FileType type = FileType::kOtherText;
+  Group group;
 };
 
 struct SliceGroup {
@@ -76,7 +83,7 @@ struct Summary {
   size_t n_files = 0;     // whole files; where only slices were measured, those of the largest size
   size_t n_left_out = 0;  // of them, because a compared codec did not complete them
   Group total;
-  std::vector<Group> types;  // by FileType; only those with files that count
+  std::vector<TypeGroup> types;  // by FileType; only those with files that count
   // Codecs that no other beats both in size and in speed; smallest archives first.
   std::vector<size_t> compress_front, decompress_front;
   std::vector<BreakEven> break_even;  // every compared codec with a model against every other

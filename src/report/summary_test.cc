@@ -170,11 +170,11 @@ TEST(Summary, TypesHaveTotalsOfTheirOwn) {
   const Summary summary = Summarize(results);
   ASSERT_EQ(summary.types.size(), 2u);
   EXPECT_EQ(summary.types[0].type, FileType::kProse);
-  EXPECT_EQ(summary.types[0].codecs[0].codec, 0u);
+  EXPECT_EQ(summary.types[0].group.codecs[0].codec, 0u);
   EXPECT_EQ(summary.types[1].type, FileType::kJson);
-  EXPECT_EQ(summary.types[1].codecs[0].codec, 1u);  // smallest first
-  EXPECT_DOUBLE_EQ(summary.types[1].Find(0)->share, 0.1);
-  EXPECT_EQ(summary.types[1].Find(7), nullptr);
+  EXPECT_EQ(summary.types[1].group.codecs[0].codec, 1u);  // smallest first
+  EXPECT_DOUBLE_EQ(summary.types[1].group.Find(0)->share, 0.1);
+  EXPECT_EQ(summary.types[1].group.Find(7), nullptr);
 }
 
 TEST(Summary, TheFrontHasWhatNothingBeatsInBoth) {

@@ -79,14 +79,15 @@ std::string SizeSentence(const Results& results, const Summary& summary, const P
   return text + ".";
 }
 
-std::string Memory(const Totals& totals) {
-  return BytesText(static_cast<double>(std::max(totals.compress_peak_bytes, totals.decompress_peak_bytes)));
-}
+std::string Memory(const Totals& totals) { return BytesText(static_cast<double>(totals.PeakBytes())); }
+
+std::string Speed(const std::optional<double>& speed) { return SpeedText(speed.value_or(0)); }
 
 const Totals* Fastest(const Group& total, std::optional<double> Totals::* speed) {
   const Totals* fastest = nullptr;
   for (const Totals& totals : total.codecs) {
-    if (totals.*speed && (fastest == nullptr || *(totals.*speed) > *(fastest->*speed))) fastest = &totals;
+    if (!(totals.*speed)) continue;
+    if (fastest == nullptr || (totals.*speed).value_or(0) > (fastest->*speed).value_or(0)) fastest = &totals;
   }
   return fastest;
 }
@@ -99,8 +100,8 @@ std::string CostSentence(const Results& results, const Summary& summary, const P
   std::string text = Name(results, subject.codec);
   if (!timed(subject))
     return text + " uses up to " + Memory(subject) + " of memory; it was too fast for the clock.";
-  text += " compresses at " + SpeedText(*subject.compress_speed) + " and decompresses at " +
-          SpeedText(*subject.decompress_speed) + " in up to " + Memory(subject) + " of memory";
+  text += " compresses at " + Speed(subject.compress_speed) + " and decompresses at " +
+          Speed(subject.decompress_speed) + " in up to " + Memory(subject) + " of memory";
   if (who.best_pith == nullptr) {
     const Totals* compress = Fastest(summary.total, &Totals::compress_speed);
     const Totals* decompress = Fastest(summary.total, &Totals::decompress_speed);
@@ -108,16 +109,15 @@ std::string CostSentence(const Results& results, const Summary& summary, const P
       if (summary.total.codecs.size() > 1) text += "; no other here is faster";
     } else {
       text += "; the fastest to compress is " + Name(results, compress->codec) + " at " +
-              SpeedText(*compress->compress_speed) + ", the fastest to decompress " +
-              Name(results, decompress->codec) + " at " + SpeedText(*decompress->decompress_speed);
+              Speed(compress->compress_speed) + ", the fastest to decompress " +
+              Name(results, decompress->codec) + " at " + Speed(decompress->decompress_speed);
     }
     return text + ".";
   }
-  for (size_t i = 0; i < who.references.size(); ++i) {
-    const Totals& reference = *who.references[i];
-    if (!timed(reference)) continue;
-    text += ", " + Name(results, reference.codec) + " at " + SpeedText(*reference.compress_speed) + " and " +
-            SpeedText(*reference.decompress_speed) + " in " + Memory(reference);
+  for (const Totals* reference : who.references) {
+    if (!timed(*reference)) continue;
+    text += ", " + Name(results, reference->codec) + " at " + Speed(reference->compress_speed) + " and " +
+            Speed(reference->decompress_speed) + " in " + Memory(*reference);
   }
   return text + ".";
 }
@@ -159,7 +159,7 @@ std::string LossClause(const Results& results, const Summary& summary, const Pro
   };
   std::vector<Loss> losses;
   bool anybody = false;
-  for (const Group& group : summary.types) {
+  for (const auto& [type, group] : summary.types) {
     const Totals* ours = group.Find(who.subject->codec);
     // The smallest of the others is enough.
     const auto other = std::find_if(group.codecs.begin(), group.codecs.end(), [&](const Totals& totals) {
@@ -169,7 +169,7 @@ std::string LossClause(const Results& results, const Summary& summary, const Pro
     anybody = true;
     if (Compare(other->share, ours->share).sign >= 0) continue;
     const double by = 1 - other->share / ours->share;
-    losses.push_back({std::string(FileTypeLabel(*group.type)) + " (" + Name(results, other->codec) + " is " +
+    losses.push_back({std::string(FileTypeLabel(type)) + " (" + Name(results, other->codec) + " is " +
                           ShareText(by) + " smaller)",
                       by});
   }
@@ -180,6 +180,7 @@ std::string LossClause(const Results& results, const Summary& summary, const Pro
   }
   if (losses.size() <= kMaxLossesNamed) {
     std::vector<std::string> words;
+    words.reserve(losses.size());
     for (const Loss& loss : losses) words.push_back(loss.words);
     return "it loses on " + ListText(words);
   }

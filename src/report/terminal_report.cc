@@ -176,8 +176,7 @@ class Report {
   void Codecs() {
     Heading("Codecs on " + FilesText(summary_));
     const auto memory = [](const Totals& totals) {
-      return BytesText(
-          static_cast<double>(std::max(totals.compress_peak_bytes, totals.decompress_peak_bytes)));
+      return BytesText(static_cast<double>(totals.PeakBytes()));
     };
     Table(summary_.total, {{"compress ", 11}, {"decompress ", 11}, {"memory", 8}, {"mean", 7}, {"model", 8}},
           [&](const Totals& totals) {
@@ -194,8 +193,8 @@ class Report {
 
   void Types() {
     if (summary_.types.size() < 2) return;
-    for (const Group& group : summary_.types) {
-      Heading(std::string(FileTypeLabel(*group.type)) + ": " + CountText(group.n_files, "file") + ", " +
+    for (const auto& [type, group] : summary_.types) {
+      Heading(std::string(FileTypeLabel(type)) + ": " + CountText(group.n_files, "file") + ", " +
               BytesText(static_cast<double>(group.bytes)));
       Table(group, {}, [](const Totals&) { return std::vector<std::string>(); });
     }
