@@ -304,7 +304,7 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kTopK, 0, "top-k", ValueKind::kCount, "N", "", kV | kN, "of sampling", ""},
     {OptionId::kSeed, 0, "seed", ValueKind::kCount, "N", "", kV | kN, "the same seed, the same words",
      "run: where neither this nor the model's file gives one, a random one is taken; --stats shows it."},
-    {OptionId::kReport, 0, "report", ValueKind::kNone, "", "", kV | kB, "convert: each tensor, its error; bench: the page again",
+    {OptionId::kReport, 0, "report", ValueKind::kNone, "", "", kV | kB, "each tensor, its error; bench: the page again",
      "bench: the page again, from the results.json that is given; index.html is written beside it, or into the folder of -o. error: root mean square of what rounding changed, over that of the weights. outlier: the largest weight over the root "
      "mean square; above about 30 a row's steps are coarse for the rest of it."},
     {OptionId::kName, 0, "name", ValueKind::kText, "NAME", "", kI | kV, "the model's name; else the folder's", ""},
