@@ -1,5 +1,6 @@
 #include "bench/benchmark.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -86,6 +87,14 @@ Status Compare(const std::string& path, const std::string& original) {
     if (n_a > n_b) return Corrupt("the output goes on after the " + std::to_string(at) + " bytes of the input");
     if (n == 0) return OkStatus();
   }
+}
+
+// A pipe by that name would let us wait for ever, a link read what is not the codec's.
+Status CheckOutput(const std::string& path) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) return IoError("there is no output");
+  if (!S_ISREG(info.st_mode)) return IoError("the output is not a regular file");
+  return OkStatus();
 }
 
 Spread SpreadOf(std::vector<double> values) {
@@ -330,7 +339,7 @@ class Benchmark {
       TemporaryFolder::Remove(task.output);
       const Result<RunFigures> figures = MeasureRun(task, run_options);
       if (!figures.ok()) return figures.status().WithContext(name);
-      if (access(task.output.c_str(), F_OK) != 0) return IoError(name + ": there is no output");
+      PITH_RETURN_IF_ERROR(CheckOutput(task.output).WithContext(name));
       PITH_RETURN_IF_ERROR(check().WithContext(name));
       const bool counts = n_warmups == 0 || (!options_.warmups && figures->seconds >= kWarmupBelowSeconds);
       if (n_warmups > 0) --n_warmups;

@@ -178,6 +178,7 @@ TEST_F(Bench, AFailingOrMissingCommandIsReported) {
   const std::string error = ErrorOfCodec("none=pith-no-such-program -c|cat");
   EXPECT_TRUE(error.starts_with("compress: command not found (exit code 127): ")) << error;
   EXPECT_EQ(ErrorOfCodec("idle=true {output}|cat"), "compress: there is no output");
+  EXPECT_EQ(ErrorOfCodec("pipe=mkfifo {output}|cat"), "compress: the output is not a regular file");
 }
 
 TEST_F(Bench, AHangingCodecIsKilledWithAllItHasStarted) {
