@@ -145,7 +145,7 @@ class Benchmark {
       : options_(options), callbacks_(callbacks), energy_(options.energy_folder), pace_(options.codecs.size()) {}
 
   Result<Results> Run() {
-    PITH_RETURN_IF_ERROR(CheckOptions());
+    PITH_RETURN_IF_ERROR(CheckOptions(options_));
     PITH_ASSIGN_OR_RETURN(temporary_, TemporaryFolder::Create());
     Describe();
     PITH_RETURN_IF_ERROR(ListAndExamine());
@@ -157,27 +157,6 @@ class Benchmark {
   }
 
  private:
-  Status CheckOptions() const {
-    PITH_RETURN_IF_ERROR(CheckCodecs(options_.codecs));
-    if (options_.repeats < 1 || options_.repeats > kMaxRepeats || options_.warmups.value_or(0) > kMaxRepeats) {
-      return InvalidArgument("expected 1 to " + std::to_string(kMaxRepeats) + " repeats and at most as many warm-ups");
-    }
-    if (!(options_.timeout_seconds > 0 && options_.timeout_seconds <= kMaxTimeoutSeconds)) {
-      return InvalidArgument("the timeout: expected more than 0 seconds and at most 100000000");
-    }
-    if (options_.slices.size() > kMaxSlices) {
-      return InvalidArgument(std::to_string(options_.slices.size()) + " slices, expected at most " +
-                             std::to_string(kMaxSlices));
-    }
-    for (const uint64_t slice : options_.slices) {
-      if (slice == 0 || std::count(options_.slices.begin(), options_.slices.end(), slice) > 1) {
-        return InvalidArgument("slices: expected different sizes above 0, found " + std::to_string(slice) +
-                               (slice != 0 ? " twice" : ""));
-      }
-    }
-    return OkStatus();
-  }
-
   void Describe() {
     results_.created = UtcNow();
     results_.program = "pith " + VersionString();
@@ -396,6 +375,27 @@ class Benchmark {
 };
 
 }  // namespace
+
+Status CheckOptions(const BenchmarkOptions& options) {
+  PITH_RETURN_IF_ERROR(CheckCodecs(options.codecs));
+  if (options.repeats < 1 || options.repeats > kMaxRepeats || options.warmups.value_or(0) > kMaxRepeats) {
+    return InvalidArgument("expected 1 to " + std::to_string(kMaxRepeats) + " repeats and at most as many warm-ups");
+  }
+  if (!(options.timeout_seconds > 0 && options.timeout_seconds <= kMaxTimeoutSeconds)) {
+    return InvalidArgument("the timeout: expected more than 0 seconds and at most 100000000");
+  }
+  if (options.slices.size() > kMaxSlices) {
+    return InvalidArgument(std::to_string(options.slices.size()) + " slices, expected at most " +
+                           std::to_string(kMaxSlices));
+  }
+  for (const uint64_t slice : options.slices) {
+    if (slice == 0 || std::count(options.slices.begin(), options.slices.end(), slice) > 1) {
+      return InvalidArgument("slices: expected different sizes above 0, found " + std::to_string(slice) +
+                             (slice != 0 ? " twice" : ""));
+    }
+  }
+  return OkStatus();
+}
 
 Result<Results> RunBenchmark(const BenchmarkOptions& options, const BenchmarkCallbacks& callbacks) {
   return Benchmark(options, callbacks).Run();

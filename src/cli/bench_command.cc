@@ -48,7 +48,8 @@ std::string CommandLine(const Arguments& arguments) {
   std::snprintf(seconds, sizeof seconds, "%g", arguments.timeout_seconds);
   option("timeout", seconds);
   if (arguments.threads != 0) option("threads", std::to_string(arguments.threads));
-  if (!arguments.operands.empty() && arguments.operands[0].starts_with('-')) line += " --";
+  const auto like_an_option = [](const std::string& operand) { return operand.starts_with('-'); };
+  if (std::any_of(arguments.operands.begin(), arguments.operands.end(), like_an_option)) line += " --";
   for (const std::string& operand : arguments.operands) word(operand);
   return line;
 }
@@ -79,6 +80,7 @@ Result<bench::BenchmarkOptions> OptionsOf(const Arguments& arguments, const std:
   for (const std::string& operand : arguments.operands) {
     options.corpus += (options.corpus.empty() ? "" : " ") + operand;
   }
+  PITH_RETURN_IF_ERROR(bench::CheckOptions(options));
   return options;
 }
 
