@@ -1,5 +1,6 @@
 #include "bench/benchmark.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -80,6 +81,14 @@ Status Compare(const std::string& path, const std::string& original) {
   }
 }
 
+// A pipe by that name would let us wait for ever, a link read what is not the codec's.
+Status CheckOutput(const std::string& path) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) return IoError("there is no output");
+  if (!S_ISREG(info.st_mode)) return IoError("the output is not a regular file");
+  return OkStatus();
+}
+
 Spread SpreadOf(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t n = values.size();
@@ -128,7 +137,7 @@ class Benchmark {
       : options_(options), callbacks_(callbacks), energy_(options.energy_folder), pace_(options.codecs.size()) {}
 
   Result<Results> Run() {
-    PITH_RETURN_IF_ERROR(CheckOptions());
+    PITH_RETURN_IF_ERROR(CheckOptions(options_));
     PITH_ASSIGN_OR_RETURN(temporary_, TemporaryFolder::Create());
     Describe();
     PITH_RETURN_IF_ERROR(ListAndExamine());
@@ -140,27 +149,6 @@ class Benchmark {
   }
 
  private:
-  Status CheckOptions() const {
-    PITH_RETURN_IF_ERROR(CheckCodecs(options_.codecs));
-    if (options_.repeats < 1 || options_.repeats > kMaxRepeats || options_.warmups.value_or(0) > kMaxRepeats) {
-      return InvalidArgument("expected 1 to " + std::to_string(kMaxRepeats) + " repeats and at most as many warm-ups");
-    }
-    if (!(options_.timeout_seconds > 0 && options_.timeout_seconds <= kMaxTimeoutSeconds)) {
-      return InvalidArgument("the timeout: expected more than 0 seconds and at most 100000000");
-    }
-    if (options_.slices.size() > kMaxSlices) {
-      return InvalidArgument(std::to_string(options_.slices.size()) + " slices, expected at most " +
-                             std::to_string(kMaxSlices));
-    }
-    for (const uint64_t slice : options_.slices) {
-      if (slice == 0 || std::count(options_.slices.begin(), options_.slices.end(), slice) > 1) {
-        return InvalidArgument("slices: expected different sizes above 0, found " + std::to_string(slice) +
-                               (slice != 0 ? " twice" : ""));
-      }
-    }
-    return OkStatus();
-  }
-
   void Describe() {
     results_ = ResultsOfThisMachine();
     results_.command = options_.command;
@@ -320,7 +308,7 @@ class Benchmark {
       TemporaryFolder::Remove(task.output);
       const Result<RunFigures> figures = MeasureRun(task, run_options);
       if (!figures.ok()) return figures.status().WithContext(name);
-      if (access(task.output.c_str(), F_OK) != 0) return IoError(name + ": there is no output");
+      PITH_RETURN_IF_ERROR(CheckOutput(task.output).WithContext(name));
       PITH_RETURN_IF_ERROR(check().WithContext(name));
       const bool counts = n_warmups == 0 || (!options_.warmups && figures->seconds >= kWarmupBelowSeconds);
       if (n_warmups > 0) --n_warmups;
@@ -377,6 +365,27 @@ class Benchmark {
 };
 
 }  // namespace
+
+Status CheckOptions(const BenchmarkOptions& options) {
+  PITH_RETURN_IF_ERROR(CheckCodecs(options.codecs));
+  if (options.repeats < 1 || options.repeats > kMaxRepeats || options.warmups.value_or(0) > kMaxRepeats) {
+    return InvalidArgument("expected 1 to " + std::to_string(kMaxRepeats) + " repeats and at most as many warm-ups");
+  }
+  if (!(options.timeout_seconds > 0 && options.timeout_seconds <= kMaxTimeoutSeconds)) {
+    return InvalidArgument("the timeout: expected more than 0 seconds and at most 100000000");
+  }
+  if (options.slices.size() > kMaxSlices) {
+    return InvalidArgument(std::to_string(options.slices.size()) + " slices, expected at most " +
+                           std::to_string(kMaxSlices));
+  }
+  for (const uint64_t slice : options.slices) {
+    if (slice == 0 || std::count(options.slices.begin(), options.slices.end(), slice) > 1) {
+      return InvalidArgument("slices: expected different sizes above 0, found " + std::to_string(slice) +
+                             (slice != 0 ? " twice" : ""));
+    }
+  }
+  return OkStatus();
+}
 
 Result<Results> RunBenchmark(const BenchmarkOptions& options, const BenchmarkCallbacks& callbacks) {
   return Benchmark(options, callbacks).Run();

@@ -57,10 +57,12 @@ struct BenchmarkCallbacks {
   std::function<void(const Results&)> row_done;      // the last row is the new one
 };
 
+// kInvalidArgument for options without meaning. Touches no file.
+Status CheckOptions(const BenchmarkOptions& options);
+
 // Where the benchmark has to stop early, because it was interrupted, the results have complete = false and the rows
-// that were finished. What goes wrong with a file or a codec is in its entry or row. kInvalidArgument for options
-// without meaning, kIo where there is no place for temporary files; those are gone at the end. All callbacks are
-// required.
+// that were finished. What goes wrong with a file or a codec is in its entry or row. As CheckOptions, or kIo where
+// there is no place for temporary files; those are gone at the end. All callbacks are required.
 Result<Results> RunBenchmark(const BenchmarkOptions& options, const BenchmarkCallbacks& callbacks);
 
 // An error that says that the file could not be read; not that it is empty.

@@ -98,9 +98,8 @@ Ending Listen(int pipe, Clock::time_point deadline, const RunOptions& options, s
     char buffer[4096];
     const ssize_t n = read(pipe, buffer, sizeof buffer);
     if (n == 0 || (n < 0 && errno != EINTR)) return Ending::kByItself;
-    if (n > 0)
-      report.append(buffer,
-                    std::min(static_cast<size_t>(n), kMaxReportBytes - std::min(report.size(), kMaxReportBytes)));
+    const size_t room = kMaxReportBytes - std::min(report.size(), kMaxReportBytes);
+    if (n > 0) report.append(buffer, std::min(static_cast<size_t>(n), room));
   }
 }
 

@@ -1,4 +1,5 @@
 // pith bench: measures files; or what --report, --compare and --engine say.
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -42,8 +43,9 @@ std::string CommandLine(const Arguments& arguments) {
   std::snprintf(seconds, sizeof seconds, "%g", arguments.timeout_seconds);
   option("timeout", seconds);
   if (arguments.threads != 0) option("threads", std::to_string(arguments.threads));
-  if (!arguments.operands.empty() && arguments.operands[0].starts_with('-')) line += " --";
   if (arguments.corpus) option("corpus", *arguments.corpus);
+  const auto like_an_option = [](const std::string& operand) { return operand.starts_with('-'); };
+  if (std::any_of(arguments.operands.begin(), arguments.operands.end(), like_an_option)) line += " --";
   for (const std::string& operand : arguments.operands) word(operand);
   return line;
 }
@@ -80,6 +82,7 @@ Result<bench::BenchmarkOptions> OptionsOf(const Arguments& arguments, const std:
   options.timeout_seconds = arguments.timeout_seconds;
   options.threads = arguments.threads;
   options.command = CommandLine(arguments);
+  PITH_RETURN_IF_ERROR(bench::CheckOptions(options));
   return options;
 }
 

@@ -350,7 +350,8 @@ constexpr OptionSpec kOptions[] = {
      "May be given several times."},
     {OptionId::kCodec, 0, "codec", ValueKind::kText, "NAME=CMD|CMD", "", kB, "commands that compress and decompress",
      "May be given several times; joins the codecs of --codecs, or the usual ones. {input} and {output} stand for the files; a "
-     "command without them reads standard input or writes standard output. Both run by sh."},
+     "command without them reads standard input or writes standard output. Both run by sh; the first bar ends the first, so a "
+     "pipe in it has to go into a script."},
     {OptionId::kRepeat, 0, "repeat", ValueKind::kCount, "N", "", kB, "measure N times (3): median, least and most", ""},
     {OptionId::kWarmup, 0, "warmup", ValueKind::kCount, "N", "", kB, "",
      "Runs before the first that counts. Default: 1, which counts after all where it took a second or more."},

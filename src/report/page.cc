@@ -203,8 +203,8 @@ class Page {
   void Sizes() {
     if (summary_.slices.empty()) return;
     OpenSection("sizes", "How much the size of a file matters",
-                "The first bytes of " + CountText(summary_.slices[0].group.n_files, "file") +
-                    ", each size compressed by itself; by sums. Axes are logarithmic.");
+                "Pieces out of the middle of " + CountText(summary_.slices[0].group.n_files, "file") +
+                    ", each compressed by itself; by sums. Axes are logarithmic.");
     out_ += "<div class=\"panels\">\n" + SizeFigures(results_, summary_) + "</div>\n";
     out_ += "<details><summary>The same as a table, with pith’s streams</summary>\n" +
             SizeTable(results_, summary_) + "</details>\n</section>\n";
@@ -238,7 +238,7 @@ class Page {
       const FileEntry& file = results_.files[failure.file];
       out_ += "<li><b>" + (failure.codec ? CodecName(results_, *failure.codec) : "not measured") +
               "</b>, <bdi>" + EscapeHtml(CutMiddle(VisibleText(file.path), kMaxPathColumns)) + "</bdi>" +
-              (file.slice_bytes ? ", first " + SliceText(*file.slice_bytes) : "") + ": " +
+              (file.slice_bytes ? ", a piece of " + SliceText(*file.slice_bytes) : "") + ": " +
               Safe(failure.error, kMaxMessageColumns) + "</li>\n";
     }
     out_ += "</ul>\n";

@@ -74,7 +74,7 @@ std::string SizeFigure(const Results& results, const Summary& summary, LineChart
       const Totals* totals = slice.group.Find(order.codec);
       if (totals == nullptr || !(value(*totals) > 0)) continue;
       line.points.push_back({static_cast<double>(slice.slice_bytes), value(*totals),
-                             name + ", first " + SliceText(slice.slice_bytes) + "\n" + text(value(*totals))});
+                             name + ", pieces of " + SliceText(slice.slice_bytes) + "\n" + text(value(*totals))});
     }
     if (!line.points.empty()) chart.lines.push_back(std::move(line));
   }

@@ -202,7 +202,7 @@ class Report {
 
   void Slices() {
     for (const SliceGroup& slice : summary_.slices) {
-      Heading("First " + SliceText(slice.slice_bytes) + " of " + CountText(slice.group.n_files, "file"));
+      Heading("Pieces of " + SliceText(slice.slice_bytes) + " of " + CountText(slice.group.n_files, "file"));
       Table(slice.group, {{"compress ", 11}, {"decompress ", 11}, {"streams", 7}}, [&](const Totals& totals) {
         return std::vector<std::string>{Speed(totals.compress_speed, {}, totals.codec),
                                         Speed(totals.decompress_speed, {}, totals.codec),
