@@ -17,9 +17,9 @@ failures=0
 cp "$here/mixed_text.bin" "$work/small"
 for _ in 1 2 3 4 5 6; do cat "$here/mixed_text.bin" "$0"; done >"$work/large"
 head -c 3000 /bin/ls >"$work/binary"
-# A checkpoint to convert: the built-in model's weights with a tokenizer of single bytes.
+# A checkpoint to convert: random weights, some columns of them six times as large, with a tokenizer of single bytes.
 mkdir "$work/checkpoint"
-cp "$here"/../../models/mini/* "$work/checkpoint"
+cp "$here"/checkpoint/* "$work/checkpoint"
 cp "$here/bytes_tokenizer.json" "$work/checkpoint/tokenizer.json"
 conversions="dynamic_int8.litertlm dynamic_int4_block32.litertlm fp16.litertlm q8_0.gguf q4_0.gguf int8.onnx"
 

@@ -25,7 +25,7 @@ constexpr std::string_view kFused[] = {"vfmadd",  "vfmsub", "vfnmadd", "vfnmsub"
 constexpr std::string_view kApproximate[] = {"rcpps",  "rcpss", "rsqrtps", "rsqrtss", "vrcp",
                                              "vrsqrt", "vexp2", "frecpe",  "frsqrte", "frecpx"};
 // Files whose functions may use AVX: chosen at run time on machines that have it.
-constexpr std::string_view kAvxFiles[] = {"kernels_avx2.cc", "kernels_avx512.cc"};
+constexpr std::string_view kAvxFiles[] = {"kernels_avx2.cc", "kernels_avx512.cc", "machine_limits.cc"};
 
 template <size_t n>
 bool BeginsWithOneOf(std::string_view text, const std::string_view (&beginnings)[n]) {
