@@ -4,7 +4,7 @@
 #
 #   benchmarks/class_totals.sh CLASS FILE... [-- CLASS FILE...]...      (PITH=path/to/pith, default build/pith)
 #
-# The model is not counted, as the other programs' code is not. Archives are not decoded here: ratio_table.sh does that.
+# The model is not counted, as the other programs' code is not. Archives are not decoded here: pith bench does that.
 set -eu
 pith=${PITH:-build/pith}
 work=$(mktemp -d)

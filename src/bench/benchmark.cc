@@ -21,7 +21,7 @@
 #include "bench/file_descriptor.h"
 #include "bench/input_list.h"
 #include "bench/measured_run.h"
-#include "bench/sha256.h"
+#include "bench/file_digest.h"
 #include "bench/this_machine.h"
 #include "pith/pith.h"
 

@@ -10,7 +10,7 @@
 
 #include "bench/file_descriptor.h"
 #include "bench/file_type.h"
-#include "bench/sha256.h"
+#include "bench/file_digest.h"
 
 namespace pith::bench {
 namespace {
@@ -101,7 +101,7 @@ Status Examine(BenchInput& input) {
   std::vector<uint8_t> head(kTypeSampleBytes);
   PITH_ASSIGN_OR_RETURN(const size_t n_head, ReadFully(source, head));
   head.resize(n_head);
-  Sha256 sha256;
+  hub::ContentHash sha256(hub::EtagKind::kSha256);
   sha256.Update(head);
   uint64_t bytes = n_head;
   std::vector<uint8_t> buffer(kBufferBytes);
@@ -181,7 +181,7 @@ Result<BenchInput> SliceOf(const BenchInput& input, uint64_t bytes) {
   slice.entry.bytes = bytes;
   slice.entry.slice_bytes = bytes;
   slice.entry.slice_begin = begin;
-  Sha256 sha256;
+  hub::ContentHash sha256(hub::EtagKind::kSha256);
   PITH_RETURN_IF_ERROR(ReadSlice(input.path, begin, bytes, [&](ByteSpan data) {
     sha256.Update(data);
     return OkStatus();
@@ -193,7 +193,7 @@ Result<BenchInput> SliceOf(const BenchInput& input, uint64_t bytes) {
 Status WriteSlice(const BenchInput& input, const std::string& path) {
   PITH_ASSIGN_OR_RETURN(FileDescriptor out, FileDescriptor::OpenToWrite(path));
   FdSink sink(out.fd(), path);
-  Sha256 sha256;
+  hub::ContentHash sha256(hub::EtagKind::kSha256);
   PITH_RETURN_IF_ERROR(ReadSlice(input.path, input.entry.slice_begin, input.entry.bytes, [&](ByteSpan data) {
     sha256.Update(data);
     return sink.Write(data);

@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "bench/energy_meter.h"
-#include "bench/sha256.h"
+#include "bench/file_digest.h"
 
 namespace pith::bench {
 namespace {
@@ -177,7 +177,7 @@ TEST_F(Energy, WithoutReadableCountersThereIsNone) {
 }
 
 TEST(Sha256, IsTheOneOfTheStandard) {
-  Sha256 sha256;
+  hub::ContentHash sha256(hub::EtagKind::kSha256);
   sha256.Update(AsBytes("a"));
   sha256.Update(AsBytes("bc"));
   // FIPS 180-2, appendix B.1.

@@ -13,30 +13,48 @@ namespace {
 
 constexpr size_t kStep = size_t{4} << 20;  // between two looks at `progress`
 
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
+EVP_MD_CTX* Context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
 
 // `visit` gets the bytes done and may stop.
 Result<std::string> Hash(EtagKind kind, ByteSpan content, const std::function<bool(uint64_t)>& visit) {
-  PITH_CHECK(kind != EtagKind::kUnknown);
-  const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
-  const EVP_MD* const type = kind == EtagKind::kSha256 ? EVP_sha256() : EVP_sha1();
-  bool good = context != nullptr && EVP_DigestInit_ex(context.get(), type, nullptr) == 1;
-  if (good && kind == EtagKind::kGitSha1) {
-    const std::string head = "blob " + std::to_string(content.size());
-    good = EVP_DigestUpdate(context.get(), head.c_str(), head.size() + 1) == 1;  // with the zero byte
-  }
-  for (size_t at = 0; good && at < content.size();) {
+  ContentHash hash(kind, content.size());
+  for (size_t at = 0; at < content.size();) {
     const ByteSpan step = content.subspan(at, std::min(kStep, content.size() - at));
-    good = EVP_DigestUpdate(context.get(), step.data(), step.size()) == 1;
+    hash.Update(step);
     at += step.size();
     if (visit && !visit(at)) return Cancelled("cancelled while checking");
   }
+  return hash.Finish();
+}
+
+}  // namespace
+
+ContentHash::ContentHash(EtagKind kind, uint64_t content_bytes) : kind_(kind), context_(EVP_MD_CTX_new()) {
+  PITH_CHECK(kind != EtagKind::kUnknown);
+  const EVP_MD* const type = kind == EtagKind::kSha256 ? EVP_sha256() : EVP_sha1();
+  if (context_ != nullptr && EVP_DigestInit_ex(Context(context_), type, nullptr) != 1) {
+    EVP_MD_CTX_free(Context(context_));
+    context_ = nullptr;
+  }
+  if (kind == EtagKind::kGitSha1) {
+    const std::string head = "blob " + std::to_string(content_bytes);
+    Update({reinterpret_cast<const uint8_t*>(head.c_str()), head.size() + 1});  // with the zero byte
+  }
+}
+
+ContentHash::~ContentHash() { EVP_MD_CTX_free(Context(context_)); }
+
+void ContentHash::Update(ByteSpan data) {
+  if (context_ == nullptr || EVP_DigestUpdate(Context(context_), data.data(), data.size()) == 1) return;
+  EVP_MD_CTX_free(Context(context_));
+  context_ = nullptr;
+}
+
+Result<std::string> ContentHash::Finish() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  if (!good || EVP_DigestFinal_ex(context.get(), digest, &size) != 1) {
-    return IoError("libcrypto refuses " + std::string(kind == EtagKind::kSha256 ? "SHA-256" : "SHA-1"));
+  if (context_ == nullptr || EVP_DigestFinal_ex(Context(context_), digest, &size) != 1) {
+    return IoError("libcrypto refuses " + std::string(kind_ == EtagKind::kSha256 ? "SHA-256" : "SHA-1"));
   }
   constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;
@@ -46,8 +64,6 @@ Result<std::string> Hash(EtagKind kind, ByteSpan content, const std::function<bo
   }
   return hex;
 }
-
-}  // namespace
 
 EtagKind KindOfEtag(std::string_view etag) {
   if (etag.find_first_not_of("0123456789abcdef") != std::string_view::npos) return EtagKind::kUnknown;

@@ -15,6 +15,24 @@ namespace pith::hub {
 enum class EtagKind { kUnknown, kGitSha1, kSha256 };
 EtagKind KindOfEtag(std::string_view etag);
 
+// A digest of content that arrives in pieces.
+class ContentHash {
+ public:
+  // REQUIRES: not kUnknown. `content_bytes` is the size of it all, which kGitSha1 begins with; kSha256 does not ask.
+  explicit ContentHash(EtagKind kind, uint64_t content_bytes = 0);
+  ~ContentHash();
+  ContentHash(const ContentHash&) = delete;
+  ContentHash& operator=(const ContentHash&) = delete;
+
+  void Update(ByteSpan data);
+  // Lower-case hexadecimal digits. Once. kIo where the library refuses.
+  Result<std::string> Finish();
+
+ private:
+  EtagKind kind_;
+  void* context_;  // EVP_MD_CTX; null after a failure
+};
+
 // `content` by that kind, as lower-case hexadecimal digits. REQUIRES: not kUnknown. kIo where the library refuses.
 Result<std::string> EtagOf(EtagKind kind, ByteSpan content);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "formats/json.h"
+#include "report/number_text.h"
 
 namespace pith::bench {
 namespace {
@@ -40,21 +41,15 @@ bool IsFence(std::string_view line) { return line.starts_with("```") || line.sta
 
 // ---- Numbers --------------------------------------------------------------------------------------------------------
 
-std::string Fixed(double value, int digits) {
-  char text[48];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 std::string Percent(double part, double whole, int digits) {
-  return whole > 0 ? Fixed(100 * part / whole, digits) + " %" : "-";
+  return whole > 0 ? FixedText(100 * part / whole, digits) + " %" : "-";
 }
 
 // KB of 1000 bytes in a second, three digits or all before the point.
 std::string Rate(double bytes, double seconds) {
   if (!(seconds > 0)) return "-";
   const double rate = bytes / 1000 / seconds;
-  return Fixed(rate, rate < 10 ? 2 : rate < 100 ? 1 : 0);
+  return FixedText(rate, rate < 10 ? 2 : rate < 100 ? 1 : 0);
 }
 
 // In a cell of a table.
@@ -65,28 +60,6 @@ std::string Cell(const std::string& text) {
     out += c;
   }
   return out;
-}
-
-const char* TypeWords(FileType type) {
-  switch (type) {
-    case FileType::kProse:
-      return "prose";
-    case FileType::kSource:
-      return "source code";
-    case FileType::kJson:
-      return "JSON";
-    case FileType::kMarkup:
-      return "XML, HTML";
-    case FileType::kCsv:
-      return "CSV";
-    case FileType::kLog:
-      return "logs";
-    case FileType::kOtherText:
-      return "other text";
-    case FileType::kBinary:
-      return "binary";
-  }
-  return "";
 }
 
 // ---- What was measured ----------------------------------------------------------------------------------------------
@@ -180,7 +153,7 @@ class Figures {
       const auto size = static_cast<double>(p->compressed_bytes);
       text += "| " + Cell(r_.files[file].path) + " | " + std::to_string(r_.files[file].bytes) + " | " +
               std::to_string(z->compressed_bytes) + " | " + std::to_string(x->compressed_bytes) + " | " +
-              std::to_string(p->compressed_bytes) + " | " + (bytes > 0 ? Fixed(8 * size / bytes, 3) : "-") + " | " +
+              std::to_string(p->compressed_bytes) + " | " + (bytes > 0 ? FixedText(8 * size / bytes, 3) : "-") + " | " +
               Percent(size, static_cast<double>(z->compressed_bytes), 0) + " | " +
               Rate(bytes, p->compress->seconds.median) + " | " + Rate(bytes, p->decompress->seconds.median) + " |\n";
     }
@@ -207,9 +180,9 @@ class Figures {
         const auto other = static_cast<double>(rows_[zstd][file]->compressed_bytes);
         shares += other > 0 ? static_cast<double>(rows_[pith][file]->compressed_bytes) / other : 1;
       }
-      text += "| " + std::string(TypeWords(type)) + " | " + std::to_string(p.files) + " | " + Fixed(p.original, 0) +
-              " | " + Fixed(z.compressed, 0) + " | " + Fixed(x.compressed, 0) + " | " + Fixed(p.compressed, 0) + " | " +
-              (p.original > 0 ? Fixed(8 * p.compressed / p.original, 3) : "-") + " | " +
+      text += "| " + std::string(FileTypeLabel(type)) + " | " + std::to_string(p.files) + " | " + FixedText(p.original, 0) +
+              " | " + FixedText(z.compressed, 0) + " | " + FixedText(x.compressed, 0) + " | " + FixedText(p.compressed, 0) + " | " +
+              (p.original > 0 ? FixedText(8 * p.compressed / p.original, 3) : "-") + " | " +
               Percent(p.compressed, z.compressed, 0) + " | " + Percent(shares, static_cast<double>(p.files), 0) +
               " |\n";
     }
@@ -222,11 +195,11 @@ class Figures {
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
     for (size_t codec = 0; codec < r_.codecs.size(); ++codec) {
       PITH_ASSIGN_OR_RETURN(const Sum sum, Total(codec, std::nullopt));
-      text += "| " + Cell(r_.codecs[codec].name) + " | " + Fixed(sum.compressed, 0) + " | " +
+      text += "| " + Cell(r_.codecs[codec].name) + " | " + FixedText(sum.compressed, 0) + " | " +
               Percent(sum.compressed, sum.original, 1) + " | " + Rate(sum.original, sum.compress_seconds) + " | " +
               Rate(sum.original, sum.decompress_seconds) + " | " +
-              Fixed(static_cast<double>(sum.compress_peak) / 1e6, 0) + " | " +
-              Fixed(static_cast<double>(sum.decompress_peak) / 1e6, 0) + " |\n";
+              FixedText(static_cast<double>(sum.compress_peak) / 1e6, 0) + " | " +
+              FixedText(static_cast<double>(sum.decompress_peak) / 1e6, 0) + " |\n";
     }
     return text;
   }
@@ -238,9 +211,9 @@ class Figures {
     PITH_ASSIGN_OR_RETURN(const Sum p, Total(pith, std::nullopt));
     PITH_ASSIGN_OR_RETURN(const Sum z, Total(zstd, std::nullopt));
     PITH_ASSIGN_OR_RETURN(const Sum x, Total(xz, std::nullopt));
-    return "On " + std::to_string(p.files) + (p.files == 1 ? " file of " : " files of ") + Fixed(p.original / 1e6, 1) +
+    return "On " + std::to_string(p.files) + (p.files == 1 ? " file of " : " files of ") + FixedText(p.original / 1e6, 1) +
            " MB, " + Cell(r_.codecs[pith].name) + " needs " +
-           (p.original > 0 ? Fixed(8 * p.compressed / p.original, 3) : "0") +
+           (p.original > 0 ? FixedText(8 * p.compressed / p.original, 3) : "0") +
            " bits per byte: " + Percent(p.compressed, z.compressed, 0) + " of what zstd -19 needs, " +
            Percent(p.compressed, x.compressed, 0) + " of what xz -9e needs.\n";
   }
