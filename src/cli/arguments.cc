@@ -239,7 +239,7 @@ class Parser {
       case OptionId::kRepeat: return ParseCount(dashed, value, r.repeats);
       case OptionId::kWarmup: return ParseCount(dashed, value, r.warmups.emplace());
       case OptionId::kSlice: return SetSizes(dashed, value, r.slices);
-      case OptionId::kCorpus: r.corpus = value; break;
+      case OptionId::kCorpus: return SetChoice(option, dashed, value, r.corpus.emplace());
       case OptionId::kCompare: r.compare = true; break;
       case OptionId::kEngine: r.engine = true; break;
       case OptionId::kPeers: r.peers = value; break;

@@ -161,6 +161,24 @@ TEST(Arguments, CombinationsWithoutMeaningAreRefused) {
   Good({"eval", "builtin", "--ids", "i.json", "--logits", "o.npy"});
 }
 
+TEST(Arguments, BenchDoesOneThingAtATime) {
+  Good({"bench", "x", "--slice", "4K,1M", "--terminal"});
+  Good({"bench", "--corpus", "calgary", "--codecs", "pith"});
+  Good({"bench", "--report", "r.json", "-o", "d"});
+  Good({"bench", "--compare", "a.json", "b.json"});
+  Good({"bench", "--engine", "--model", "m", "--peers", "p"});
+  EXPECT_EQ(ErrorOf({"bench"}), "bench needs files or folders: pith bench FILE...");
+  EXPECT_EQ(ErrorOf({"bench", "--corpus", "foo"}), "--corpus: 'foo' is none of: canterbury calgary silesia enwik8 text8");
+  EXPECT_EQ(ErrorOf({"bench", "--corpus", "calgary", "x"}), "x: --corpus and --engine take no files beside");
+  EXPECT_EQ(ErrorOf({"bench", "--engine", "--compare", "a", "b"}),
+            "--corpus, --report, --compare and --engine: one at a time");
+  EXPECT_EQ(ErrorOf({"bench", "--compare", "a"}), "--compare takes two files, found 1: pith bench --compare A.json B.json");
+  EXPECT_EQ(ErrorOf({"bench", "--report"}), "--report takes one file, found 0: pith bench --report results.json");
+  EXPECT_EQ(ErrorOf({"bench", "--report", "r", "--repeat", "2"}), "--repeat does not go with --report");
+  EXPECT_EQ(ErrorOf({"bench", "x", "--model", "m"}),
+            "--model does not go with files; --codecs pith:model=FILE measures it on files");
+}
+
 TEST(Arguments, HelpAndVersionWinOverMistakesOfCombination) {
   EXPECT_TRUE(Good({"--help"}).help);
   EXPECT_FALSE(Good({"-h"}).named);

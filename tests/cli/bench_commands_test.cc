@@ -337,5 +337,66 @@ TEST_F(Bench, ProgressIsShownOnATerminal) {
   EXPECT_NE(ended.out.find("ETA "), std::string::npos) << ended.out;
 }
 
+TEST_F(Bench, ThePageIsMadeWithTheResultsAndAgainFromThem) {
+  ASSERT_EQ(Run({"a.txt", "--codecs", "gzip:1"}).code, 0);
+  const std::string page = ReadFile(folder_ / "pith-bench/index.html");
+  EXPECT_TRUE(page.starts_with("<!DOCTYPE html>")) << page.substr(0, 100);
+  ASSERT_EQ(unlink((folder_ / "pith-bench/index.html").c_str()), 0);
+  EXPECT_EQ(Pith(setting_, {"bench", "--report", "pith-bench/results.json"}).code, 0);
+  EXPECT_EQ(ReadFile(folder_ / "pith-bench/index.html"), page);
+
+  EXPECT_EQ(Pith(setting_, {"bench", "--report", "pith-bench/results.json", "-o", "other"}).code, 0);
+  EXPECT_EQ(ReadFile(folder_ / "other/index.html"), page);
+  const Ended again = Pith(setting_, {"bench", "--report", "pith-bench/results.json", "-o", "other"});
+  EXPECT_EQ(again.code, 1) << "another folder's page may be anybody's";
+  EXPECT_NE(again.err.find("other/index.html: already exists"), std::string::npos) << again.err;
+
+  const Ended terminal = Pith(setting_, {"bench", "--report", "pith-bench/results.json", "--terminal"});
+  EXPECT_EQ(terminal.code, 0);
+  EXPECT_NE(terminal.out.find("gzip -1"), std::string::npos) << terminal.out;
+}
+
+TEST_F(Bench, ResultsOfAnotherVersionAreNotShownAndNotCompared) {
+  ASSERT_EQ(Run({"a.txt", "--codecs", "gzip:1"}).code, 0);
+  json results = Results();
+  results["version"] = 99;
+  WriteFile(folder_ / "new.json", results.dump());
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"bench", "--report", "new.json"},
+        std::vector<std::string>{"bench", "--compare", "pith-bench/results.json", "new.json"}}) {
+    const Ended ended = Pith(setting_, args);
+    EXPECT_EQ(ended.code, 1);
+    EXPECT_NE(ended.err.find("new.json: "), std::string::npos) << ended.err;
+    EXPECT_NE(ended.err.find("/version: 99, expected 1"), std::string::npos) << ended.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "index.html"));
+}
+
+TEST_F(Bench, ComparingFailsWhereWhatWasRightIsWrongNow) {
+  ASSERT_EQ(Run({"a.txt", "--codecs", "gzip:1"}).code, 0);
+  json results = Results();
+  results["rows"][0]["error"] = "decompress: byte 3 differs";
+  WriteFile(folder_ / "broken.json", results.dump());
+  const Ended same = Pith(setting_, {"bench", "--compare", "pith-bench/results.json", "pith-bench/results.json"});
+  EXPECT_EQ(same.code, 0);
+  EXPECT_NE(same.out.find("None of 1 row changed."), std::string::npos) << same.out;
+  const Ended broken = Pith(setting_, {"bench", "--compare", "pith-bench/results.json", "broken.json"});
+  EXPECT_EQ(broken.code, 1);
+  EXPECT_NE(broken.out.find("byte 3 differs"), std::string::npos) << broken.out;
+}
+
+TEST_F(Bench, TheEngineIsMeasuredBesideOthers) {
+  WriteFile(folder_ / "peers.jsonl", "{\"engine\": \"other\", \"type\": \"Q8_0\", \"threads\": 1, \"decode\": 20.5}\n");
+  const Ended ended =
+      Pith(setting_, {"bench", "--engine", "--model", "nano", "-T", "1", "--peers", "peers.jsonl", "-o", "e"});
+  if (ended.code == 3) GTEST_SKIP() << "built without a model inside";
+  ASSERT_EQ(ended.code, 0) << ended.err;
+  const json engines = Results("e")["engines"];
+  ASSERT_EQ(engines.size(), 2u);
+  EXPECT_GT(engines[0]["speeds"].size(), 3u);
+  EXPECT_EQ(engines[1]["speeds"][0]["tokens_per_second"], 20.5);
+  EXPECT_NE(ReadFile(folder_ / "e/index.html").find("Q8_0"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pith::test
