@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <set>
+#include <thread>
 
 #include "base/aligned_buffer.h"
 #include "base/bytes.h"
@@ -20,6 +22,7 @@
 #include "base/float_environment.h"
 #include "base/hash.h"
 #include "base/thread_pool.h"
+#include "base/turns.h"
 
 namespace pith {
 namespace {
@@ -207,6 +210,51 @@ TEST(ThreadPool, ThreadsSleepAndWake) {
   EXPECT_EQ(sum.load(), 50);
 }
 
+TEST(ThreadPool, TasksThatRunTogetherMayWaitForEachOther) {
+  for (const size_t n_threads : {1, 2, 3, 5}) {
+    ThreadPool pool(n_threads);
+    for (int round = 0; round < 40; ++round) {
+      if (round % 20 == 19) usleep(3000);  // longer than the spin: the others sleep
+      for (size_t n = 0; n <= n_threads; ++n) {
+        std::atomic<size_t> arrived{0};
+        std::vector<std::thread::id> ids(n);
+        pool.RunTogether(n, [&](size_t i) {
+          ids[i] = std::this_thread::get_id();
+          arrived.fetch_add(1);
+          while (arrived.load() != n) std::this_thread::yield();
+        });
+        ASSERT_EQ(arrived.load(), n);
+        if (n != 0) {
+          EXPECT_EQ(ids[0], std::this_thread::get_id());
+        }
+        EXPECT_EQ(std::set<std::thread::id>(ids.begin(), ids.end()).size(), n);
+      }
+      std::atomic<int> sum{0};
+      pool.ParallelFor(10, [&](size_t, size_t) { sum.fetch_add(1); });
+      ASSERT_EQ(sum.load(), 10);
+    }
+  }
+}
+
+TEST(Turns, GoRoundInOrder) {
+  for (const size_t n : {1, 2, 3, 4}) {
+    ThreadPool pool(n);
+    Turns turns(n);
+    std::vector<size_t> order;  // what the turn guards
+    constexpr size_t kRounds = 300;
+    pool.RunTogether(n, [&](size_t i) {
+      for (size_t round = 0; round < kRounds; ++round) {
+        if ((round * 7 + i * 11) % 97 == 0) usleep(2000);  // the others go to sleep
+        turns.Await(i);
+        order.push_back(i);
+        turns.Pass(i);
+      }
+    });
+    ASSERT_EQ(order.size(), n * kRounds);
+    for (size_t k = 0; k < order.size(); ++k) ASSERT_EQ(order[k], k % n) << k << " of " << n << " members";
+  }
+}
+
 #if defined(__x86_64__)
 TEST(FloatEnvironment, IsTheContractsInsideAndTheCallersOutside) {
   const uint32_t before = _mm_getcsr();
@@ -214,6 +262,9 @@ TEST(FloatEnvironment, IsTheContractsInsideAndTheCallersOutside) {
   ThreadPool pool(2);
   std::atomic<int> wrong{0};
   pool.ParallelFor(64, [&](size_t, size_t) {
+    if ((_mm_getcsr() & 0xe040) != 0) wrong.fetch_add(1);
+  });
+  pool.RunTogether(2, [&](size_t) {
     if ((_mm_getcsr() & 0xe040) != 0) wrong.fetch_add(1);
   });
   EXPECT_EQ(wrong.load(), 0);

@@ -11,21 +11,10 @@
 
 #include "base/check.h"
 #include "base/float_environment.h"
+#include "base/spin.h"
 
 namespace pith {
 namespace {
-
-// A forward pass has hundreds of short parallel sections, so a thread that finds nothing to do spins for a while
-// (about 20 us) before it sleeps: waking from sleep costs more than most sections take.
-constexpr int kSpins = 4000;
-
-inline void Pause() {
-#if defined(__x86_64__) || defined(__i386__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 // What is left to do, in one word, so that a thread takes a task and knows that it belongs to the present section with
 // a single compare-and-swap: a thread that wakes late finds nothing to take and can hold up nobody. (Waiting until every
@@ -55,13 +44,14 @@ struct ThreadPool::Impl {
     for (std::thread& t : threads) t.join();
   }
 
+  // A forward pass has hundreds of short parallel sections, so a thread that finds nothing to do spins first.
   void Work(size_t index) {
     const ScopedFloatEnvironment environment;
     while (!stop.load(std::memory_order_relaxed)) {
       Drain(index);
       int spin = 0;
       while (spin < kSpins && !Ticket::HasWork(ticket.load(std::memory_order_acquire))) {
-        Pause();
+        CpuPause();
         ++spin;
       }
       if (spin < kSpins) continue;
@@ -69,6 +59,30 @@ struct ThreadPool::Impl {
       sleeping.fetch_add(1);
       wake.wait(lock, [&] { return stop.load() || Ticket::HasWork(ticket.load()); });
       sleeping.fetch_sub(1);
+    }
+  }
+
+  // Starts a section whose first `n_taken` tasks are the caller's.
+  void Begin(size_t n_tasks, size_t n_taken, const std::function<void(size_t, size_t)>& section_task) {
+    PITH_CHECK(n_tasks < Ticket::kMask);
+    task = &section_task;
+    done.store(0, std::memory_order_relaxed);
+    ticket.store(Ticket::Make(++section, n_tasks) + n_taken);
+    if (sleeping.load() != 0) {
+      { const std::lock_guard<std::mutex> lock(mutex); }  // a thread between its check and its wait holds the mutex
+      wake.notify_all();
+    }
+  }
+
+  // The caller's part of a section, up to its end.
+  void Finish(size_t n_tasks) {
+    Drain(0);
+    for (int spin = 0; done.load(std::memory_order_acquire) != n_tasks; ++spin) {
+      if (spin < kSpins) {
+        CpuPause();
+      } else {
+        std::this_thread::yield();  // the thread that has the last task was descheduled: let it run
+      }
     }
   }
 
@@ -106,23 +120,21 @@ void ThreadPool::ParallelFor(size_t n_tasks, const std::function<void(size_t, si
     for (size_t i = 0; i < n_tasks; ++i) task(i, 0);
     return;
   }
-  PITH_CHECK(n_tasks < Ticket::kMask);
-  Impl& p = *impl_;
-  p.task = &task;
-  p.done.store(0, std::memory_order_relaxed);
-  p.ticket.store(Ticket::Make(++p.section, n_tasks));
-  if (p.sleeping.load() != 0) {
-    { const std::lock_guard<std::mutex> lock(p.mutex); }  // a thread between its check and its wait holds the mutex
-    p.wake.notify_all();
-  }
-  p.Drain(0);
-  for (int spin = 0; p.done.load(std::memory_order_acquire) != n_tasks; ++spin) {
-    if (spin < kSpins) {
-      Pause();
-    } else {
-      std::this_thread::yield();  // the thread that has the last task was descheduled: let it run
-    }
-  }
+  impl_->Begin(n_tasks, 0, task);
+  impl_->Finish(n_tasks);
+}
+
+// The caller takes the first task before any other thread can. Of the others, as many threads as tasks at least, one
+// that has no task looks for one before it sleeps, and Begin wakes those that sleep: so no task stays without a thread.
+void ThreadPool::RunTogether(size_t n_tasks, const std::function<void(size_t)>& task) {
+  PITH_CHECK(n_tasks <= n_threads());
+  if (n_tasks == 0) return;
+  const ScopedFloatEnvironment environment;
+  const std::function<void(size_t, size_t)> on_any_thread = [&task](size_t i, size_t) { task(i); };
+  impl_->Begin(n_tasks, 1, on_any_thread);
+  task(0);
+  impl_->done.fetch_add(1, std::memory_order_release);
+  impl_->Finish(n_tasks);
 }
 
 size_t AvailableThreads() {
