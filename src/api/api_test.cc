@@ -216,6 +216,27 @@ TEST_F(Builtin, RoundTripsWithEveryOption) {
   EXPECT_EQ(Archive(text), plain) << "a model keeps no state from call to call";
 }
 
+TEST_F(Builtin, EveryNumberOfThreadsMakesAndReadsTheSameArchive) {
+  const std::string text = SampleText();
+  const CompressOptions options = {.streams = 5};
+  const Bytes archive = Archive(text, options);
+  MemorySource listed(archive);
+  const Result<std::vector<ArchiveInfo>> list = ListArchive(listed);
+  ASSERT_TRUE(list.ok());
+  EXPECT_EQ((*list)[0].blocks[0].streams, 5u);
+  for (const size_t n_threads : {1, 2, 4, 8}) {
+    Result<Model> model = Model::Builtin({.threads = n_threads});
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    model_.emplace(*std::move(model));
+    EXPECT_EQ(Archive(text, options), archive) << n_threads << " threads";
+    MemorySource source(archive);
+    MemorySink back;
+    const Result<DecompressResult> result = Decompress(Provider(), source, back, {}, nullptr);
+    ASSERT_TRUE(result.ok()) << n_threads << " threads: " << result.status().message();
+    EXPECT_EQ(AsText(back.bytes), text) << n_threads << " threads";
+  }
+}
+
 TEST_F(Builtin, AskedForTheModelByNameAndFingerprint) {
   for (const bool allow_short : {false, true}) {
     const Bytes archive = Archive(SampleText(), {.allow_short = allow_short});

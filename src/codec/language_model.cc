@@ -27,6 +27,12 @@ struct LanguageModel::Impl {
     AlignedBuffer<uint32_t> frequencies;  // [vocab]
   };
 
+  // What one lane needs for a step.
+  struct Lane {
+    std::vector<Segment> segments;
+    std::vector<AlignedBuffer<uint32_t>> frequencies;  // [streams of a step][vocab]
+  };
+
   Engine& engine;
   const Tokenizer& tokenizer;
   ModelIdentity identity;
@@ -37,8 +43,8 @@ struct LanguageModel::Impl {
   std::vector<uint32_t> excluded;  // [ranges, 2]: ids that no data has, ascending
   std::vector<KvCache> caches;     // [streams]
   std::vector<Scratch> scratch;    // [threads]
-  std::vector<Segment> segments;
-  std::vector<AlignedBuffer<uint32_t>> frequencies;  // [streams of a step][vocab]
+  std::vector<Segment> segments;   // of Paths
+  std::vector<Lane> lanes;
 
   // Integer frequencies of what follows (numeric_contract.md section 8). Overwrites the logits. Needs the
   // float environment of the engine's threads.
@@ -127,7 +133,7 @@ const Kernels& LanguageModel::kernels() const { return impl_->engine.kernels(); 
 uint64_t LanguageModel::FixedBytes() const {
   const Engine& e = impl_->engine;
   const size_t n_threads = impl_->scratch.size();
-  return impl_->weight_bytes + Engine::WorkspaceBytes(e.weights().config, e.window(), n_threads) +
+  return impl_->weight_bytes + Engine::WorkspaceBytes(e.weights(), e.window(), n_threads) +
          n_threads * impl_->vocab * sizeof(uint32_t);
 }
 
@@ -153,6 +159,7 @@ Status LanguageModel::Start(size_t n_streams) {
   while (caches.size() > n_streams) caches.pop_back();
   for (KvCache& c : caches) c.Clear();
   while (caches.size() < n_streams) caches.push_back(impl_->engine.NewCache());
+  impl_->lanes.resize(std::clamp<size_t>(n_streams, 1, impl_->engine.n_lanes()));
   return OkStatus();
 }
 
@@ -183,23 +190,36 @@ Status LanguageModel::Paths(std::span<const PathRequest> requests) {
   return finite ? OkStatus() : m.NotFinite();
 }
 
-Status LanguageModel::Step(std::span<const StreamToken> inputs) {
+size_t LanguageModel::n_lanes() const { return impl_->lanes.size(); }
+
+void LanguageModel::RunLanes(size_t n_steps, const std::function<void(size_t)>& run) {
+  if (n_lanes() == 1) return run(0);  // Step then has all threads
+  size_t length = 0;
+  for (const KvCache& c : impl_->caches) length = std::max(length, c.length());
+  impl_->engine.RunLanes(n_lanes(), length + n_steps, run);
+}
+
+Status LanguageModel::Step(size_t lane, std::span<const StreamToken> inputs) {
   Impl& m = *impl_;
-  while (m.frequencies.size() < inputs.size()) m.frequencies.emplace_back(RoundUp(m.vocab, kVectorPadding));
-  m.segments.clear();
+  PITH_CHECK(lane < m.lanes.size());
+  Impl::Lane& l = m.lanes[lane];
+  while (l.frequencies.size() < inputs.size()) l.frequencies.emplace_back(RoundUp(m.vocab, kVectorPadding));
+  l.segments.clear();
   for (const StreamToken& input : inputs) {
     PITH_CHECK(input.stream < m.caches.size());
-    m.segments.push_back({&m.caches[input.stream], {&input.token, 1}});
+    l.segments.push_back({&m.caches[input.stream], {&input.token, 1}});
   }
   std::atomic<bool> finite{true};
-  PITH_RETURN_IF_ERROR(m.engine.Forward(m.segments, [&](size_t segment, size_t, size_t, float* logits) {
-    if (!m.Frequencies(logits, m.frequencies[segment].data())) finite = false;
-  }));
+  const auto consume = [&](size_t segment, size_t, size_t, float* logits) {
+    if (!m.Frequencies(logits, l.frequencies[segment].data())) finite = false;
+  };
+  PITH_RETURN_IF_ERROR(m.lanes.size() == 1 ? m.engine.Forward(l.segments, consume)
+                                           : m.engine.ForwardInLane(lane, l.segments, consume));
   return finite ? OkStatus() : m.NotFinite();
 }
 
-std::span<const uint32_t> LanguageModel::Frequencies(size_t i) const {
-  return impl_->frequencies[i].span().first(impl_->vocab);
+std::span<const uint32_t> LanguageModel::Frequencies(size_t lane, size_t i) const {
+  return impl_->lanes[lane].frequencies[i].span().first(impl_->vocab);
 }
 
 }  // namespace pith

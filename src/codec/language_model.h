@@ -1,6 +1,7 @@
 // LanguageModel: a TokenModel over the engine and the tokenizer of src/model and src/tokenizer.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -41,8 +42,10 @@ class LanguageModel : public TokenModel {
   ByteSpan TokenBytes(TokenId id) const override;
   Status Start(size_t n_streams) override;
   Status Paths(std::span<const PathRequest> requests) override;
-  Status Step(std::span<const StreamToken> inputs) override;
-  std::span<const uint32_t> Frequencies(size_t i) const override;
+  size_t n_lanes() const override;
+  void RunLanes(size_t n_steps, const std::function<void(size_t lane)>& run) override;
+  Status Step(size_t lane, std::span<const StreamToken> inputs) override;
+  std::span<const uint32_t> Frequencies(size_t lane, size_t i) const override;
 
  private:
   struct Impl;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 
 #include "base/check.h"
 #include "base/float_environment.h"
 #include "base/hash.h"
+#include "base/turns.h"
 #include "codec/stream_layout.h"
 #include "coder/arithmetic_coder.h"
 #include "predict/adaptive_mixer.h"
@@ -280,73 +282,159 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
 
 namespace {
 
+// Decodes a block's streams in lanes (TokenModel), neighbours together. While one lane decodes its tokens of a step,
+// the others are in the model. All share one mixer and one code, which only the lane that has the turn may touch; turns
+// go by step, then lane, so that decisions come by step, then stream, however many lanes there are.
+template <DecisionMixer Mixer>
+class BlockDecoder {
+ public:
+  // Borrows everything.
+  BlockDecoder(Mixer& mixer, TokenModel& model, std::span<const TokenId> prefix, const BlockHeader& header,
+               ByteSpan code, const std::string& where, const AfterTokens& go_on)
+      : model_(model),
+        prefix_(prefix),
+        header_(header),
+        code_(code),
+        where_(where),
+        go_on_(go_on),
+        n_steps_(StepCount(header.n_tokens, header.n_streams)),
+        tree_(model.vocab(), model.sum_function()),
+        tokens_(header.n_tokens),
+        decoder_(mixer, model, code) {}
+
+  Status Decode(Bytes& content) {
+    PITH_RETURN_IF_ERROR(StartStreams(model_, header_.n_streams, prefix_));
+    n_lanes_ = model_.n_lanes();
+    PITH_CHECK(n_lanes_ >= 1 && n_lanes_ <= header_.n_streams);
+    Turns turns(n_lanes_);
+    model_.RunLanes(n_steps_, [&](size_t lane) { RunLane(lane, turns); });
+    if (thrown_ != nullptr) std::rethrow_exception(thrown_);
+    PITH_RETURN_IF_ERROR(status_);
+    PITH_RETURN_IF_ERROR(AskCaller());
+    return MakeContent(content);
+  }
+
+ private:
+  uint64_t Begin(size_t stream) const { return StreamBegin(header_.n_tokens, header_.n_streams, stream); }
+
+  // Every lane takes its turn at each step, also where its streams have ended, until the block has ended or failed:
+  // what fails first in the order of turns is the result, and each lane learns of it at its own next turn.
+  void RunLane(size_t lane, Turns& turns) {
+    std::vector<StreamToken> inputs;
+    bool ended = false;
+    for (size_t step = 0; step < n_steps_ && !ended; ++step) {
+      bool has_turn = false;
+      try {
+        FindInputs(lane, step, inputs);
+        const Status status = inputs.empty() ? OkStatus() : model_.Step(lane, inputs);
+        turns.Await(lane);
+        has_turn = true;
+        if (!Ended()) status_ = TakeTurn(lane, step, inputs, status);
+      } catch (...) {  // memory that ran out, or the caller's callback: other lanes wait for this one all the same
+        if (!has_turn) turns.Await(lane);
+        if (!Ended()) thrown_ = std::current_exception();
+      }
+      ended = Ended();
+      turns.Pass(lane);
+    }
+  }
+  bool Ended() const { return !status_.ok() || thrown_ != nullptr; }
+
+  // The tokens to feed at `step` to those of the lane's streams that are so long.
+  void FindInputs(size_t lane, size_t step, std::vector<StreamToken>& inputs) const {
+    inputs.clear();
+    const size_t end = header_.n_streams * (lane + 1) / n_lanes_;
+    for (size_t i = header_.n_streams * lane / n_lanes_; i < end; ++i) {
+      if (Begin(i) + step >= Begin(i + 1)) continue;
+      inputs.push_back({i, step == 0 ? FirstInput(model_, prefix_) : tokens_[Begin(i) + step - 1]});
+    }
+  }
+
+  // Decodes what follows the inputs; `stepped` is what the model said to them.
+  Status TakeTurn(size_t lane, size_t step, std::span<const StreamToken> inputs, const Status& stepped) {
+    // Lane 0 is the calling thread, the only one that may call back. It asks about the step before, which is complete.
+    if (lane == 0 && step != 0) PITH_RETURN_IF_ERROR(AskCaller());
+    PITH_RETURN_IF_ERROR(stepped);
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      const TokenId token = decoder_.Decode(step, inputs[k].stream, tree_, model_.Frequencies(lane, k));
+      tokens_[Begin(inputs[k].stream) + step] = token;
+      content_size_ += model_.TokenBytes(token).size();
+    }
+    done_ += inputs.size();
+    return lane + 1 == n_lanes_ ? CheckStep(step) : OkStatus();
+  }
+
+  // Stops a wrong decode at once instead of after minutes.
+  Status CheckStep(size_t step) const {
+    if (decoder_.coder().Exhausted()) {
+      return Mismatch("its code of " + std::to_string(code_.size()) + " bytes ended after at most " +
+                      std::to_string(done_) + " of " + std::to_string(header_.n_tokens) + " tokens");
+    }
+    if (content_size_ > header_.content_size) {
+      return Mismatch(std::to_string(done_) + " of " + std::to_string(header_.n_tokens) + " tokens are " +
+                      std::to_string(content_size_) + " bytes of content, expected " +
+                      std::to_string(header_.content_size));
+    }
+    if (header_.has_probe && step + 1 == std::min<size_t>(n_steps_, kProbeSteps) &&
+        decoder_.probe() != header_.probe) {
+      return Mismatch("the probe after " + std::to_string(step + 1) + " steps is " + Hex(decoder_.probe()) +
+                      ", expected " + Hex(header_.probe));
+    }
+    return OkStatus();
+  }
+
+  Status AskCaller() {
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on_(done_, code_.size()));
+    return more ? OkStatus() : Cancelled("cancelled by the caller");
+  }
+
+  Status MakeContent(Bytes& content) const {
+    if (content_size_ != header_.content_size) {
+      return Mismatch("its tokens are " + std::to_string(content_size_) + " bytes of content, expected " +
+                      std::to_string(header_.content_size));
+    }
+    if (!decoder_.coder().AtEnd()) return Mismatch("bytes of its code are left over");
+    content.clear();
+    content.reserve(header_.content_size);
+    for (const TokenId token : tokens_) {
+      const ByteSpan bytes = model_.TokenBytes(token);
+      content.insert(content.end(), bytes.begin(), bytes.end());
+    }
+    const uint32_t check = Hash32(content);
+    if (check != header_.content_check) {
+      return Mismatch("the checksum of its content is " + Hex(check) + ", expected " + Hex(header_.content_check));
+    }
+    return OkStatus();
+  }
+
+  Status Mismatch(const std::string& what) const {
+    return WrongModel(where_ + ": the data is undamaged, but " + what + ": the model '" + model_.identity().name +
+                      "' computes other probabilities here than where the archive was made");
+  }
+
+  TokenModel& model_;
+  const std::span<const TokenId> prefix_;
+  const BlockHeader& header_;
+  const ByteSpan code_;
+  const std::string& where_;
+  const AfterTokens& go_on_;
+  const size_t n_steps_;
+  const DecisionTree tree_;
+  size_t n_lanes_ = 1;
+  std::vector<TokenId> tokens_;  // [tokens]; a stream's are its lane's
+
+  // Of the lane that has the turn.
+  TokenDecoder<Mixer> decoder_;
+  uint64_t content_size_ = 0;
+  uint64_t done_ = 0;  // tokens
+  Status status_;
+  std::exception_ptr thrown_;
+};
+
 template <DecisionMixer Mixer>
 Status DecodeWith(Mixer& mixer, TokenModel& model, std::span<const TokenId> prefix, const BlockHeader& header,
                   ByteSpan code, const std::string& where, Bytes& content, const AfterTokens& go_on) {
-  const auto mismatch = [&](const std::string& what) {
-    return WrongModel(where + ": the data is undamaged, but " + what + ": the model '" +
-                      model.identity().name +
-                      "' computes other probabilities here than where the archive was made");
-  };
-  const size_t n_tokens = header.n_tokens;
-  const size_t n_streams = header.n_streams;
-  const size_t n_steps = StepCount(n_tokens, n_streams);
-  const DecisionTree tree(model.vocab(), model.sum_function());
-  TokenDecoder decoder(mixer, model, code);
-  std::vector<TokenId> tokens(n_tokens);
-  std::vector<StreamToken> inputs;
-  uint64_t content_size = 0;
-  uint64_t done = 0;
-
-  PITH_RETURN_IF_ERROR(StartStreams(model, n_streams, prefix));
-  for (size_t step = 0; step < n_steps; ++step) {
-    inputs.clear();
-    for (size_t i = 0; i < n_streams; ++i) {
-      const uint64_t begin = StreamBegin(n_tokens, n_streams, i);
-      if (begin + step >= StreamBegin(n_tokens, n_streams, i + 1)) continue;
-      inputs.push_back({i, step == 0 ? FirstInput(model, prefix) : tokens[begin + step - 1]});
-    }
-    PITH_RETURN_IF_ERROR(model.Step(inputs));
-    for (size_t k = 0; k < inputs.size(); ++k) {
-      const TokenId token = decoder.Decode(step, inputs[k].stream, tree, model.Frequencies(k));
-      tokens[StreamBegin(n_tokens, n_streams, inputs[k].stream) + step] = token;
-      content_size += model.TokenBytes(token).size();
-    }
-    done += inputs.size();
-    if (decoder.coder().Exhausted()) {
-      return mismatch("its code of " + std::to_string(code.size()) + " bytes ended after at most " +
-                      std::to_string(done) + " of " + std::to_string(n_tokens) + " tokens");
-    }
-    // Stops a wrong decode at once instead of after minutes.
-    if (content_size > header.content_size) {
-      return mismatch(std::to_string(done) + " of " + std::to_string(n_tokens) + " tokens are " +
-                      std::to_string(content_size) + " bytes of content, expected " +
-                      std::to_string(header.content_size));
-    }
-    if (header.has_probe && step + 1 == std::min<size_t>(n_steps, kProbeSteps) && decoder.probe() != header.probe) {
-      return mismatch("the probe after " + std::to_string(step + 1) + " steps is " + Hex(decoder.probe()) +
-                      ", expected " + Hex(header.probe));
-    }
-    PITH_ASSIGN_OR_RETURN(const bool more, go_on(done, code.size()));
-    if (!more) return Cancelled("cancelled by the caller");
-  }
-  if (content_size != header.content_size) {
-    return mismatch("its tokens are " + std::to_string(content_size) + " bytes of content, expected " +
-                    std::to_string(header.content_size));
-  }
-  if (!decoder.coder().AtEnd()) return mismatch("bytes of its code are left over");
-  content.clear();
-  content.reserve(header.content_size);
-  for (const TokenId token : tokens) {
-    const ByteSpan bytes = model.TokenBytes(token);
-    content.insert(content.end(), bytes.begin(), bytes.end());
-  }
-  const uint32_t check = Hash32(content);
-  if (check != header.content_check) {
-    return mismatch("the checksum of its content is " + Hex(check) + ", expected " +
-                    Hex(header.content_check));
-  }
-  return OkStatus();
+  return BlockDecoder<Mixer>(mixer, model, prefix, header, code, where, go_on).Decode(content);
 }
 
 }  // namespace

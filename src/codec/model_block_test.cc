@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <thread>
 
 #include "base/hash.h"
 #include "codec/stream_layout.h"
@@ -224,6 +227,162 @@ TEST(ModelBlock, RefusalsAndFailuresEndTheWork) {
   EXPECT_EQ(EncodeTokens(failing, tokens, 2, true, nullptr, kGoOn).status().code(), StatusCode::kCorrupt);
   ToyModel failing_too(options);
   EXPECT_EQ(Decode(failing_too, block).code(), StatusCode::kCorrupt);
+}
+
+// ---- Lanes
+
+ToyModel::Options Lanes(size_t n) {
+  ToyModel::Options options;
+  options.max_lanes = n;
+  return options;
+}
+
+TEST(ModelBlockLanes, AnyNumberDecodesTheSame) {
+  ToyModel model;
+  for (const size_t n : {1, 2, 3, 16, 17, 100, 1000}) {
+    const Bytes content = ToyText(model, n, n);
+    std::vector<TokenId> tokens;
+    ASSERT_TRUE(model.Tokenize(content, tokens).ok());
+    for (const size_t n_streams : {1, 2, 3, 5, 16}) {
+      if (n_streams > tokens.size()) continue;
+      for (const bool adaptive : {false, true}) {
+        const Block block = Encode(model, content, n_streams, adaptive);
+        for (const size_t n_lanes : {1, 2, 3, 4, 7}) {
+          ToyModel other(Lanes(n_lanes));
+          Bytes back;
+          const Status status = Decode(other, block, &back);
+          ASSERT_TRUE(status.ok()) << n << " bytes, " << n_streams << " streams, " << n_lanes
+                                   << " lanes: " << status.message();
+          EXPECT_EQ(back, content);
+          EXPECT_EQ(other.n_lanes(), std::min(n_lanes, n_streams));
+          EXPECT_EQ(other.tokens_fed(), tokens.size());
+        }
+      }
+    }
+  }
+}
+
+TEST(ModelBlockLanes, EveryKindOfDamageIsFoundAsWithOneLane) {
+  ToyModel model;
+  const Block good = Encode(model, ToyText(model, 400, 1), 5);
+  std::vector<Block> damaged;
+  for (size_t i = 0; i < good.code.size(); i += 7) {
+    damaged.push_back(good);
+    damaged.back().code[i] ^= 0x40;
+    damaged.push_back(good);
+    damaged.back().code.resize(i);
+  }
+  Block lying = good;
+  lying.header.probe ^= 1;
+  damaged.push_back(lying);
+  lying = good;
+  lying.header.content_check ^= 1;
+  damaged.push_back(lying);
+  lying = good;
+  lying.header.content_size -= 1;
+  damaged.push_back(lying);
+  lying = good;
+  lying.header.n_tokens += 1;
+  damaged.push_back(lying);
+  lying = good;
+  lying.code.insert(lying.code.end(), kMaxImpliedZeros, 1);
+  damaged.push_back(lying);
+  for (const Block& b : damaged) {
+    ToyModel one;
+    const Status expected = Decode(one, b);
+    EXPECT_EQ(expected.code(), StatusCode::kWrongModel) << expected.message();
+    for (const size_t n_lanes : {2, 3, 7}) {
+      ToyModel other(Lanes(n_lanes));
+      EXPECT_EQ(Decode(other, b).message(), expected.message()) << n_lanes << " lanes";
+    }
+  }
+}
+
+TEST(ModelBlockLanes, AWrongModelIsFoundAtOnce) {
+  ToyModel model;
+  const Block block = Encode(model, ToyText(model, 3000, 1), 6);
+  for (const size_t n_lanes : {1, 2, 3, 6}) {
+    ToyModel::Options options = Lanes(n_lanes);
+    options.seed = 2;
+    ToyModel other(options);
+    const Status status = Decode(other, block);
+    EXPECT_EQ(status.code(), StatusCode::kWrongModel) << status.message();
+    EXPECT_NE(status.message().find("probe after 16 steps"), std::string::npos) << status.message();
+    EXPECT_LE(other.tokens_fed(), 6u * (kProbeSteps + 1));  // the other lanes are in the next step
+  }
+}
+
+TEST(ModelBlockLanes, TheFirstFailureInOrderEndsAllLanes) {
+  ToyModel model;
+  const Block block = Encode(model, ToyText(model, 5000, 1), 6);
+  for (const size_t n_lanes : {1, 2, 3, 6}) {
+    for (size_t stream = 0; stream < 6; ++stream) {
+      for (const uint64_t fail_after : {0, 1, 100}) {
+        ToyModel::Options options = Lanes(n_lanes);
+        options.failing_stream = stream;
+        options.fail_after = fail_after;
+        ToyModel failing(options);
+        const Status status = Decode(failing, block);
+        EXPECT_EQ(status.code(), StatusCode::kCorrupt) << status.message();
+        EXPECT_NE(status.message().find("stream " + std::to_string(stream) + " fails"), std::string::npos)
+            << status.message();
+        EXPECT_LE(failing.tokens_fed(), 6 * (fail_after + 2));
+      }
+    }
+    // All lanes fail at the first step: the first one's word counts.
+    ToyModel::Options options = Lanes(n_lanes);
+    options.fail_after = 0;
+    ToyModel failing(options);
+    EXPECT_NE(Decode(failing, block).message().find("stream 0 fails"), std::string::npos);
+  }
+}
+
+TEST(ModelBlockLanes, TheCallerIsAskedOnItsOwnThreadAfterEachStep) {
+  ToyModel model;
+  const Bytes content = ToyText(model, 1000, 1);
+  const Block block = Encode(model, content, 6);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::vector<uint64_t> expected;
+  for (const size_t n_lanes : {1, 2, 3, 6}) {
+    std::vector<uint64_t> asked;
+    const AfterTokens ask = [&](uint64_t done, uint64_t) -> Result<bool> {
+      EXPECT_EQ(std::this_thread::get_id(), caller);
+      asked.push_back(done);
+      return true;
+    };
+    ToyModel other(Lanes(n_lanes));
+    Bytes back;
+    ASSERT_TRUE(DecodeModelBlock(other, block.header, block.code, nullptr, "", back, ask).ok());
+    if (n_lanes == 1) expected = asked;
+    EXPECT_EQ(asked, expected) << n_lanes << " lanes";
+    EXPECT_EQ(asked.size(), StepCount(block.header.n_tokens, 6));
+    EXPECT_EQ(asked.back(), block.header.n_tokens);
+    // No, at any step; an error; an exception.
+    for (const size_t stop_at : {size_t{0}, size_t{1}, size_t{50}, expected.size() - 1}) {
+      for (const int how : {0, 1, 2}) {
+        size_t n_asked = 0;
+        const AfterTokens stop = [&](uint64_t, uint64_t) -> Result<bool> {
+          EXPECT_LE(n_asked, stop_at);
+          if (n_asked++ != stop_at) return true;
+          if (how == 0) return false;
+          if (how == 1) return IoError("x");
+          throw std::runtime_error("y");
+        };
+        ToyModel stopped(Lanes(n_lanes));
+        const auto decode = [&] {
+          return DecodeModelBlock(stopped, block.header, block.code, nullptr, "", back, stop);
+        };
+        if (how == 0) {
+          EXPECT_EQ(decode().code(), StatusCode::kCancelled);
+        } else if (how == 1) {
+          EXPECT_EQ(decode().code(), StatusCode::kIo);
+        } else {
+          EXPECT_THROW(EXPECT_FALSE(decode().ok()), std::runtime_error);
+        }
+        EXPECT_LE(stopped.tokens_fed(), 6 * (stop_at + 2));
+      }
+    }
+  }
 }
 
 TEST(ModelBlock, ProgressCountsEveryToken) {

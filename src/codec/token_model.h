@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -72,11 +73,21 @@ class TokenModel {
   // Encoder: feeds inputs and fills paths. A stream occurs at most once in a call.
   virtual Status Paths(std::span<const PathRequest> requests) = 0;
 
-  // Decoder: feeds one token to each stream named (each at most once); afterwards Frequencies(i)[vocab()] is
-  // what follows inputs[i]. Frequencies sum below 2^31; ids that cannot occur have 0. Valid until the next
-  // call.
-  virtual Status Step(std::span<const StreamToken> inputs) = 0;
-  virtual std::span<const uint32_t> Frequencies(size_t i) const = 0;
+  // Decoder: the streams that Start made go on in lanes, parts that the caller cuts them into, each on a thread of its
+  // own. How many lanes there had best be: 1 to the number of streams. Never changes a result.
+  virtual size_t n_lanes() const { return 1; }
+
+  // Calls run(lane) for each lane in [0, n_lanes()), all at the same time, so that they may wait for each other;
+  // run(0) on the calling thread, all in the float environment of the kernels if the caller is. Returns when all are
+  // done. No stream is fed more than n_steps tokens meanwhile.
+  // REQUIRES: `run` throws nothing.
+  virtual void RunLanes(size_t /*n_steps*/, const std::function<void(size_t lane)>& run) { run(0); }
+
+  // Inside RunLanes, by the lane itself: feeds one token to each stream named (each at most once, and by one lane only);
+  // afterwards Frequencies(lane, i)[vocab()] is what follows inputs[i]. Frequencies sum below 2^31; ids that cannot occur
+  // have 0. Valid until the lane's next Step.
+  virtual Status Step(size_t lane, std::span<const StreamToken> inputs) = 0;
+  virtual std::span<const uint32_t> Frequencies(size_t lane, size_t i) const = 0;
 };
 
 }  // namespace pith

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
+#include <functional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/thread_pool.h"
 #include "codec/token_model.h"
 
 namespace pith {
@@ -23,6 +26,7 @@ class ToyModel : public TokenModel {
  public:
   static constexpr uint32_t kVocab = 301;
   static constexpr TokenId kStart = 7;
+  static constexpr size_t kAllStreams = ~size_t{0};
 
   // What tests want to vary; none of it changes a result unless stated.
   struct Options {
@@ -33,10 +37,12 @@ class ToyModel : public TokenModel {
     uint64_t bytes_per_stream = 100;
     uint32_t window = 64;
     uint64_t fail_after = ~uint64_t{0};  // tokens, after which Paths and Step fail
+    size_t failing_stream = kAllStreams;  // whose tokens those are
+    size_t max_lanes = 1;
   };
 
   ToyModel() : ToyModel(Options()) {}
-  explicit ToyModel(const Options& options) : options_(options) {
+  explicit ToyModel(const Options& options) : options_(options), pool_(options.max_lanes) {
     identity_.name = "toy-" + std::to_string(options.seed);
     identity_.window = options.window;
     for (size_t i = 0; i < 16; ++i)
@@ -76,6 +82,7 @@ class ToyModel : public TokenModel {
 
   Status Start(size_t n_streams) override {
     last_.assign(n_streams, kVocab);
+    step_.resize(std::clamp<size_t>(n_streams, 1, pool_.n_threads()));
     max_streams_ = std::max(max_streams_, n_streams);
     return OkStatus();
   }
@@ -100,18 +107,20 @@ class ToyModel : public TokenModel {
     return OkStatus();
   }
 
-  Status Step(std::span<const StreamToken> inputs) override {
-    step_.clear();
+  size_t n_lanes() const override { return step_.size(); }
+  void RunLanes(size_t, const std::function<void(size_t)>& run) override { pool_.RunTogether(n_lanes(), run); }
+  Status Step(size_t lane, std::span<const StreamToken> inputs) override {
+    step_[lane].clear();
     for (const StreamToken& input : inputs) {
       PITH_RETURN_IF_ERROR(Feed(input.stream, input.token));
-      step_.push_back(input.token);
+      step_[lane].push_back(input.token);
     }
     return OkStatus();
   }
-  std::span<const uint32_t> Frequencies(size_t i) const override { return rows_[step_[i]]; }
+  std::span<const uint32_t> Frequencies(size_t lane, size_t i) const override { return rows_[step_[lane][i]]; }
 
   // For the fuzzer: fails after so many tokens more; takes another's name.
-  void FailAfter(uint64_t n_tokens) { options_.fail_after = tokens_fed_ + n_tokens; }
+  void FailAfter(uint64_t n_tokens) { options_.fail_after = tokens_to_fail_ + n_tokens; }
   void Impersonate(const ModelIdentity& identity) { identity_ = identity; }
 
   // What the tests look at.
@@ -159,19 +168,25 @@ class ToyModel : public TokenModel {
     PITH_CHECK(stream < last_.size() && token < kVocab);
     PITH_CHECK((last_[stream] == kVocab) == (token == kStart));
     last_[stream] = token;
-    if (++tokens_fed_ > options_.fail_after) return Corrupt("toy: fails here");
+    ++tokens_fed_;
+    if (options_.failing_stream != kAllStreams && options_.failing_stream != stream) return OkStatus();
+    if (++tokens_to_fail_ > options_.fail_after) {
+      return Corrupt("toy: stream " + std::to_string(stream) + " fails here");
+    }
     return OkStatus();
   }
 
   Options options_;
+  ThreadPool pool_;
   ModelIdentity identity_;
   std::array<TokenId, 256> byte_ids_{};
   std::array<std::string, kVocab> bytes_;
   TokenId word_id_ = 0;
   std::vector<std::vector<uint32_t>> rows_;
   std::vector<TokenId> last_;  // [streams]
-  std::vector<TokenId> step_;
-  uint64_t tokens_fed_ = 0;
+  std::vector<std::vector<TokenId>> step_;  // [lanes]
+  std::atomic<uint64_t> tokens_fed_{0};
+  std::atomic<uint64_t> tokens_to_fail_{0};  // fed to what fails
   size_t max_streams_ = 0;
 };
 

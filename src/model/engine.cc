@@ -71,6 +71,10 @@ class Parallel {
   ThreadPool* pool_;
 };
 
+Status NotFinite() {
+  return Corrupt("model: a value became infinite or not a number; the weights are damaged or out of range");
+}
+
 }  // namespace
 
 // Memory of one pass. Buffers are [rows, ...] with rows padded to whole panels.
@@ -147,11 +151,38 @@ struct Engine::Workspace {
 // One forward pass over the rows of a workspace.
 class Engine::Pass {
  public:
+  // Runs segments [begin, end) in as few passes as the rows allow, until all are done or `finite` is false, which it
+  // becomes when a value became non-finite. `thread` is what the consumer is told when the passes run on one thread.
+  static void RunAll(const Engine& engine, Workspace& ws, Parallel parallel, std::span<const Segment> segments,
+                     size_t begin, size_t end, const LogitsConsumer& consumer, size_t thread,
+                     std::atomic<bool>& finite) {
+    size_t segment = begin;
+    size_t done = 0;  // tokens of `segment`
+    while (segment < end && finite) {
+      ws.pieces.clear();
+      size_t rows = 0;
+      while (segment < end && rows < kMaxRows) {
+        const Segment& s = segments[segment];
+        const size_t n = std::min(s.tokens.size() - done, kMaxRows - rows);
+        if (n != 0) {
+          const size_t first_logits = std::clamp(s.logits_from, done, done + n) - done;
+          ws.pieces.push_back({s.cache, segment, done, rows, n, 0, s.tokens.data() + done, first_logits});
+        }
+        rows += n;
+        done += n;
+        if (done < s.tokens.size()) break;
+        ++segment;
+        done = 0;
+      }
+      if (rows != 0 && !Pass(engine, ws, parallel).Run(consumer, thread)) finite = false;
+    }
+  }
+
+ private:
   Pass(const Engine& engine, Workspace& ws, Parallel parallel)
       : e_(engine), c_(engine.weights_.config), kernels_(engine.kernels_), ws_(ws), parallel_(parallel) {}
 
-  // REQUIRES: 1 to kMaxRows rows in the workspace's pieces. `thread` is what the consumer is told when the pass runs on one
-  // thread. False when a value became non-finite.
+  // REQUIRES: 1 to kMaxRows rows in the workspace's pieces. False when a value became non-finite.
   bool Run(const LogitsConsumer& consumer, size_t thread) {
     for (Piece& p : ws_.pieces) {
       p.cache->Prepare(p.n);
@@ -169,7 +200,6 @@ class Engine::Pass {
     return ok_;
   }
 
- private:
   struct Product {
     const PanelMatrixView* matrix;
     float* out;
@@ -470,9 +500,8 @@ KvCache Engine::NewCache() const {
   return KvCache(weights_.config, weights_.terms.attention, options_.window, options_.n_sinks, kMaxRows);
 }
 
-Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& consumer) {
-  size_t n_tokens = 0;
-  size_t end_position = 0;
+Result<Engine::Extent> Engine::Measure(std::span<const Segment> segments) const {
+  Extent extent;
   for (const Segment& s : segments) {
     for (size_t i = 0; i < s.tokens.size(); ++i) {
       if (s.tokens[i] >= weights_.config.vocab) {
@@ -480,51 +509,30 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
                                ", expected below " + std::to_string(weights_.config.vocab));
       }
     }
-    n_tokens += s.tokens.size();
-    end_position = std::max(end_position, s.cache->length() + s.tokens.size());
+    extent.n_tokens += s.tokens.size();
+    extent.end_position = std::max(extent.end_position, s.cache->length() + s.tokens.size());
   }
+  return extent;
+}
+
+void Engine::MakeWorkspaces(size_t n) {
+  while (workspaces_.size() < n) {
+    const size_t n_threads = workspaces_.empty() ? pool_.n_threads() : 1;
+    workspaces_.push_back(std::make_unique<Workspace>(weights_.config, options_.window, n_threads, small()));
+  }
+}
+
+Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& consumer) {
+  PITH_ASSIGN_OR_RETURN(const Extent extent, Measure(segments));
+  const size_t n_tokens = extent.n_tokens;
   if (n_tokens == 0) return OkStatus();
-  rope_.Reserve(std::max(end_position, options_.window));
+  rope_.Reserve(std::max(extent.end_position, options_.window));
 
   const size_t n_threads = pool_.n_threads();
-  const bool small = weights_.n_weights() <= kSmallModelWeights;
-  const bool split = small && n_threads > 1 && segments.size() > 1;
-  const size_t n_workspaces = split ? n_threads : 1;
-  while (workspaces_.size() < n_workspaces) workspaces_.push_back(nullptr);
-  for (size_t i = 0; i < n_workspaces; ++i) {
-    if (workspaces_[i] == nullptr) {
-      workspaces_[i] = std::make_unique<Workspace>(weights_.config, options_.window, i == 0 ? n_threads : 1, small);
-    }
-  }
+  const bool split = small() && n_threads > 1 && segments.size() > 1;
+  MakeWorkspaces(split ? n_threads : 1);
 
   std::atomic<bool> finite{true};
-  // A product that is over in a few microseconds is not worth a barrier: a pass has about six a layer.
-  constexpr size_t kMinProductsPerBarrier = size_t{2} << 20;
-  const size_t pass_rows = std::min(n_tokens, kMaxRows);
-  const bool share = pass_rows * (weights_.n_weights() / (6 * weights_.config.n_layers)) >= kMinProductsPerBarrier;
-  // Runs segments [begin, end) in as few passes as the rows allow.
-  const auto run = [&](size_t begin, size_t end, Workspace& ws, Parallel parallel, size_t thread) {
-    size_t segment = begin;
-    size_t done = 0;  // tokens of `segment`
-    while (segment < end && finite) {
-      ws.pieces.clear();
-      size_t rows = 0;
-      while (segment < end && rows < kMaxRows) {
-        const Segment& s = segments[segment];
-        const size_t n = std::min(s.tokens.size() - done, kMaxRows - rows);
-        if (n != 0) {
-          const size_t first_logits = std::clamp(s.logits_from, done, done + n) - done;
-          ws.pieces.push_back({s.cache, segment, done, rows, n, 0, s.tokens.data() + done, first_logits});
-        }
-        rows += n;
-        done += n;
-        if (done < s.tokens.size()) break;
-        ++segment;
-        done = 0;
-      }
-      if (rows != 0 && !Pass(*this, ws, parallel).Run(consumer, thread)) finite = false;
-    }
-  };
   if (split) {
     // Groups of neighbours with about as many tokens each, a few a thread when there is enough to do.
     const size_t n_groups =
@@ -538,23 +546,49 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
       while (group < n_groups && seen * n_groups >= n_tokens * group) begin[group++] = i + 1;
     }
     pool_.ParallelFor(n_groups, [&](size_t g, size_t thread) {
-      run(begin[g], begin[g + 1], *workspaces_[thread], Parallel(nullptr), thread);
+      Pass::RunAll(*this, *workspaces_[thread], Parallel(nullptr), segments, begin[g], begin[g + 1], consumer, thread,
+                   finite);
     });
   } else {
+    // A product that is over in a few microseconds is not worth a barrier: a pass has about six a layer.
+    constexpr size_t kMinProductsPerBarrier = size_t{2} << 20;
+    const size_t pass_rows = std::min(n_tokens, kMaxRows);
+    const bool share = pass_rows * (weights_.n_weights() / (6 * weights_.config.n_layers)) >= kMinProductsPerBarrier;
     const ScopedFloatEnvironment environment;
-    run(0, segments.size(), *workspaces_[0], Parallel(n_threads > 1 && share ? &pool_ : nullptr), 0);
+    Pass::RunAll(*this, *workspaces_[0], Parallel(n_threads > 1 && share ? &pool_ : nullptr), segments, 0,
+                 segments.size(), consumer, 0, finite);
   }
-  if (!finite) return Corrupt("model: a value became infinite or not a number; the weights are damaged or out of range");
-  return OkStatus();
+  return finite ? OkStatus() : NotFinite();
 }
 
-size_t Engine::WorkspaceBytes(const ModelConfig& c, size_t window, size_t n_threads) {
+void Engine::RunLanes(size_t n, size_t n_positions, const std::function<void(size_t)>& lane) {
+  PITH_CHECK(n <= n_lanes());
+  // What lanes share must not change under them.
+  rope_.Reserve(std::max(n_positions, options_.window));
+  MakeWorkspaces(n);
+  pool_.RunTogether(n, lane);
+}
+
+Status Engine::ForwardInLane(size_t lane, std::span<const Segment> segments, const LogitsConsumer& consumer) {
+  PITH_ASSIGN_OR_RETURN(const Extent extent, Measure(segments));
+  if (extent.n_tokens == 0) return OkStatus();
+  PITH_CHECK(lane < workspaces_.size() && extent.end_position <= rope_.n_positions());
+  std::atomic<bool> finite{true};
+  Pass::RunAll(*this, *workspaces_[lane], Parallel(nullptr), segments, 0, segments.size(), consumer, lane, finite);
+  return finite ? OkStatus() : NotFinite();
+}
+
+size_t Engine::WorkspaceBytes(const ModelWeights& weights, size_t window, size_t n_threads) {
+  const ModelConfig& c = weights.config;
+  const bool small = weights.n_weights() <= kSmallModelWeights;
   const size_t floats = kMaxRows * (3 * c.hidden + 3 * c.q_rows() + 2 * c.kv_rows() + 2 * c.ffn + 2 * c.head_dim);
   const size_t codes = kMaxRows * kMaxTerms * std::max({c.hidden, c.q_rows(), c.ffn});
   const size_t tile_rows = kAttentionTileRows + 2 * (c.n_heads / c.n_kv_heads);
   const size_t scratch = tile_rows * MaxSlots(window) * (sizeof(float) + kMaxTerms);
-  const size_t logits = LogitsRows(c, false) * RoundUp(c.vocab, kLanes) * sizeof(float);
-  return floats * sizeof(float) + codes + logits + n_threads * scratch;
+  const size_t logits = LogitsRows(c, small) * RoundUp(c.vocab, kLanes) * sizeof(float);
+  const size_t n_workspaces = small ? n_threads : 1;
+  const size_t n_scratches = small ? 2 * n_threads - 1 : n_threads;  // the first workspace serves all threads
+  return n_workspaces * (floats * sizeof(float) + codes + logits) + n_scratches * scratch;
 }
 
 size_t Engine::CacheBytes(const ModelWeights& weights, size_t window) {

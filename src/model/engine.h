@@ -56,11 +56,25 @@ class Engine {
   // the caches are then of no further use.
   Status Forward(std::span<const Segment> segments, const LogitsConsumer& consumer);
 
+  // Lanes: parts of the streams that go on side by side, each on one thread with passes of its own. For callers whose next
+  // token takes work that all threads would wait for between two calls of Forward.
+  // As many as threads for a small model (kSmallModelWeights); 1 for a larger one, whose weights lanes would read once
+  // each.
+  size_t n_lanes() const { return small() ? pool_.n_threads() : 1; }
+
+  // Calls lane(i) for each i in [0, n), all at the same time, each on a thread of its own; lane(0) on the calling
+  // thread. Their streams get n_positions tokens at most meanwhile, those before included.
+  // REQUIRES: n <= n_lanes(), and that `lane` throws nothing.
+  void RunLanes(size_t n, size_t n_positions, const std::function<void(size_t lane)>& lane);
+
+  // Forward inside RunLanes, on the calling thread alone. The consumer gets `lane` as its thread.
+  Status ForwardInLane(size_t lane, std::span<const Segment> segments, const LogitsConsumer& consumer);
+
   // Largest number of tokens that one pass works on at once; longer calls are cut. Memory grows with it.
   static constexpr size_t kMaxRows = 96;
 
   // Bytes of the workspaces of an engine with so many threads, and of one stream's cache.
-  static size_t WorkspaceBytes(const ModelConfig& config, size_t window, size_t n_threads);
+  static size_t WorkspaceBytes(const ModelWeights& weights, size_t window, size_t n_threads);
   static size_t CacheBytes(const ModelWeights& weights, size_t window);
 
   // The weights are so few that each thread keeps all of them in its cache: streams are split among threads, each
@@ -70,13 +84,22 @@ class Engine {
  private:
   struct Workspace;
   class Pass;
+  struct Extent {
+    size_t n_tokens = 0;
+    size_t end_position = 0;  // of the longest stream afterwards
+  };
+
+  bool small() const { return weights_.n_weights() <= kSmallModelWeights; }
+  // kInvalidArgument: a token id is not below vocab.
+  Result<Extent> Measure(std::span<const Segment> segments) const;
+  void MakeWorkspaces(size_t n);
 
   const ModelWeights& weights_;
   const Kernels& kernels_;
   ThreadPool& pool_;
   EngineOptions options_;
   RopeTable rope_;
-  std::vector<std::unique_ptr<Workspace>> workspaces_;
+  std::vector<std::unique_ptr<Workspace>> workspaces_;  // [threads with passes of their own]; the first serves all
 };
 
 }  // namespace pith

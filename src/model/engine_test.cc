@@ -140,6 +140,72 @@ TEST(Engine, StreamsDoNotDependOnTheBatchTheChunksOrTheThreads) {
   }
 }
 
+TEST(Engine, LanesSideBySideGiveWhatAllStreamsTogetherGive) {
+  for (const Case& c : Cases()) {
+    const RandomModel model(c.config, c.terms, 11);
+    constexpr size_t kStreams = 5;
+    std::vector<std::vector<TokenId>> streams;
+    for (uint32_t s = 0; s < kStreams; ++s) streams.push_back(RandomTokens(c.n_tokens - 3 * s, c.config.vocab, s));
+    const Isa isa = AvailableIsas().back();
+    ThreadPool one(1);
+    Engine reference(model.weights(), KernelsFor(isa), one, c.options);
+    EXPECT_EQ(reference.n_lanes(), 1u);
+    const std::vector<Logits> expected = RunStreams(reference, streams, {1});
+    for (const size_t n_threads : {1, 2, 4}) {
+      ThreadPool pool(n_threads);
+      Engine engine(model.weights(), KernelsFor(isa), pool, c.options);
+      ASSERT_EQ(engine.n_lanes(), n_threads);
+      std::vector<KvCache> caches;
+      for (size_t s = 0; s < kStreams; ++s) caches.push_back(engine.NewCache());
+      std::vector<Logits> got(kStreams);
+      for (size_t n_lanes = 1; n_lanes <= n_threads; ++n_lanes) {
+        for (size_t s = 0; s < kStreams; ++s) {
+          caches[s].Clear();
+          got[s].assign(streams[s].size(), {});
+        }
+        // Lane i has streams i, i + n_lanes, ..., token by token at first, then all that is left of each.
+        engine.RunLanes(n_lanes, c.n_tokens, [&](size_t lane) {
+          for (size_t done = 0; done < c.n_tokens; done = done < 9 ? done + 1 : c.n_tokens) {
+            std::vector<Segment> segments;
+            std::vector<size_t> stream_of;
+            for (size_t s = lane; s < kStreams; s += n_lanes) {
+              const std::span<const TokenId> rest = std::span(streams[s]).subspan(done);
+              segments.push_back({&caches[s], done < 9 ? rest.first(1) : rest});
+              stream_of.push_back(s);
+            }
+            const auto consume = [&](size_t segment, size_t index, size_t thread, const float* l) {
+              EXPECT_EQ(thread, lane);
+              got[stream_of[segment]][done + index].assign(l, l + c.config.vocab);
+            };
+            EXPECT_TRUE(engine.ForwardInLane(lane, segments, consume).ok());
+          }
+        });
+        for (size_t s = 0; s < kStreams; ++s) {
+          ExpectSameBits(got[s], expected[s],
+                         std::string(c.name) + ", " + std::to_string(n_lanes) + " lanes of " +
+                             std::to_string(n_threads) + " threads, stream " + std::to_string(s));
+          if (::testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(Engine, AModelOfManyWeightsHasOneLane) {
+  ModelConfig config = EvenConfig();
+  config.vocab = Engine::kSmallModelWeights / config.hidden;
+  const RandomModel model(config, ActivationTerms::Fast(2), 5);
+  ThreadPool pool(2);
+  EXPECT_EQ(Engine(model.weights(), KernelsFor(Isa::kScalar), pool, {}).n_lanes(), 1u);
+}
+
+TEST(Engine, WorkspacesOfASmallModelAreCountedForEachThread) {
+  const RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
+  const size_t one = Engine::WorkspaceBytes(model.weights(), 64, 1);
+  EXPECT_GT(one, 0u);
+  EXPECT_GE(Engine::WorkspaceBytes(model.weights(), 64, 4), 4 * one);
+}
+
 TEST(Engine, AClearedCacheStartsAFreshStream) {
   const RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
   ThreadPool pool(1);
@@ -223,6 +289,9 @@ TEST(Engine, TokensOutOfRangeAreRefused) {
   const Status status = engine.Forward({&segment, 1}, nullptr);
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_NE(status.message().find("token 1 is id 256, expected below 256"), std::string::npos) << status.message();
+  engine.RunLanes(1, 2, [&](size_t lane) {
+    EXPECT_EQ(engine.ForwardInLane(lane, {&segment, 1}, nullptr).message(), status.message());
+  });
 }
 
 TEST(Engine, AnOverflowIsAnErrorNotANumber) {
@@ -235,6 +304,11 @@ TEST(Engine, AnOverflowIsAnErrorNotANumber) {
     const std::vector<TokenId> tokens = {1, 2, 3};
     const Segment segment{&cache, tokens};
     EXPECT_EQ(engine.Forward({&segment, 1}, nullptr).code(), StatusCode::kCorrupt);
+    cache.Clear();
+    engine.RunLanes(2, 3, [&](size_t lane) {
+      if (lane == 0) return;
+      EXPECT_EQ(engine.ForwardInLane(lane, {&segment, 1}, nullptr).code(), StatusCode::kCorrupt);
+    });
   }
 }
 
@@ -243,6 +317,7 @@ TEST(Engine, NothingToDoIsFine) {
   ThreadPool pool(2);
   Engine engine(model.weights(), KernelsFor(Isa::kScalar), pool, {});
   EXPECT_TRUE(engine.Forward({}, nullptr).ok());
+  engine.RunLanes(2, 0, [&](size_t lane) { EXPECT_TRUE(engine.ForwardInLane(lane, {}, nullptr).ok()); });
 }
 
 }  // namespace

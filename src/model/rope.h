@@ -15,6 +15,7 @@ class RopeTable {
 
   // Prepares positions [0, n_positions). Fast when they are prepared already.
   void Reserve(size_t n_positions);
+  size_t n_positions() const { return coarse_.size() / frequency_.size() * kBlock; }  // that are prepared
 
   // cosine, sine [head_dim / 2] of a position that Reserve has prepared.
   void Fill(size_t position, float* cosine, float* sine) const;

@@ -27,8 +27,11 @@ slow_decoder::Model Wrap(TokenModel& model) {
           .feed =
               [&model](size_t stream, uint32_t token) {
                 const StreamToken input{stream, token};
-                EXPECT_TRUE(model.Step({&input, 1}).ok());
-                const std::span<const uint32_t> f = model.Frequencies(0);
+                model.RunLanes(1, [&](size_t lane) {
+                  if (lane != 0) return;
+                  EXPECT_TRUE(model.Step(lane, {&input, 1}).ok());
+                });
+                const std::span<const uint32_t> f = model.Frequencies(0, 0);
                 return std::vector<uint32_t>(f.begin(), f.end());
               },
           .token_bytes = [&model](uint32_t token) { return std::string(AsText(model.TokenBytes(token))); }};
@@ -319,8 +322,8 @@ class LetterModel : public TokenModel {
     }
     return OkStatus();
   }
-  Status Step(std::span<const StreamToken>) override { return OkStatus(); }
-  std::span<const uint32_t> Frequencies(size_t) const override { return kFrequencies; }
+  Status Step(size_t, std::span<const StreamToken>) override { return OkStatus(); }
+  std::span<const uint32_t> Frequencies(size_t, size_t) const override { return kFrequencies; }
 
  private:
   static constexpr uint32_t kFrequencies[3] = {0, 3u << 28, 1u << 28};
