@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -20,6 +21,8 @@
 #include "cli/signals.h"
 #include "report/comparison.h"
 #include "report/page.h"
+#include "report/summary.h"
+#include "report/summary_text.h"
 #include "report/terminal_report.h"
 
 namespace pith::cli {
@@ -36,39 +39,29 @@ Result<bench::Results> LoadResults(const std::string& path) {
   return bench::ReadResults(file->bytes(), path);
 }
 
-// Over the files that all codecs have got through, so that the lines can be compared.
+// One line a codec, smallest archives first, over the files that all of them have got through.
 std::string TotalsTable(const bench::Results& results) {
-  std::vector<size_t> n_good(results.files.size());
-  for (const bench::Row& row : results.rows) n_good[row.file] += row.error.empty() ? 1 : 0;
-  const auto counts = [&](size_t file) {
-    return n_good[file] == results.codecs.size() && !results.files[file].slice_bytes;
-  };
-  size_t n_files = 0;
-  for (size_t file = 0; file < n_good.size(); ++file) n_files += counts(file) ? 1 : 0;
+  const bench::Summary summary = bench::Summarize(results);
+  const bench::Group& total = summary.total;
   std::string table;
   char line[160];
-  for (size_t codec = 0; codec < results.codecs.size() && n_files > 0; ++codec) {
-    uint64_t original = 0, compressed = 0, peak = 0;
-    double compress_seconds = 0, decompress_seconds = 0;
-    for (const bench::Row& row : results.rows) {
-      if (row.codec != codec || !counts(row.file)) continue;
-      original += results.files[row.file].bytes;
-      compressed += row.compressed_bytes;
-      compress_seconds += row.compress->seconds.median;
-      decompress_seconds += row.decompress->seconds.median;
-      peak = std::max({peak, row.compress->peak_bytes, row.decompress->peak_bytes});
-    }
-    if (codec == 0) {
-      std::snprintf(line, sizeof line, "%s, %s\n%-20s %12s %8s %12s %12s %12s\n", Plural(n_files, "file").c_str(),
-                    FormatBytes(original).c_str(), "codec", "bytes", "ratio", "compress", "decompress", "memory");
-      table += line;
-    }
-    std::snprintf(line, sizeof line, "%-20s %12llu %8s %12s %12s %12s\n", Printable(results.codecs[codec].name).substr(0, 60).c_str(),
-                  static_cast<unsigned long long>(compressed), FormatRatio(compressed, original).c_str(),
-                  FormatRate(original, compress_seconds).c_str(), FormatRate(original, decompress_seconds).c_str(),
-                  FormatBytes(peak).c_str());
+  if (!total.codecs.empty()) {
+    std::snprintf(line, sizeof line, "%s, %s\n%-20s %12s %8s %12s %12s %12s\n", Plural(total.n_files, "file").c_str(),
+                  FormatBytes(total.bytes).c_str(), "codec", "bytes", "ratio", "compress", "decompress", "memory");
     table += line;
   }
+  const auto rate = [&](const std::optional<double>& speed) {
+    return speed ? FormatRate(total.bytes, static_cast<double>(total.bytes) / *speed) : "-";
+  };
+  for (const bench::Totals& totals : total.codecs) {
+    std::snprintf(line, sizeof line, "%-20s %12llu %8s %12s %12s %12s\n",
+                  Printable(results.codecs[totals.codec].name).substr(0, 60).c_str(),
+                  static_cast<unsigned long long>(totals.compressed_bytes),
+                  FormatRatio(totals.compressed_bytes, total.bytes).c_str(), rate(totals.compress_speed).c_str(),
+                  rate(totals.decompress_speed).c_str(), FormatBytes(totals.PeakBytes()).c_str());
+    table += line;
+  }
+  for (const std::string& note : bench::SummaryNotes(results, summary)) table += Printable(note) + "\n";
   return table;
 }
 

@@ -216,8 +216,10 @@ class ArchiveEncoder {
     contexts_done_ = true;
     const uint64_t rival_cost = Cost(best);
     const auto go_on = [&](uint64_t bytes_done, uint64_t code_bytes) -> Result<bool> {
-      // The model's work is the longer: before it the block counts as not begun, after it as done.
-      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(model_ == nullptr ? bytes_done : before_model ? 0 : content.size())));
+      // After the model the block counts as done; before it contexts are half of the work: the model, ten times as slow, is
+      // mostly left at its first glance.
+      const uint64_t shown = model_ == nullptr ? bytes_done : before_model ? bytes_done / 2 : content.size();
+      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(shown)));
       const double part = static_cast<double>(bytes_done) / static_cast<double>(content.size());
       if (part >= kContextsGlance &&
           static_cast<double>(code_bytes) > kContextsMargin * part * static_cast<double>(rival_cost)) {
@@ -257,10 +259,12 @@ class ArchiveEncoder {
       return Status(StatusCode::kWrongModel, "tokenizer: " + std::to_string(n_tokens) + " tokens for " +
                                                  std::to_string(content.size()) + " bytes");
     }
+    double shown_before = 0;  // share of the block's work that is done before the model's
     // What looks like data: contexts go first, being the faster, and the model has to keep up with them.
     if (options_.beside == ContextsBesideModel::kForData && !contexts_done_ && ContextsFit(content.size()) &&
         static_cast<double>(content.size()) < kDataBytesPerToken * static_cast<double>(n_tokens)) {
       PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload, /*before_model=*/true));
+      shown_before = 0.5;
       rival_cost = Cost(best);
       if (fixed_cost >= rival_cost) return false;
     }
@@ -288,8 +292,9 @@ class ArchiveEncoder {
 
     const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
+      const double shown = shown_before + part * (1 - shown_before);
       PITH_RETURN_IF_ERROR(
-          meter_.Report(ProgressNow(static_cast<uint64_t>(part * static_cast<double>(content.size())))));
+          meter_.Report(ProgressNow(static_cast<uint64_t>(shown * static_cast<double>(content.size())))));
       if (code_bytes >= code_limit) return false;
       const uint64_t steps = tokens_done / n_streams;
       const double rival_so_far = static_cast<double>(code_limit) * part;

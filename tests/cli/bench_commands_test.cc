@@ -195,6 +195,13 @@ TEST_F(Bench, AFailingOrMissingCommandIsReported) {
   EXPECT_EQ(ErrorOfCodec("pipe=mkfifo {output}|cat"), "compress: the output is not a regular file");
 }
 
+TEST_F(Bench, TheTableOfTheOthersStandsWhereACodecFails) {
+  const Ended ended = Run({"a.txt", "b.json", "--codecs", "gzip:1", "--codec", "bad=false|cat"});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_NE(ended.out.find("\ngzip -1 "), std::string::npos) << ended.out;
+  EXPECT_NE(ended.out.find("\nbad completed no file of 2 and is not compared.\n"), std::string::npos) << ended.out;
+}
+
 TEST_F(Bench, AHangingCodecIsKilledWithAllItHasStarted) {
   const Clock::time_point start = Clock::now();
   EXPECT_EQ(ErrorOfCodec("hang=sleep 1234567 & sleep 1234567|cat", {"--timeout", "0.5"}),
