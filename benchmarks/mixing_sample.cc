@@ -60,7 +60,7 @@ MixingSample MixingLab::Load(const std::string& path, size_t max_bytes, size_t n
                                 std::span<const TokenId>(s.tokens).subspan(begin + at, n),
                                 std::span<uint32_t>(s.paths).subspan((begin + at) * depth_, n * depth_),
                                 {}};
-      if (!model_->Paths({&request, 1}).ok()) std::exit(1);
+      if (!model_->Paths({&request, 1}, nullptr).ok()) std::exit(1);
     }
   }
   return s;

@@ -163,7 +163,7 @@ Status LanguageModel::Start(size_t n_streams) {
   return OkStatus();
 }
 
-Status LanguageModel::Paths(std::span<const PathRequest> requests) {
+Status LanguageModel::Paths(std::span<const PathRequest> requests, const std::function<void()>& beside) {
   Impl& m = *impl_;
   const size_t depth = static_cast<size_t>(m.tree.depth());
   m.segments.clear();
@@ -186,7 +186,7 @@ Status LanguageModel::Paths(std::span<const PathRequest> requests) {
     }
     m.tree.Path(f, target, r.paths.subspan(index * depth, depth));
   };
-  PITH_RETURN_IF_ERROR(m.engine.Forward(m.segments, consume));
+  PITH_RETURN_IF_ERROR(m.engine.Forward(m.segments, consume, beside));
   return finite ? OkStatus() : m.NotFinite();
 }
 

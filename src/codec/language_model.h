@@ -41,7 +41,7 @@ class LanguageModel : public TokenModel {
   Status Tokenize(ByteSpan text, std::vector<TokenId>& tokens) override;
   ByteSpan TokenBytes(TokenId id) const override;
   Status Start(size_t n_streams) override;
-  Status Paths(std::span<const PathRequest> requests) override;
+  Status Paths(std::span<const PathRequest> requests, const std::function<void()>& beside) override;
   size_t n_lanes() const override;
   void RunLanes(size_t n_steps, const std::function<void(size_t lane)>& run) override;
   Status Step(size_t lane, std::span<const StreamToken> inputs) override;

@@ -115,7 +115,9 @@ TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
       requests.push_back({s, all.first(all.size() - 1), all.subspan(1), paths[s], bits[s]});
     }
     ASSERT_TRUE(f.model().Start(streams.size()).ok());
-    ASSERT_TRUE(f.model().Paths(requests).ok());
+    int n_beside = 0;
+    ASSERT_TRUE(f.model().Paths(requests, [&] { ++n_beside; }).ok());
+    EXPECT_EQ(n_beside, 1);
 
     ASSERT_TRUE(f.model().Start(streams.size()).ok());
     for (size_t s = 0; s < streams.size(); ++s) {

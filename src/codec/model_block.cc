@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <functional>
+#include <utility>
 
 #include "base/check.h"
 #include "base/float_environment.h"
@@ -48,7 +50,7 @@ Status StartStreams(TokenModel& model, size_t n_streams, std::span<const TokenId
       const size_t n = std::min(model.PreferredTokens(), inputs.size() - at);
       const PathRequest request{i, std::span<const TokenId>(inputs).subspan(at, n), prefix.subspan(at, n),
                                 std::span<uint32_t>(paths).first(n * depth), {}};
-      PITH_RETURN_IF_ERROR(model.Paths({&request, 1}));
+      PITH_RETURN_IF_ERROR(model.Paths({&request, 1}, nullptr));
     }
   }
   return OkStatus();
@@ -57,10 +59,20 @@ Status StartStreams(TokenModel& model, size_t n_streams, std::span<const TokenId
 // Feeds all tokens of a block to the model and gets their paths back part by part, all streams side by side.
 class PathFeeder {
  public:
+  // Steps [first_step, end_step) of all streams.
+  struct Part {
+    size_t first_step = 0;
+    size_t end_step = 0;
+    std::vector<uint32_t> paths;  // [stream, step of the part, depth]
+    std::vector<double> bits;     // [stream, step of the part], or empty
+    std::vector<PathRequest> requests;
+  };
+
   // Each stream is fed `prefix` first (TextDictionary), which must outlive the feeder.
   PathFeeder(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams, std::span<const TokenId> prefix,
              bool want_bits)
-      : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), prefix_(prefix), fed_(std::move(tokens)) {
+      : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), prefix_(prefix), want_bits_(want_bits),
+        fed_(std::move(tokens)) {
     PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens_);
     depth_ = static_cast<size_t>(DecisionTree(model.vocab()).depth());
     // The token before each stream, the start token or the prefix's last, so that inputs and targets are one array, a
@@ -75,50 +87,50 @@ class PathFeeder {
     n_steps_ = StepCount(n_tokens_, n_streams);
     part_steps_ = std::max<size_t>(1, model.PreferredTokens() / n_streams);
     part_steps_ = std::min(part_steps_, n_steps_);
-    paths_.resize(n_streams * part_steps_ * depth_);
-    if (want_bits) bits_.resize(n_streams * part_steps_);
   }
 
   size_t depth() const { return depth_; }
-  size_t n_steps() const { return n_steps_; }
   size_t n_tokens() const { return n_tokens_; }
 
   Status Start() { return StartStreams(model_, n_streams_, prefix_); }
+  bool AtEnd() const { return next_step_ == n_steps_; }
 
-  // Runs the model over the next part, steps [first_step(), end_step()).
-  Status NextPart() {
-    first_step_ = end_step_;
-    end_step_ = std::min(n_steps_, first_step_ + part_steps_);
-    requests_.clear();
+  // Runs the model over the next steps and, at the same time where there are threads for it, `beside` (or null) once.
+  // REQUIRES: not AtEnd().
+  Status NextPart(Part& part, const std::function<void()>& beside) {
+    part.first_step = next_step_;
+    part.end_step = next_step_ = std::min(n_steps_, next_step_ + part_steps_);
+    part.paths.resize(n_streams_ * part_steps_ * depth_);
+    if (want_bits_) part.bits.resize(n_streams_ * part_steps_);
+    part.requests.clear();
     for (size_t i = 0; i < n_streams_; ++i) {
       const size_t length = Length(i);
-      if (length <= first_step_) continue;
-      const size_t n = std::min(end_step_, length) - first_step_;
+      if (length <= part.first_step) continue;
+      const size_t n = std::min(part.end_step, length) - part.first_step;
       const std::span<const TokenId> run =
-          std::span<const TokenId>(fed_).subspan(FedBegin(i) + first_step_, n + 1);
-      requests_.push_back(
-          {i, run.first(n), run.last(n),
-           std::span<uint32_t>(paths_).subspan(i * part_steps_ * depth_, n * depth_),
-           bits_.empty() ? std::span<double>() : std::span<double>(bits_).subspan(i * part_steps_, n)});
+          std::span<const TokenId>(fed_).subspan(FedBegin(i) + part.first_step, n + 1);
+      part.requests.push_back(
+          {i, run.first(n), run.last(n), std::span<uint32_t>(part.paths).subspan(i * part_steps_ * depth_, n * depth_),
+           want_bits_ ? std::span<double>(part.bits).subspan(i * part_steps_, n) : std::span<double>()});
     }
-    return model_.Paths(requests_);
+    return model_.Paths(part.requests, beside);
   }
-  size_t first_step() const { return first_step_; }
-  size_t end_step() const { return end_step_; }
 
   // Calls visit(step, stream, token, path, ideal_bits) for each token of the part, by step, then stream.
   template <typename Visit>
-  void ForEach(const Visit& visit) const {
-    for (size_t step = first_step_; step < end_step_; ++step) {
-      for (const PathRequest& r : requests_) {
-        const size_t at = step - first_step_;
+  void ForEach(const Part& part, const Visit& visit) const {
+    for (size_t step = part.first_step; step < part.end_step; ++step) {
+      for (const PathRequest& r : part.requests) {
+        const size_t at = step - part.first_step;
         if (at >= r.targets.size()) continue;
         visit(step, r.stream, r.targets[at], r.paths.subspan(at * depth_, depth_),
               r.ideal_bits.empty() ? 0 : r.ideal_bits[at]);
       }
     }
   }
-  uint64_t tokens_done() const { return std::min<uint64_t>(n_tokens_, uint64_t{end_step_} * n_streams_); }
+  uint64_t TokensUpTo(const Part& part) const {
+    return std::min<uint64_t>(n_tokens_, uint64_t{part.end_step} * n_streams_);
+  }
 
  private:
   size_t Begin(size_t i) const { return StreamBegin(n_tokens_, n_streams_, i); }
@@ -129,15 +141,12 @@ class PathFeeder {
   size_t n_tokens_;
   size_t n_streams_;
   std::span<const TokenId> prefix_;
+  bool want_bits_;
   size_t depth_;
   size_t n_steps_;
   size_t part_steps_;
-  size_t first_step_ = 0;
-  size_t end_step_ = 0;
-  std::vector<TokenId> fed_;     // start token and tokens of each stream, one after the other
-  std::vector<uint32_t> paths_;  // [stream, step of the part, depth]
-  std::vector<double> bits_;     // [stream, step of the part], or empty
-  std::vector<PathRequest> requests_;
+  size_t next_step_ = 0;
+  std::vector<TokenId> fed_;  // start token and tokens of each stream, one after the other
 };
 
 // Codes tokens whose paths are known.
@@ -203,13 +212,31 @@ Result<bool> EncodeWith(Mixer& mixer, TokenModel& model, PathFeeder& feeder, con
                         CodedTokens& result) {
   TokenEncoder encoder(feeder.depth(), mixer, result.code);
   PITH_RETURN_IF_ERROR(feeder.Start());
-  while (feeder.end_step() < feeder.n_steps()) {
-    PITH_RETURN_IF_ERROR(feeder.NextPart());
-    feeder.ForEach([&](size_t step, size_t stream, TokenId token, std::span<const uint32_t> path, double) {
-      encoder.Encode(step, stream, token, model.TokenBytes(token), path);
-    });
-    PITH_ASSIGN_OR_RETURN(const bool more, go_on(feeder.tokens_done(), result.code.size()));
+  // One thread codes a part while the others are in the model with the next.
+  PathFeeder::Part coded, fed;
+  std::exception_ptr thrown;  // memory that ran out
+  const auto encode = [&] {
+    try {
+      feeder.ForEach(coded, [&](size_t step, size_t stream, TokenId token, std::span<const uint32_t> path, double) {
+        encoder.Encode(step, stream, token, model.TokenBytes(token), path);
+      });
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  };
+  PITH_RETURN_IF_ERROR(feeder.NextPart(coded, nullptr));
+  while (true) {
+    const bool last = feeder.AtEnd();
+    if (last) {
+      encode();
+    } else {
+      PITH_RETURN_IF_ERROR(feeder.NextPart(fed, encode));
+    }
+    if (thrown) std::rethrow_exception(thrown);
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on(feeder.TokensUpTo(coded), result.code.size()));
     if (!more) return false;
+    if (last) break;
+    std::swap(coded, fed);
   }
   encoder.Finish();
   result.probe = encoder.probe();
@@ -262,10 +289,11 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
                                       const AfterTokens& go_on) {
   PathFeeder feeder(model, std::move(tokens), n_streams, {}, true);
   TokenCodeLength length;
+  PathFeeder::Part part;
   PITH_RETURN_IF_ERROR(feeder.Start());
-  while (feeder.end_step() < feeder.n_steps()) {
-    PITH_RETURN_IF_ERROR(feeder.NextPart());
-    feeder.ForEach([&](size_t, size_t, TokenId token, std::span<const uint32_t> path, double ideal_bits) {
+  while (!feeder.AtEnd()) {
+    PITH_RETURN_IF_ERROR(feeder.NextPart(part, nullptr));
+    feeder.ForEach(part, [&](size_t, size_t, TokenId token, std::span<const uint32_t> path, double ideal_bits) {
       length.ideal_bits += ideal_bits;
       for (size_t level = 0; level < path.size(); ++level) {
         if (path[level] == kCertain) continue;
@@ -274,7 +302,7 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
       }
     });
     PITH_ASSIGN_OR_RETURN(const bool more,
-                          go_on(feeder.tokens_done(), static_cast<uint64_t>(length.integer_bits / 8)));
+                          go_on(feeder.TokensUpTo(part), static_cast<uint64_t>(length.integer_bits / 8)));
     if (!more) return Cancelled("cancelled by the caller");
   }
   return length;

@@ -70,8 +70,10 @@ class TokenModel {
   // Makes n streams, all empty; earlier ones are gone.
   virtual Status Start(size_t n_streams) = 0;
 
-  // Encoder: feeds inputs and fills paths. A stream occurs at most once in a call.
-  virtual Status Paths(std::span<const PathRequest> requests) = 0;
+  // Encoder: feeds inputs and fills paths. A stream occurs at most once in a call. `beside`, unless empty, is called once,
+  // by any thread, in the kernels' float environment, and has returned when Paths does; where there are threads for it, the
+  // model works meanwhile. After a failure it may not have been called. REQUIRES: it throws nothing.
+  virtual Status Paths(std::span<const PathRequest> requests, const std::function<void()>& beside) = 0;
 
   // Decoder: the streams that Start made go on in lanes, parts that the caller cuts them into, each on a thread of its
   // own. How many lanes there had best be: 1 to the number of streams. Never changes a result.

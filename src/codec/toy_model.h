@@ -87,7 +87,8 @@ class ToyModel : public TokenModel {
     return OkStatus();
   }
 
-  Status Paths(std::span<const PathRequest> requests) override {
+  Status Paths(std::span<const PathRequest> requests, const std::function<void()>& beside) override {
+    if (beside) beside();
     const DecisionTree tree(kVocab);
     const size_t depth = static_cast<size_t>(tree.depth());
     for (const PathRequest& r : requests) {

@@ -522,10 +522,15 @@ void Engine::MakeWorkspaces(size_t n) {
   }
 }
 
-Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& consumer) {
+Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& consumer,
+                       const std::function<void()>& beside) {
   PITH_ASSIGN_OR_RETURN(const Extent extent, Measure(segments));
   const size_t n_tokens = extent.n_tokens;
-  if (n_tokens == 0) return OkStatus();
+  const ScopedFloatEnvironment environment;
+  if (n_tokens == 0) {
+    if (beside) beside();
+    return OkStatus();
+  }
   rope_.Reserve(std::max(extent.end_position, options_.window));
 
   const size_t n_threads = pool_.n_threads();
@@ -545,16 +550,19 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
       seen += segments[i].tokens.size();
       while (group < n_groups && seen * n_groups >= n_tokens * group) begin[group++] = i + 1;
     }
-    pool_.ParallelFor(n_groups, [&](size_t g, size_t thread) {
+    const size_t n_beside = beside ? 1 : 0;
+    pool_.ParallelFor(n_beside + n_groups, [&](size_t task, size_t thread) {
+      if (task < n_beside) return beside();
+      const size_t g = task - n_beside;
       Pass::RunAll(*this, *workspaces_[thread], Parallel(nullptr), segments, begin[g], begin[g + 1], consumer, thread,
                    finite);
     });
   } else {
+    if (beside) beside();
     // A product that is over in a few microseconds is not worth a barrier: a pass has about six a layer.
     constexpr size_t kMinProductsPerBarrier = size_t{2} << 20;
     const size_t pass_rows = std::min(n_tokens, kMaxRows);
     const bool share = pass_rows * (weights_.n_weights() / (6 * weights_.config.n_layers)) >= kMinProductsPerBarrier;
-    const ScopedFloatEnvironment environment;
     Pass::RunAll(*this, *workspaces_[0], Parallel(n_threads > 1 && share ? &pool_ : nullptr), segments, 0,
                  segments.size(), consumer, 0, finite);
   }

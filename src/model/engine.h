@@ -54,7 +54,11 @@ class Engine {
   // Appends each segment's tokens to its stream. Without a consumer no logits are computed.
   // kInvalidArgument: a token id is not below vocab. kCorrupt: a value became non-finite (the weights are broken);
   // the caches are then of no further use.
-  Status Forward(std::span<const Segment> segments, const LogitsConsumer& consumer);
+  // `beside`, unless empty, is called once meanwhile, by any thread, in the float environment of the pool; a small model
+  // (kSmallModelWeights) with several segments goes on with the other threads, else it comes first. After a failure it may
+  // not have been called. REQUIRES: it throws nothing.
+  Status Forward(std::span<const Segment> segments, const LogitsConsumer& consumer,
+                 const std::function<void()>& beside = nullptr);
 
   // Lanes: parts of the streams that go on side by side, each on one thread with passes of its own. For callers whose next
   // token takes work that all threads would wait for between two calls of Forward.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -204,6 +205,27 @@ TEST(Engine, WorkspacesOfASmallModelAreCountedForEachThread) {
   const size_t one = Engine::WorkspaceBytes(model.weights(), 64, 1);
   EXPECT_GT(one, 0u);
   EXPECT_GE(Engine::WorkspaceBytes(model.weights(), 64, 4), 4 * one);
+}
+
+TEST(Engine, WhatRunsBesideRunsOnceAndIsDoneInTheEnd) {
+  const RandomModel model(EvenConfig(), ActivationTerms::Fast(2), 5);
+  const std::vector<TokenId> tokens = RandomTokens(30, EvenConfig().vocab, 1);
+  for (const size_t n_threads : {1, 2, 4}) {
+    ThreadPool pool(n_threads);
+    Engine engine(model.weights(), KernelsFor(Isa::kScalar), pool, {});
+    for (const size_t n_streams : {0, 1, 2, 7}) {
+      std::vector<KvCache> caches;
+      for (size_t s = 0; s < n_streams; ++s) caches.push_back(engine.NewCache());
+      std::vector<Segment> segments;
+      for (KvCache& cache : caches) segments.push_back({&cache, tokens});
+      std::atomic<size_t> n_logits{0};
+      int n_beside = 0;
+      const auto consume = [&](size_t, size_t, size_t, const float*) { ++n_logits; };
+      ASSERT_TRUE(engine.Forward(segments, consume, [&] { ++n_beside; }).ok());
+      EXPECT_EQ(n_beside, 1);
+      EXPECT_EQ(n_logits, n_streams * tokens.size());
+    }
+  }
 }
 
 TEST(Engine, AClearedCacheStartsAFreshStream) {

@@ -314,7 +314,8 @@ class LetterModel : public TokenModel {
   }
   ByteSpan TokenBytes(TokenId id) const override { return AsBytes(id == 1 ? "a" : "b"); }
   Status Start(size_t) override { return OkStatus(); }
-  Status Paths(std::span<const PathRequest> requests) override {
+  Status Paths(std::span<const PathRequest> requests, const std::function<void()>& beside) override {
+    if (beside) beside();
     const DecisionTree tree(3);
     for (const PathRequest& r : requests) {
       for (size_t i = 0; i < r.targets.size(); ++i)
