@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kBegin = "<!-- results: ";
 constexpr std::string_view kBeginEnd = " -->";
 constexpr std::string_view kEnd = "<!-- end results -->";
+constexpr std::string_view kNamedFiles = "files ";
 constexpr const char* kPith = "pith -6";
 constexpr const char* kZstd = "zstd -19";
 constexpr const char* kXz = "xz -9e";
@@ -89,7 +90,11 @@ class Figures {
       if (!r_.files[file].error.empty())
         return InvalidArgument(Quoted(r_.files[file].path) + ": " + r_.files[file].error);
     }
-    if (kind == "files") return Files();
+    if (kind == "files") return Files(AllFiles());
+    if (kind.starts_with(kNamedFiles)) {
+      PITH_ASSIGN_OR_RETURN(const std::vector<NamedFile> files, FilesOf(kind.substr(kNamedFiles.size())));
+      return Files(files);
+    }
     if (kind == "types") return Types();
     if (kind == "levels") return Levels();
     return Sentence();
@@ -137,7 +142,34 @@ class Figures {
     return sum;
   }
 
-  Result<std::string> Files() const {
+  struct NamedFile {
+    std::string name;  // that is shown
+    size_t file;
+  };
+
+  std::vector<NamedFile> AllFiles() const {
+    std::vector<NamedFile> files;
+    for (const size_t file : files_) files.push_back({r_.files[file].path, file});
+    return files;
+  }
+
+  // Of names with spaces between: whole paths, or what of a path follows a slash.
+  Result<std::vector<NamedFile>> FilesOf(std::string_view names) const {
+    std::vector<NamedFile> files;
+    while (!names.empty()) {
+      const std::string name(names.substr(0, names.find(' ')));
+      names.remove_prefix(std::min(name.size() + 1, names.size()));
+      if (name.empty()) continue;
+      const auto found = std::find_if(files_.begin(), files_.end(), [&](size_t file) {
+        return r_.files[file].path == name || r_.files[file].path.ends_with("/" + name);
+      });
+      if (found == files_.end()) return InvalidArgument(Quoted(name) + " was not measured");
+      files.push_back({name, *found});
+    }
+    return files;
+  }
+
+  Result<std::string> Files(const std::vector<NamedFile>& files) const {
     PITH_ASSIGN_OR_RETURN(const size_t pith, Pith());
     PITH_ASSIGN_OR_RETURN(const size_t zstd, Codec(kZstd));
     PITH_ASSIGN_OR_RETURN(const size_t xz, Codec(kXz));
@@ -145,13 +177,13 @@ class Figures {
         "| file | bytes | zstd -19 | xz -9e | pith | bits per byte | of zstd's size | compress KB/s | decompress KB/s "
         "|\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
-    for (const size_t file : files_) {
+    for (const auto& [name, file] : files) {
       PITH_ASSIGN_OR_RETURN(const Row* const p, At(pith, file));
       PITH_ASSIGN_OR_RETURN(const Row* const z, At(zstd, file));
       PITH_ASSIGN_OR_RETURN(const Row* const x, At(xz, file));
       const auto bytes = static_cast<double>(r_.files[file].bytes);
       const auto size = static_cast<double>(p->compressed_bytes);
-      text += "| " + Cell(r_.files[file].path) + " | " + std::to_string(r_.files[file].bytes) + " | " +
+      text += "| " + Cell(name) + " | " + std::to_string(r_.files[file].bytes) + " | " +
               std::to_string(z->compressed_bytes) + " | " + std::to_string(x->compressed_bytes) + " | " +
               std::to_string(p->compressed_bytes) + " | " + (bytes > 0 ? FixedText(8 * size / bytes, 3) : "-") + " | " +
               Percent(size, static_cast<double>(z->compressed_bytes), 0) + " | " +
@@ -224,7 +256,7 @@ class Figures {
 };
 
 bool IsKind(std::string_view kind) {
-  return kind == "files" || kind == "types" || kind == "levels" || kind == "sentence";
+  return kind == "files" || kind.starts_with(kNamedFiles) || kind == "types" || kind == "levels" || kind == "sentence";
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 //   <!-- results: KIND -->
 //   <!-- end results -->
 // KIND is
-//   files     a row for each file: its bytes; zstd -19, xz -9e and pith; bits per byte, share of zstd's size, speeds
+//   files     a row for each file: its bytes; zstd -19, xz -9e and pith; bits per byte, share of zstd's size, speeds;
+//             "files NAME NAME" shows only these, which are paths or what follows a slash in one, in this order
 //   types     a row for each type of file: sums, and the mean of the files' shares
 //   levels    a row for each codec over all files: bytes, share of the original, speeds, memory
 //   sentence  one sentence over all files

@@ -55,6 +55,19 @@ TEST(FillFigures, FilesAreATableOfThem) {
                    "| b.txt | 3000 | 1000 | 800 | 700 | 1.867 | 70 % | 6.00 | 1500 |\n\n"));
 }
 
+TEST(FillFigures, NamedFilesAreShownInTheOrderOfTheirNames) {
+  Results results = Small();
+  results.files[0].path = "texts/a.txt";
+  const std::string filled = Fill(Region("files b.txt a.txt"), results);
+  const size_t b = filled.find("\n| b.txt | 3000 | 1000 |");
+  const size_t a = filled.find("\n| a.txt | 1000 | 400 |");
+  EXPECT_NE(a, std::string::npos) << filled;
+  EXPECT_LT(b, a) << filled;
+  EXPECT_EQ(filled.find("csv"), std::string::npos) << filled;
+  const Result<std::string> none = FillFigures(Region("files b.txt .txt"), results, "README.md");
+  EXPECT_EQ(none.status().message(), "README.md: line 1: \".txt\" was not measured");
+}
+
 TEST(FillFigures, TypesHaveSumsAndMeans) {
   EXPECT_EQ(Fill(Region("types")),
             Region("types",
