@@ -7,7 +7,7 @@
 
 namespace pith {
 
-// Rounds of CpuPause (about 20 us) before a thread sleeps: waking from sleep costs more than most such waits take.
+// Rounds of CpuPause (20 to 50 us) before a thread sleeps: waking from sleep costs more than most such waits take.
 inline constexpr int kSpins = 4000;
 
 inline void CpuPause() {
