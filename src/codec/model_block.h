@@ -16,7 +16,8 @@
 
 namespace pith {
 
-// Asked after each part of a block. A failure ends the work and is handed on; false ends it without one.
+// Asked on the calling thread after each part of a block. A failure ends the work and is handed on; false ends it
+// without one.
 using AfterTokens = std::function<Result<bool>(uint64_t tokens_done, uint64_t code_bytes)>;
 
 struct CodedTokens {
