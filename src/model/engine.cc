@@ -27,10 +27,15 @@ size_t LogitsRows(const ModelConfig& config, bool small) {
 
 size_t MaxSlots(size_t window) { return 2 * kPanelRows + RoundUp(window + Engine::kMaxRows, kPanelRows); }
 
-// Asks for memory that is read soon. Streams side by side have more keys and values than the second-level cache
-// holds, and a lone query is through with them faster than the hardware's own prefetch comes up to speed.
+// Asks for the beginning of each page of memory that is read soon. Streams side by side have more keys and values than the
+// second-level cache holds, and a lone query is through with them before the hardware's own prefetch, which begins anew on each
+// page, is up to speed. To ask for all of it costs more than it gains: the requests themselves then wait for each other.
 void Prefetch(const int8_t* data, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(data + i, 0, 2);
+  constexpr size_t kPage = 4096;
+  constexpr size_t kHead = 4 * kCacheLine;
+  for (size_t page = 0; page < bytes; page += kPage) {
+    for (size_t i = page; i < std::min(bytes, page + kHead); i += kCacheLine) __builtin_prefetch(data + i, 0, 2);
+  }
 }
 
 // Tokens of one stream in a pass: rows row .. row + n - 1 hold positions position .. position + n - 1.
