@@ -47,6 +47,12 @@ std::string Diamond(double x, double y, double r, const char* css_class) {
          "l" + Px(-r) + " " + Px(-r) + "z\" class=\"" + css_class + "\"/>";
 }
 
+// To the right: what it stands for lies further out.
+std::string Arrow(double x, double y, double r, const char* css_class) {
+  return "<path d=\"M" + Px(x - r) + " " + Px(y - r) + "l" + Px(2 * r) + " " + Px(r) + "l" + Px(-2 * r) + " " + Px(r) +
+         "z\" class=\"" + css_class + "\"/>";
+}
+
 std::string Circle(double x, double y, double r, const char* css_class) {
   return "<circle" + Attributes({{"cx", x}, {"cy", y}, {"r", r}}) + " class=\"" + css_class + "\"/>";
 }
@@ -162,15 +168,18 @@ std::vector<Box> PlaceLabels(const std::vector<LabelRequest>& requests, const Bo
 
 std::string DrawBars(const BarChart& chart, double width) {
   constexpr double kRow = 25, kBar = 15, kThinRow = 36, kThinBar = 13;
-  double label_width = 0, text_width = 0, most = 0, height = 4;
+  constexpr double kMostMark = 1.5;  // times the longest bar: marks further out would leave the bars no room
+  double label_width = 0, text_width = 0, most = 0, most_mark = 0, height = 4;
   for (const BarRow& row : chart.rows) {
     label_width = std::max(label_width, TextWidth(CutText(row.label, kLabelColumns), kFont));
     height += row.parts.size() > 1 ? kThinRow : kRow;
     for (const BarPart& part : row.parts) {
       text_width = std::max(text_width, TextWidth(part.text, kFont));
-      most = std::max({most, part.value, part.mark.value_or(0)});
+      most = std::max(most, part.value);
+      most_mark = std::max(most_mark, part.mark.value_or(0));
     }
   }
+  most = std::max(most, most > 0 ? std::min(most_mark, kMostMark * most) : most_mark);
   const double left = label_width + 8;
   const double scale = most > 0 ? (width - left - text_width - 8) / most : 0;
   Svg svg(chart.name, width, height);
@@ -188,8 +197,13 @@ std::string DrawBars(const BarChart& chart, double width) {
       svg.text += Rect(left, y + hit_height * static_cast<double>(i), width - left, hit_height, "hit");
       const double length = std::max(1.0, part.value * scale);
       svg.text += Rect(left, top + 1, length, bar - 2, i == 0 ? "bar" : "bar hatched");
-      if (part.mark) svg.text += Diamond(left + *part.mark * scale, top + bar / 2, 4, "mean");
-      const double text_at = std::max(length, part.mark ? *part.mark * scale + 4 : 0);
+      double text_at = length;
+      if (part.mark) {
+        const double mark_at = std::min(*part.mark, most) * scale;
+        svg.text += *part.mark <= most ? Diamond(left + mark_at, top + bar / 2, 4, "mean")
+                                       : Arrow(left + mark_at, top + bar / 2, 4, "mean");
+        text_at = std::max(length, mark_at + 4);
+      }
       svg.text +=
           Text(left + text_at + 5, top + bar / 2 + 4, row.accent ? "value strong" : "value", part.text);
       svg.CloseMark();

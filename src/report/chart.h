@@ -11,7 +11,8 @@
 
 namespace pith::bench {
 
-// Horizontal bars from zero, one row for each label, each with one or two bars.
+// Horizontal bars from zero, one row for each label, each with one or two bars. A second number beyond one and a half times the
+// longest bar is an arrow at the edge.
 struct BarPart {
   double value = 0;
   std::string text;            // beside the bar

@@ -132,6 +132,24 @@ TEST(Charts, BarsBeginAtZeroAndAreInProportion) {
   EXPECT_LT(lengths[1], 300);
 }
 
+TEST(Charts, AMarkFarOutIsAnArrowAndLeavesTheBarsTheirLength) {
+  BarChart bars{.name = "bars"};
+  bars.rows = {{"a", false, {{1, "1", "a", 1.2}}}, {"b", false, {{2, "2", "b", 2.5}}}};
+  const auto longest = [](const std::string& drawn) {
+    const size_t at = drawn.rfind("class=\"bar\"");
+    return std::atof(drawn.c_str() + drawn.rfind(" width=\"", at) + 8);
+  };
+  const std::string near = DrawBars(bars, 300);
+  EXPECT_EQ(Count(near, "class=\"mean\""), 2u);
+  const std::string arrow = "l8 4l-8 4z";
+  EXPECT_EQ(Count(near, arrow), 0u);
+  bars.rows[1].parts[0].mark = 200;
+  const std::string far = DrawBars(bars, 300);
+  EXPECT_EQ(Count(far, "class=\"mean\""), 2u);
+  EXPECT_EQ(Count(far, arrow), 1u) << far;
+  EXPECT_GT(longest(far), 100);
+}
+
 TEST(Charts, NothingAndZerosDraw) {
   EXPECT_NE(DrawBars({.name = "none"}, 300).find("</svg>"), std::string::npos);
   BarChart zeros{.name = "zeros"};

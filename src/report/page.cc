@@ -176,7 +176,7 @@ class Page {
   void Types() {
     OpenSection("types", "Archive size by type of file",
                 "Archives in % of the original; shorter is better, and each panel has its own scale. The bar "
-                "is by sums, the diamond the mean of files.");
+                "is by sums, the diamond the mean of files (an arrow: it lies beyond the edge).");
     out_ += "<div class=\"panels\">\n" + TypePanels(results_, summary_) + "</div>\n";
     out_ += "<details><summary>The same as a table</summary>\n" + TypeTable(results_, summary_) +
             "</details>\n</section>\n";
