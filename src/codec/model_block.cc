@@ -90,7 +90,6 @@ class PathFeeder {
   }
 
   size_t depth() const { return depth_; }
-  size_t n_tokens() const { return n_tokens_; }
 
   Status Start() { return StartStreams(model_, n_streams_, prefix_); }
   bool AtEnd() const { return next_step_ == n_steps_; }
