@@ -12,6 +12,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import corpus
+from sort_vocabulary import sort_tokenizer
 
 START = "<|endoftext|>"
 # The pattern of Qwen2 and Qwen3 (tokenizer.json of Qwen/Qwen3-0.6B).
@@ -38,7 +39,9 @@ def learn_tokenizer(texts, vocab, seed=1):
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(sample, trainers.BpeTrainer(
         vocab_size=vocab, special_tokens=[START], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    return tokenizer
+    learned = json.loads(tokenizer.to_str())
+    sort_tokenizer(learned)
+    return Tokenizer.from_str(json.dumps(learned))
 
 
 def write_tokens(tokenizer, texts, path, sources):
