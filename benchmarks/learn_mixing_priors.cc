@@ -29,7 +29,7 @@ MixingPriors FirstPriors() {
   MixingPriors first = {};
   for (auto& weights : first.weights) {
     std::fill_n(weights, kContexts, 123);
-    weights[33] = 614;
+    weights[33] = weights[39] = 307;
     weights[35] = weights[36] = 307;
   }
   for (auto& map : first.maps) {
@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
       }
     };
     for (const MixingSample& s : samples) {
-      AdaptiveMixer mixer(lab.model().kernels(), static_cast<int>(lab.depth()), s.tokens.size(), 1, 0, priors);
+      AdaptiveMixer mixer(lab.model().kernels(), MixerShape(lab.model()), s.tokens.size(), 1, 0, priors);
       bits += lab.MixedBits(s, mixer);
       const MixingPriors learned = mixer.Learned();
       add(learned.weights, weights);

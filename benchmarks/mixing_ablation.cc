@@ -23,10 +23,12 @@ double SeparateBits(MixingLab& lab, const MixingSample& s) {
     const auto begin = static_cast<ptrdiff_t>(StreamBegin(s.tokens.size(), s.n_streams, i));
     const auto end = static_cast<ptrdiff_t>(StreamBegin(s.tokens.size(), s.n_streams, i + 1));
     const auto depth = static_cast<ptrdiff_t>(lab.depth());
+    const auto width = static_cast<ptrdiff_t>(lab.model().hidden_width());
     const MixingSample stream{{s.tokens.begin() + begin, s.tokens.begin() + end},
                               {s.paths.begin() + begin * depth, s.paths.begin() + end * depth},
+                              {s.hidden.begin() + begin * width, s.hidden.begin() + end * width},
                               1};
-    AdaptiveMixer mixer(lab.model().kernels(), static_cast<int>(lab.depth()), stream.tokens.size(), 1);
+    AdaptiveMixer mixer(lab.model().kernels(), MixerShape(lab.model()), stream.tokens.size(), 1);
     bits += lab.MixedBits(stream, mixer);
   }
   return bits;
@@ -46,27 +48,29 @@ int main(int argc, char** argv) {
     MixingParts parts;
   };
   const Step steps[] = {
-      {"+ mixers over the model's word alone", {false, false, false}},
-      {"+ contexts", {true, false, false}},
-      {"+ matches", {true, true, false}},
-      {"+ corrections: all", {true, true, true}},
-      {"contexts, matches, corrections left out in turn: no contexts", {false, true, true}},
-      {"no matches", {true, false, true}},
+      {"+ mixers over the model's word alone", {.contexts = false, .matches = false, .hidden = false, .corrections = false}},
+      {"+ contexts", {.matches = false, .hidden = false, .corrections = false}},
+      {"+ matches", {.hidden = false, .corrections = false}},
+      {"+ corrections of the final probability", {.hidden = false}},
+      {"+ what nodes learn of the hidden state: all", {}},
+      {"all, but no contexts", {.contexts = false}},
+      {"all, but no matches", {.matches = false}},
+      {"all, but no corrections of the final probability", {.corrections = false}},
   };
   std::vector<double> bits(std::size(steps) + 3);
   for (int a = 1; a < argc; ++a) {
     const MixingSample s = lab.Load(argv[a], kMaxBytes, 0);
     bits[0] += lab.ModelBits(s);
     for (size_t k = 0; k < std::size(steps); ++k) {
-      AdaptiveMixer mixer(lab.model().kernels(), static_cast<int>(lab.depth()), s.tokens.size(), s.n_streams, 0,
+      AdaptiveMixer mixer(lab.model().kernels(), MixerShape(lab.model()), s.tokens.size(), s.n_streams, 0,
                           kMixingPriors, steps[k].parts);
       bits[1 + k] += lab.MixedBits(s, mixer);
     }
     bits[std::size(steps) + 1] += SeparateBits(lab, s);
     const MixingSample one = lab.Load(argv[a], kMaxBytes, 1);
-    AdaptiveMixer mixer(lab.model().kernels(), static_cast<int>(lab.depth()), one.tokens.size(), 1);
+    AdaptiveMixer mixer(lab.model().kernels(), MixerShape(lab.model()), one.tokens.size(), 1);
     bits[std::size(steps) + 2] += lab.MixedBits(one, mixer);
-    std::fprintf(stderr, "%s: model %.0f, mixed %.0f bytes\n", argv[a], lab.ModelBits(s) / 8, bits[4] / 8);
+    std::fprintf(stderr, "%s: model %.0f, mixed %.0f bytes\n", argv[a], lab.ModelBits(s) / 8, bits[5] / 8);
   }
   const auto row = [&](const char* name, double value) {
     std::printf("| %s | %.0f | %.3f |\n", name, value / 8, value / bits[0]);

@@ -46,7 +46,9 @@ MixingSample MixingLab::Load(const std::string& path, size_t max_bytes, size_t n
     std::exit(1);
   }
   s.n_streams = n_streams != 0 ? n_streams : OrExit(ChooseStreams(*model_, s.tokens.size(), 0, 0, 0), path);
+  const size_t width = model_->hidden_width();
   s.paths.resize(s.tokens.size() * depth_);
+  s.hidden.resize(s.tokens.size() * width);
   if (!model_->Start(s.n_streams).ok()) std::exit(1);
   for (size_t i = 0; i < s.n_streams; ++i) {
     const size_t begin = StreamBegin(s.tokens.size(), s.n_streams, i);
@@ -59,6 +61,7 @@ MixingSample MixingLab::Load(const std::string& path, size_t max_bytes, size_t n
       const PathRequest request{i, std::span<const TokenId>(inputs).subspan(at, n),
                                 std::span<const TokenId>(s.tokens).subspan(begin + at, n),
                                 std::span<uint32_t>(s.paths).subspan((begin + at) * depth_, n * depth_),
+                                std::span<float>(s.hidden).subspan((begin + at) * width, n * width),
                                 {}};
       if (!model_->Paths({&request, 1}, nullptr).ok()) std::exit(1);
     }
@@ -81,16 +84,18 @@ double MixingLab::MixedBits(const MixingSample& s, AdaptiveMixer& mixer) {
     for (size_t stream = 0; stream < s.n_streams; ++stream) {
       const size_t i = StreamBegin(s.tokens.size(), s.n_streams, stream) + step;
       if (i >= StreamBegin(s.tokens.size(), s.n_streams, stream + 1)) continue;
+      const size_t width = model_->hidden_width();
+      mixer.BeginToken(stream, std::span<const float>(s.hidden).subspan(i * width, width));
       uint32_t node = 1;
       for (size_t level = 0; level < depth_; ++level) {
         const int bit = static_cast<int>(s.tokens[i] >> (depth_ - 1 - level) & 1);
         if (const uint32_t p1 = s.paths[i * depth_ + level]; p1 != kCertain) {
-          bits += Bits(mixer.Probability(stream, static_cast<int>(level), node, p1), bit);
+          bits += Bits(mixer.Probability(static_cast<int>(level), node, p1), bit);
           mixer.Learn(bit);
         }
         node = 2 * node + static_cast<uint32_t>(bit);
       }
-      mixer.EndToken(stream, s.tokens[i], model_->TokenBytes(s.tokens[i]));
+      mixer.EndToken(s.tokens[i], model_->TokenBytes(s.tokens[i]));
     }
   }
   return bits;

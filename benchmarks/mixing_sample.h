@@ -16,6 +16,7 @@ namespace pith {
 struct MixingSample {
   std::vector<TokenId> tokens;
   std::vector<uint32_t> paths;  // [tokens, depth]
+  std::vector<float> hidden;    // [tokens, hidden width]
   size_t n_streams = 1;
 };
 

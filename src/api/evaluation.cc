@@ -63,8 +63,8 @@ Status EvaluateLogits(Model& model, std::span<const uint32_t> ids, uint32_t wind
     for (size_t begin = 0; begin < ids.size(); begin += step) {
       const std::span<const uint32_t> part = ids.subspan(begin, std::min(step, ids.size() - begin));
       const Segment segment{.cache = &cache, .tokens = part};
-      PITH_RETURN_IF_ERROR(engine->Forward({&segment, 1}, [&](size_t, size_t index, size_t, float* logits) {
-        std::copy_n(logits, vocab, rows.begin() + static_cast<ptrdiff_t>(index * vocab));
+      PITH_RETURN_IF_ERROR(engine->Forward({&segment, 1}, [&](const TokenOutput& o) {
+        std::copy_n(o.logits, vocab, rows.begin() + static_cast<ptrdiff_t>(o.index * vocab));
       }));
       for (size_t i = 0; i < part.size(); ++i) {
         PITH_RETURN_IF_ERROR(row(begin + i, std::span<const float>(rows).subspan(i * vocab, vocab)));

@@ -15,8 +15,8 @@ namespace pith {
 
 // Section 2: the first 8 bytes, which keep their meaning in every version.
 inline constexpr std::array<uint8_t, 4> kArchiveMagic = {0x89, 'p', 't', 'h'};
-inline constexpr uint8_t kArchiveFormatVersion = 3;        // written
-inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read; 2 but for its adaptive blocks
+inline constexpr uint8_t kArchiveFormatVersion = 4;        // written
+inline constexpr uint8_t kArchiveOldestFormatVersion = 1;  // read, but for model blocks of those before this one
 inline constexpr uint8_t kArchiveContractVersion = 1;  // of docs/numeric_contract.md
 inline constexpr size_t kArchiveHeaderBytes = 8;
 
@@ -26,7 +26,7 @@ inline constexpr uint8_t kShortForm = 0x80;
 inline constexpr uint8_t kShortHasWindow = 8;
 inline constexpr uint8_t kShortHasDictionary = 16;
 inline constexpr uint8_t kShortOneStream = 32;
-inline constexpr uint8_t kShortReserved = 64;  // the bit of the form that is 0
+inline constexpr uint8_t kShortModel4 = 64;  // by a model as format 4 has it; 0 for other kinds
 inline constexpr size_t kShortFingerprintBytes = 4;
 inline constexpr uint32_t kUsualWindow = 512;  // what a short archive that does not say means
 inline constexpr uint32_t kUsualSinks = 4;

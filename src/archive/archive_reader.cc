@@ -107,6 +107,10 @@ struct ArchiveReader::Impl {
     }
   }
   Status Bad(const std::string& what) const { return Corrupt(Place() + ": " + what); }
+  Status EarlierModelBlock(int version) const {
+    return Unsupported(Place() + ": a block by a model in format " + std::to_string(version) +
+                       ", which pith 0.1.0 reads, and this version no longer: decompress it with that one and compress it again");
+  }
 
   Status ReadExact(std::span<uint8_t> out) {
     PITH_ASSIGN_OR_RETURN(const size_t n, input.Read(out));
@@ -260,10 +264,9 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
       case FrameKind::kAdaptiveModel:
       case FrameKind::kContexts:
         if (kind == FrameKind::kContexts && format_version < 3) break;
-        if (kind == FrameKind::kAdaptiveModel && format_version < 3) {
-          if (format_version == 1) break;
-          return Unsupported(Place() + ": an adaptive block of format 2, which pith 0.1.0 alone reads: decompress it with "
-                             "that version and compress it again");
+        if (kind == FrameKind::kAdaptiveModel && format_version < 2) break;
+        if ((kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel) && format_version < kArchiveFormatVersion) {
+          return EarlierModelBlock(format_version);
         }
         PITH_RETURN_IF_ERROR(ReadBlock(size, header, payload));
         return true;
@@ -271,7 +274,7 @@ Result<bool> ArchiveReader::Impl::NextBlock(BlockHeader& header, Bytes& payload)
         PITH_RETURN_IF_ERROR(ReadModelInfo(size));
         continue;
       case FrameKind::kDictionary:
-        if (format_version < kArchiveFormatVersion) break;
+        if (format_version < 3) break;
         PITH_RETURN_IF_ERROR(ReadDictionary(size));
         continue;
       case FrameKind::kEnd:
@@ -401,12 +404,14 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   const bool by_contexts = kind == FrameKind::kContexts;
   const bool says_window = (form & kShortHasWindow) != 0;
   const bool has_dictionary = (form & kShortHasDictionary) != 0;
-  if ((has_dictionary && kind != FrameKind::kAdaptiveModel) || (form & kShortReserved) != 0 || !(by_model || by_contexts || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
+  if (!(by_model || by_contexts || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
+      (has_dictionary && kind != FrameKind::kAdaptiveModel) || ((form & kShortModel4) != 0 && !by_model) ||
       (says_window && !by_model) || ((form & kShortOneStream) != 0 && !by_model)) {
     kind = FrameKind::kRaw;
     return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
                        ", which this version does not know (or the data is damaged)");
   }
+  if (by_model && (form & kShortModel4) == 0) return EarlierModelBlock(3);
   ModelIdentity m;
   uint64_t window = kUsualWindow;
   uint64_t n_sinks = kUsualSinks;

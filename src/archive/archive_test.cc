@@ -476,7 +476,12 @@ TEST(HostileArchive, ContextsBlocksKeepTheirLimits) {
 
 TEST(HostileArchive, UnknownFrameKindsAndNumbersNotInShortestFormAreRefused) {
   ExpectError(Forger(2).Frame(8 << kFrameKindBits, Bytes(8, 1)).Read(), StatusCode::kUnsupported, "kind");
-  ExpectError(Forger(2).Frame(FrameTag(FrameKind::kAdaptiveModel, 5), {}).Read(), StatusCode::kUnsupported, "format 2");
+  for (const uint8_t version : {uint8_t{1}, uint8_t{2}, uint8_t{3}}) {
+    const std::string named = "format " + std::to_string(version);
+    ExpectError(Forger(version).Model().Frame(FrameTag(FrameKind::kModel, 5), {}).Read(), StatusCode::kUnsupported, named);
+    if (version == 1) continue;
+    ExpectError(Forger(version).Model().Frame(FrameTag(FrameKind::kAdaptiveModel, 5), {}).Read(), StatusCode::kUnsupported, named);
+  }
   ExpectError(Forger(1).Frame(FrameTag(FrameKind::kAdaptiveModel, 5), {}).Read(), StatusCode::kUnsupported, "kind");
   for (const uint8_t version : {uint8_t{1}, uint8_t{2}}) {
     ExpectError(Forger(version).Frame(FrameTag(FrameKind::kContexts, 5), {}).Read(), StatusCode::kUnsupported, "kind");

@@ -51,7 +51,8 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   w.Raw(kShortMagic);
   const bool one_stream = by_model && header.n_streams == 1;
   w.U8(static_cast<uint8_t>(kShortForm | static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0) |
-                            (dictionary != nullptr ? kShortHasDictionary : 0) | (one_stream ? kShortOneStream : 0)));
+                            (dictionary != nullptr ? kShortHasDictionary : 0) | (one_stream ? kShortOneStream : 0) |
+                            (by_model ? kShortModel4 : 0)));
   if (by_model) w.Raw(ByteSpan(model->fingerprint.bytes).first(kShortFingerprintBytes));
   if (dictionary != nullptr) w.U32(static_cast<uint32_t>(*dictionary));
   if (says_window) {

@@ -56,7 +56,7 @@ Result<double> RunTask(Engine& engine, const Task& task) {
   for (KvCache& cache : caches) segments.push_back({&cache, std::span(tokens).first(task.before)});
   if (task.before > 0) PITH_RETURN_IF_ERROR(engine.Forward(segments, nullptr));
   // The consumer touches nothing: what is done with logits is measured elsewhere.
-  const LogitsConsumer consumer = [](size_t, size_t, size_t, float*) {};
+  const LogitsConsumer consumer = [](const TokenOutput&) {};
   const double start = Now();
   for (size_t call = 0; call < task.calls; ++call) {
     for (Segment& s : segments) s.tokens = std::span(tokens).subspan(call * task.tokens, task.tokens);

@@ -34,8 +34,8 @@ Status TokenStream::Append(std::span<const TokenId> tokens, size_t n_logits, con
     const size_t from = std::clamp(first, begin, begin + n);
     const Segment segment{.cache = &cache_, .tokens = tokens.subspan(begin, n), .logits_from = from - begin};
     PITH_RETURN_IF_ERROR(
-        engine_.Forward({&segment, 1}, [&](size_t, size_t index, size_t, const float* logits) {
-          std::copy_n(logits, vocab_, logits_.data() + (begin + index - first) * stride_);
+        engine_.Forward({&segment, 1}, [&](const TokenOutput& o) {
+          std::copy_n(o.logits, vocab_, logits_.data() + (begin + o.index - first) * stride_);
         }));
     tokens_.insert(tokens_.end(), segment.tokens.begin(), segment.tokens.end());
     begin += n;

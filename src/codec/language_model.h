@@ -1,4 +1,7 @@
 // LanguageModel: a TokenModel over the engine and the tokenizer of src/model and src/tokenizer.
+//
+// Its tokens are numbered in the order of their bytes, those that data cannot have first (numeric_contract.md section 8),
+// whatever their ids are: what begins alike lies together in the tree of decisions, and shares what is learned there.
 #pragma once
 
 #include <functional>
@@ -36,6 +39,7 @@ class LanguageModel : public TokenModel {
   uint64_t FixedBytes() const override;
   uint64_t BytesPerStream() const override;
   size_t PreferredTokens() const override;
+  size_t hidden_width() const override;
   DecisionTree::SumFunction sum_function() const override;
   const Kernels& kernels() const override;
   Status Tokenize(ByteSpan text, std::vector<TokenId>& tokens) override;
@@ -46,6 +50,7 @@ class LanguageModel : public TokenModel {
   void RunLanes(size_t n_steps, const std::function<void(size_t lane)>& run) override;
   Status Step(size_t lane, std::span<const StreamToken> inputs) override;
   std::span<const uint32_t> Frequencies(size_t lane, size_t i) const override;
+  std::span<const float> Hidden(size_t lane, size_t i) const override;
 
  private:
   struct Impl;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <string>
 
@@ -85,9 +86,33 @@ TEST(LanguageModel, SaysWhatItIs) {
   Fixture f(1, Fastest());
   EXPECT_EQ(f.model().identity(), (ModelIdentity{"random", SomeFingerprint(), 24, 4}));
   EXPECT_EQ(f.model().vocab(), 300u);
-  EXPECT_EQ(f.model().start_token(), 261u);
+  EXPECT_LT(f.model().start_token(), 300u - 261u);  // what data cannot have comes first
+  EXPECT_EQ(f.model().hidden_width(), f.weights().config.hidden);
   EXPECT_GE(f.model().FixedBytes(), 1000u);
   EXPECT_GT(f.model().BytesPerStream(), 0u);
+}
+
+TEST(LanguageModel, TokensAreNumberedByTheirBytesAfterWhatDataCannotHave) {
+  Fixture f(1, Fastest());
+  const size_t n_other = 300 - 261;
+  std::vector<std::string> bytes;
+  for (TokenId number = n_other; number < 300; ++number) bytes.emplace_back(AsText(f.model().TokenBytes(number)));
+  EXPECT_TRUE(std::is_sorted(bytes.begin(), bytes.end(), [](const std::string& a, const std::string& b) {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                        [](char x, char y) { return static_cast<uint8_t>(x) < static_cast<uint8_t>(y); });
+  }));
+  EXPECT_EQ(bytes.front(), std::string(1, '\0'));
+  EXPECT_EQ(bytes.back(), "\xff");
+  EXPECT_NE(std::find(bytes.begin(), bytes.end(), " the"), bytes.end());
+  std::vector<TokenId> tokens;
+  ASSERT_TRUE(f.model().Tokenize(AsBytes("and the"), tokens).ok());
+  std::string text;
+  for (const TokenId number : tokens) {
+    EXPECT_GE(number, n_other);
+    text += AsText(f.model().TokenBytes(number));
+  }
+  EXPECT_EQ(text, "and the");
+  EXPECT_LT(tokens.size(), 4u);
 }
 
 TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
@@ -96,23 +121,43 @@ TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
     const size_t vocab = f.weights().config.vocab;
     std::vector<bool> codable(vocab, false);
     for (TokenId id = 0; id < 261; ++id) codable[id] = f.tokenizer().IsData(id);
+    // The numbers of ids: those that data cannot have first, the others by their bytes.
+    std::vector<uint32_t> ids(vocab);
+    std::iota(ids.begin(), ids.end(), 0u);
+    std::stable_sort(ids.begin(), ids.end(), [&](uint32_t a, uint32_t b) {
+      if (codable[a] != codable[b]) return static_cast<bool>(codable[b]);
+      if (!codable[a]) return false;
+      const auto text = [&](uint32_t id) { return AsText(f.tokenizer().TokenBytes(id)); };
+      return text(a).compare(text(b)) < 0;  // std::char_traits<char> compares bytes without sign
+    });
+    std::vector<TokenId> numbers(vocab);
+    for (size_t number = 0; number < vocab; ++number) numbers[ids[number]] = static_cast<TokenId>(number);
+    EXPECT_EQ(f.model().start_token(), numbers[261]);
     const DecisionTree tree(static_cast<uint32_t>(vocab));
     const size_t depth = static_cast<size_t>(tree.depth());
 
     std::vector<std::vector<TokenId>> streams(3);
+    std::vector<std::vector<uint32_t>> streams_of_ids(3);
     for (size_t s = 0; s < streams.size(); ++s) {
-      streams[s].push_back(261);
+      streams_of_ids[s].push_back(261);
+      f.tokenizer().Encode(Text(40 + 10 * s), streams_of_ids[s]);
+      streams[s].push_back(numbers[261]);
       ASSERT_TRUE(f.model().Tokenize(Text(40 + 10 * s), streams[s]).ok());
+      ASSERT_EQ(streams[s].size(), streams_of_ids[s].size());
+      for (size_t i = 0; i < streams[s].size(); ++i) EXPECT_EQ(streams[s][i], numbers[streams_of_ids[s][i]]);
     }
     // All at once, as the encoder does.
     std::vector<std::vector<uint32_t>> paths(streams.size());
+    const size_t width = f.model().hidden_width();
+    std::vector<std::vector<float>> hidden(streams.size());
     std::vector<std::vector<double>> bits(streams.size());
     std::vector<PathRequest> requests;
     for (size_t s = 0; s < streams.size(); ++s) {
       const std::span<const TokenId> all = streams[s];
       paths[s].resize((all.size() - 1) * depth);
+      hidden[s].resize((all.size() - 1) * width);
       bits[s].resize(all.size() - 1);
-      requests.push_back({s, all.first(all.size() - 1), all.subspan(1), paths[s], bits[s]});
+      requests.push_back({s, all.first(all.size() - 1), all.subspan(1), paths[s], hidden[s], bits[s]});
     }
     ASSERT_TRUE(f.model().Start(streams.size()).ok());
     int n_beside = 0;
@@ -121,18 +166,22 @@ TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
 
     ASSERT_TRUE(f.model().Start(streams.size()).ok());
     for (size_t s = 0; s < streams.size(); ++s) {
-      const auto logits = SlowForward(f.weights(), streams[s], {.window = 24, .n_sinks = 4});
+      const auto said = SlowForward(f.weights(), streams_of_ids[s], {.window = 24, .n_sinks = 4});
       for (size_t t = 0; t + 1 < streams[s].size(); ++t) {
         const TokenId target = streams[s][t + 1];
-        const std::vector<uint32_t> expected = SlowFrequencies(logits[t], codable);
+        const std::vector<uint32_t> by_id = SlowFrequencies(said[t].logits, codable);
+        std::vector<uint32_t> expected(vocab);
+        for (size_t number = 0; number < vocab; ++number) expected[number] = by_id[ids[number]];
         std::vector<uint32_t> path(depth);
         tree.Path(expected.data(), target, path);
         ASSERT_TRUE(
             std::equal(path.begin(), path.end(), paths[s].begin() + static_cast<ptrdiff_t>(t * depth)))
             << "stream " << s << " position " << t;
         double z = 0;
-        for (size_t i = 0; i < vocab; ++i) z += codable[i] ? std::exp(double{logits[t][i]}) : 0;
-        EXPECT_NEAR(bits[s][t], std::log2(z) - logits[t][target] / std::log(2.0), 1e-6);
+        for (size_t i = 0; i < vocab; ++i) z += codable[i] ? std::exp(double{said[t].logits[i]}) : 0;
+        EXPECT_NEAR(bits[s][t], std::log2(z) - said[t].logits[ids[target]] / std::log(2.0), 1e-6);
+        const std::span<const float> state = std::span<const float>(hidden[s]).subspan(t * width, width);
+        ASSERT_TRUE(std::equal(state.begin(), state.end(), said[t].hidden.begin(), said[t].hidden.end()));
         // One by one, as the decoder does.
         const StreamToken input{s, streams[s][t]};
         f.model().RunLanes(1, [&](size_t lane) {
@@ -142,6 +191,8 @@ TEST(LanguageModel, PathsAndStepsEqualTheSlowTwin) {
         const std::span<const uint32_t> found = f.model().Frequencies(0, 0);
         ASSERT_TRUE(std::equal(found.begin(), found.end(), expected.begin(), expected.end()))
             << "stream " << s << " position " << t;
+        const std::span<const float> state_found = f.model().Hidden(0, 0);
+        ASSERT_TRUE(std::equal(state_found.begin(), state_found.end(), state.begin(), state.end()));
       }
     }
   }
@@ -176,7 +227,7 @@ TEST(LanguageModel, LanesGiveWhatAllStreamsTogetherGive) {
   std::vector<std::vector<TokenId>> streams(5);
   Fixture one(1, Fastest());
   for (size_t s = 0; s < streams.size(); ++s) {
-    streams[s].push_back(261);
+    streams[s].push_back(one.model().start_token());
     ASSERT_TRUE(one.model().Tokenize(Text(1500 + s), streams[s]).ok());
     std::rotate(streams[s].begin() + 1, streams[s].begin() + 1 + static_cast<ptrdiff_t>(7 * s), streams[s].end());
     streams[s].resize(s < 3 ? 300 : 299);

@@ -49,7 +49,7 @@ Status StartStreams(TokenModel& model, size_t n_streams, std::span<const TokenId
     for (size_t at = 0; at < inputs.size(); at += model.PreferredTokens()) {
       const size_t n = std::min(model.PreferredTokens(), inputs.size() - at);
       const PathRequest request{i, std::span<const TokenId>(inputs).subspan(at, n), prefix.subspan(at, n),
-                                std::span<uint32_t>(paths).first(n * depth), {}};
+                                std::span<uint32_t>(paths).first(n * depth), {}, {}};
       PITH_RETURN_IF_ERROR(model.Paths({&request, 1}, nullptr));
     }
   }
@@ -64,14 +64,17 @@ class PathFeeder {
     size_t first_step = 0;
     size_t end_step = 0;
     std::vector<uint32_t> paths;  // [stream, step of the part, depth]
+    std::vector<float> hidden;    // [stream, step of the part, hidden width], or empty
     std::vector<double> bits;     // [stream, step of the part], or empty
     std::vector<PathRequest> requests;
   };
 
+  enum class Want { kPaths, kPathsAndHidden, kPathsAndBits };
+
   // Each stream is fed `prefix` first (TextDictionary), which must outlive the feeder.
-  PathFeeder(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams, std::span<const TokenId> prefix,
-             bool want_bits)
-      : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), prefix_(prefix), want_bits_(want_bits),
+  PathFeeder(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams, std::span<const TokenId> prefix, Want want)
+      : model_(model), n_tokens_(tokens.size()), n_streams_(n_streams), prefix_(prefix),
+        width_(want == Want::kPathsAndHidden ? model.hidden_width() : 0), want_bits_(want == Want::kPathsAndBits),
         fed_(std::move(tokens)) {
     PITH_CHECK(n_streams >= 1 && n_streams <= n_tokens_);
     depth_ = static_cast<size_t>(DecisionTree(model.vocab()).depth());
@@ -100,6 +103,7 @@ class PathFeeder {
     part.first_step = next_step_;
     part.end_step = next_step_ = std::min(n_steps_, next_step_ + part_steps_);
     part.paths.resize(n_streams_ * part_steps_ * depth_);
+    part.hidden.resize(n_streams_ * part_steps_ * width_);
     if (want_bits_) part.bits.resize(n_streams_ * part_steps_);
     part.requests.clear();
     for (size_t i = 0; i < n_streams_; ++i) {
@@ -110,20 +114,31 @@ class PathFeeder {
           std::span<const TokenId>(fed_).subspan(FedBegin(i) + part.first_step, n + 1);
       part.requests.push_back(
           {i, run.first(n), run.last(n), std::span<uint32_t>(part.paths).subspan(i * part_steps_ * depth_, n * depth_),
+           std::span<float>(part.hidden).subspan(i * part_steps_ * width_, n * width_),
            want_bits_ ? std::span<double>(part.bits).subspan(i * part_steps_, n) : std::span<double>()});
     }
     return model_.Paths(part.requests, beside);
   }
 
-  // Calls visit(step, stream, token, path, ideal_bits) for each token of the part, by step, then stream.
+  // What the model says of a token, and what it is.
+  struct Said {
+    size_t step = 0;
+    size_t stream = 0;
+    TokenId token = 0;
+    std::span<const uint32_t> path;   // [depth]
+    std::span<const float> hidden;    // [hidden width], or empty
+    double ideal_bits = 0;
+  };
+
+  // Calls visit(said) for each token of the part, by step, then stream.
   template <typename Visit>
   void ForEach(const Part& part, const Visit& visit) const {
     for (size_t step = part.first_step; step < part.end_step; ++step) {
       for (const PathRequest& r : part.requests) {
         const size_t at = step - part.first_step;
         if (at >= r.targets.size()) continue;
-        visit(step, r.stream, r.targets[at], r.paths.subspan(at * depth_, depth_),
-              r.ideal_bits.empty() ? 0 : r.ideal_bits[at]);
+        visit(Said{step, r.stream, r.targets[at], r.paths.subspan(at * depth_, depth_),
+                   r.hidden.subspan(at * width_, width_), r.ideal_bits.empty() ? 0 : r.ideal_bits[at]});
       }
     }
   }
@@ -140,6 +155,7 @@ class PathFeeder {
   size_t n_tokens_;
   size_t n_streams_;
   std::span<const TokenId> prefix_;
+  size_t width_;  // of the hidden states that are kept
   bool want_bits_;
   size_t depth_;
   size_t n_steps_;
@@ -154,19 +170,20 @@ class TokenEncoder {
  public:
   TokenEncoder(size_t depth, Mixer& mixer, Bytes& code) : depth_(depth), mixer_(mixer), coder_(code) {}
 
-  void Encode(size_t step, size_t stream, TokenId token, ByteSpan bytes, std::span<const uint32_t> path) {
+  void Encode(const PathFeeder::Said& said, ByteSpan bytes) {
+    mixer_.BeginToken(said.stream, said.hidden);
     uint32_t node = 1;
     for (size_t level = 0; level < depth_; ++level) {
-      const int bit = static_cast<int>(token >> (depth_ - 1 - level) & 1);
-      const uint32_t p1 = path[level];
+      const int bit = static_cast<int>(said.token >> (depth_ - 1 - level) & 1);
+      const uint32_t p1 = said.path[level];
       if (p1 != kCertain) {
-        if (step < kProbeSteps) probe_.Add(p1);
-        coder_.Encode(bit, mixer_.Probability(stream, static_cast<int>(level), node, p1));
+        if (said.step < kProbeSteps) probe_.Add(p1);
+        coder_.Encode(bit, mixer_.Probability(static_cast<int>(level), node, p1));
         mixer_.Learn(bit);
       }
       node = 2 * node + static_cast<uint32_t>(bit);
     }
-    mixer_.EndToken(stream, token, bytes);
+    mixer_.EndToken(said.token, bytes);
   }
   void Finish() { coder_.Finish(); }
   uint32_t probe() const { return probe_.Value(); }
@@ -183,17 +200,18 @@ class TokenDecoder {
  public:
   TokenDecoder(Mixer& mixer, const TokenModel& model, ByteSpan code) : mixer_(mixer), model_(model), coder_(code) {}
 
-  TokenId Decode(size_t step, size_t stream, const DecisionTree& tree,
-                 std::span<const uint32_t> frequencies) {
+  TokenId Decode(size_t step, size_t stream, const DecisionTree& tree, std::span<const uint32_t> frequencies,
+                 std::span<const float> hidden) {
+    mixer_.BeginToken(stream, hidden);
     Descent descent(tree, frequencies.data());
     while (descent.NextDecision()) {
       if (step < kProbeSteps) probe_.Add(descent.p1());
       const int bit =
-          coder_.Decode(mixer_.Probability(stream, descent.level(), descent.node(), descent.p1()));
+          coder_.Decode(mixer_.Probability(descent.level(), descent.node(), descent.p1()));
       mixer_.Learn(bit);
       descent.Take(bit);
     }
-    mixer_.EndToken(stream, descent.token(), model_.TokenBytes(descent.token()));
+    mixer_.EndToken(descent.token(), model_.TokenBytes(descent.token()));
     return descent.token();
   }
   uint32_t probe() const { return probe_.Value(); }
@@ -216,9 +234,7 @@ Result<bool> EncodeWith(Mixer& mixer, TokenModel& model, PathFeeder& feeder, con
   std::exception_ptr thrown;  // memory that ran out
   const auto encode = [&] {
     try {
-      feeder.ForEach(coded, [&](size_t step, size_t stream, TokenId token, std::span<const uint32_t> path, double) {
-        encoder.Encode(step, stream, token, model.TokenBytes(token), path);
-      });
+      feeder.ForEach(coded, [&](const PathFeeder::Said& said) { encoder.Encode(said, model.TokenBytes(said.token)); });
     } catch (...) {
       thrown = std::current_exception();
     }
@@ -257,13 +273,14 @@ Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<T
     PITH_ASSIGN_OR_RETURN(primed, dictionary->Prime(model, tokens.size()));
   }
   PathFeeder feeder(model, std::move(tokens), n_streams,
-                    primed != nullptr ? primed->Prefix() : std::span<const TokenId>(), false);
+                    primed != nullptr ? primed->Prefix() : std::span<const TokenId>(),
+                    adaptive ? PathFeeder::Want::kPathsAndHidden : PathFeeder::Want::kPaths);
   bool complete = false;
   if (primed != nullptr) {
     AdaptiveMixer mixer = primed->mixer->Continued(result.n_tokens, n_streams);
     PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
   } else if (adaptive) {
-    AdaptiveMixer mixer(model.kernels(), static_cast<int>(feeder.depth()), result.n_tokens, n_streams);
+    AdaptiveMixer mixer(model.kernels(), MixerShape(model), result.n_tokens, n_streams);
     PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
   } else {
     PassThroughMixer mixer;
@@ -274,9 +291,8 @@ Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<T
 
 Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std::vector<TokenId>& tokens,
                                                    uint64_t table_tokens) {
-  PathFeeder feeder(model, tokens, 1, {}, false);
-  auto mixer = std::make_unique<AdaptiveMixer>(model.kernels(), static_cast<int>(feeder.depth()), tokens.size(), 1,
-                                               table_tokens);
+  PathFeeder feeder(model, tokens, 1, {}, PathFeeder::Want::kPathsAndHidden);
+  auto mixer = std::make_unique<AdaptiveMixer>(model.kernels(), MixerShape(model), tokens.size(), 1, table_tokens);
   CodedTokens code;  // thrown away
   const AfterTokens go_on = [](uint64_t, uint64_t) -> Result<bool> { return true; };
   PITH_ASSIGN_OR_RETURN(const bool complete, EncodeWith(*mixer, model, feeder, go_on, code));
@@ -286,18 +302,18 @@ Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std:
 
 Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> tokens, size_t n_streams,
                                       const AfterTokens& go_on) {
-  PathFeeder feeder(model, std::move(tokens), n_streams, {}, true);
+  PathFeeder feeder(model, std::move(tokens), n_streams, {}, PathFeeder::Want::kPathsAndBits);
   TokenCodeLength length;
   PathFeeder::Part part;
   PITH_RETURN_IF_ERROR(feeder.Start());
   while (!feeder.AtEnd()) {
     PITH_RETURN_IF_ERROR(feeder.NextPart(part, nullptr));
-    feeder.ForEach(part, [&](size_t, size_t, TokenId token, std::span<const uint32_t> path, double ideal_bits) {
-      length.ideal_bits += ideal_bits;
-      for (size_t level = 0; level < path.size(); ++level) {
-        if (path[level] == kCertain) continue;
-        const double q = path[level] * 0x1p-32;
-        length.integer_bits -= std::log2((token >> (path.size() - 1 - level) & 1) != 0 ? q : 1 - q);
+    feeder.ForEach(part, [&](const PathFeeder::Said& said) {
+      length.ideal_bits += said.ideal_bits;
+      for (size_t level = 0; level < said.path.size(); ++level) {
+        if (said.path[level] == kCertain) continue;
+        const double q = said.path[level] * 0x1p-32;
+        length.integer_bits -= std::log2((said.token >> (said.path.size() - 1 - level) & 1) != 0 ? q : 1 - q);
       }
     });
     PITH_ASSIGN_OR_RETURN(const bool more,
@@ -383,7 +399,7 @@ class BlockDecoder {
     if (lane == 0 && step != 0) PITH_RETURN_IF_ERROR(AskCaller());
     PITH_RETURN_IF_ERROR(stepped);
     for (size_t k = 0; k < inputs.size(); ++k) {
-      const TokenId token = decoder_.Decode(step, inputs[k].stream, tree_, model_.Frequencies(lane, k));
+      const TokenId token = decoder_.Decode(step, inputs[k].stream, tree_, model_.Frequencies(lane, k), model_.Hidden(lane, k));
       tokens_[Begin(inputs[k].stream) + step] = token;
       content_size_ += model_.TokenBytes(token).size();
     }
@@ -480,8 +496,7 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
     AdaptiveMixer mixer = primed->mixer->Continued(header.n_tokens, header.n_streams);
     return DecodeWith(mixer, model, primed->Prefix(), header, code, where, content, go_on);
   }
-  const int depth = DecisionTree(model.vocab()).depth();
-  AdaptiveMixer mixer(model.kernels(), depth, header.n_tokens, header.n_streams);
+  AdaptiveMixer mixer(model.kernels(), MixerShape(model), header.n_tokens, header.n_streams);
   return DecodeWith(mixer, model, {}, header, code, where, content, go_on);
 }
 

@@ -188,7 +188,14 @@ TEST(ModelBlock, EveryPrefixAndEveryFlippedByteOfTheCodeIsFound) {
   for (size_t i = 0; i < good.code.size(); ++i) {
     Block b = good;
     b.code[i] ^= 0x40;
-    EXPECT_EQ(Decode(model, b).code(), StatusCode::kWrongModel) << i;
+    Bytes content;
+    const Status status = Decode(model, b, &content);
+    // Other last bytes may mean numbers of the same interval.
+    if (i + 1 == good.code.size() && status.ok()) {
+      EXPECT_EQ(content, good.content);
+    } else {
+      EXPECT_EQ(status.code(), StatusCode::kWrongModel) << i << " of " << good.code.size();
+    }
   }
   Block b = good;
   b.code.insert(b.code.end(), kMaxImpliedZeros, 0);

@@ -1,5 +1,5 @@
 // TextDictionary: text that a block's adaptive state has learned before the block begins, for many small files of one kind.
-// docs/format.md section 11; docs/mixing.md section 7.
+// docs/format.md section 11; docs/mixing.md section 8.
 //
 // Not for several threads at once: it keeps what the last model made of it.
 #pragma once

@@ -20,6 +20,8 @@
 
 namespace pith {
 
+// A token's number in the codec: models whose own ids are in another order than their tokens' bytes are numbered anew
+// (LanguageModel).
 using TokenId = uint32_t;
 
 // Tokens that a stream is fed in one call, and the tokens that follow each of them.
@@ -30,6 +32,8 @@ struct PathRequest {
   // paths[targets, depth]: P(bit = 1) of each decision on the way to targets[i], in units of 2^-32, highest
   // bit first; 0 where the decision is certain (numeric_contract.md section 8).
   std::span<uint32_t> paths;
+  // Either empty or hidden[targets, hidden_width()]: the state that targets[i] is predicted from.
+  std::span<float> hidden;
   // Either empty or one for each target: -log2 of its probability in double, before any rounding to integers.
   std::span<double> ideal_bits;
 };
@@ -54,6 +58,10 @@ class TokenModel {
   // Tokens, of all streams together, that one Paths call had best be given: enough to be fast, few enough
   // that the call takes a fraction of a second where the machine allows it. Never changes a result.
   virtual size_t PreferredTokens() const = 0;
+
+  // Numbers of the state that a token is predicted from (numeric_contract.md section 8), for what learns from it; 0: it
+  // shows none.
+  virtual size_t hidden_width() const { return 0; }
 
   // How to add up frequencies (DecisionTree); any function that adds.
   virtual DecisionTree::SumFunction sum_function() const { return SumFrequencies; }
@@ -87,9 +95,15 @@ class TokenModel {
 
   // Inside RunLanes, by the lane itself: feeds one token to each stream named (each at most once, and by one lane only);
   // afterwards Frequencies(lane, i)[vocab()] is what follows inputs[i]. Frequencies sum below 2^31; ids that cannot occur
-  // have 0. Valid until the lane's next Step.
+  // have 0. Hidden(lane, i)[hidden_width()] is the state they come from. Valid until the lane's next Step.
   virtual Status Step(size_t lane, std::span<const StreamToken> inputs) = 0;
   virtual std::span<const uint32_t> Frequencies(size_t lane, size_t i) const = 0;
+  virtual std::span<const float> Hidden(size_t /*lane*/, size_t /*i*/) const { return {}; }
 };
+
+// What a mixer over the model's words has to know of it.
+inline AdaptiveMixer::Shape MixerShape(const TokenModel& model) {
+  return {DecisionTree(model.vocab()).depth(), model.hidden_width()};
+}
 
 }  // namespace pith

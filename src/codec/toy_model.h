@@ -1,7 +1,8 @@
 // ToyModel: a TokenModel for tests, in microseconds. What follows a token depends on that token alone.
 //
 // Vocabulary of 301 ids in no useful order: the 256 bytes, some words, and ids that no data has (the start
-// token among them). After each token four letters, hashed from it, are likely. ToyText draws text from that
+// token among them). After each token four letters, hashed from it, are likely; its hidden state says which of eight kinds
+// the token is of. ToyText draws text from that
 // distribution, which the toy model compresses well and zstd does not.
 #pragma once
 
@@ -36,6 +37,7 @@ class ToyModel : public TokenModel {
     uint64_t fixed_bytes = 1000;
     uint64_t bytes_per_stream = 100;
     uint32_t window = 64;
+    size_t hidden_width = 20;  // no multiple of a vector
     uint64_t fail_after = ~uint64_t{0};  // tokens, after which Paths and Step fail
     size_t failing_stream = kAllStreams;  // whose tokens those are
     size_t max_lanes = 1;
@@ -60,6 +62,10 @@ class ToyModel : public TokenModel {
     word_id_ = ids[256];
     bytes_[word_id_] = "the ";
     for (TokenId id = 0; id < kVocab; ++id) rows_.push_back(MakeRow(id));
+    for (size_t i = 0; i < kVocab * options.hidden_width; ++i) {
+      const uint64_t kind = Mix(i / options.hidden_width) % 8;
+      hidden_.push_back(static_cast<float>(static_cast<int>(Mix(kind * 1000 + i % options.hidden_width) % 2001) - 1000) / 256);
+    }
   }
 
   const ModelIdentity& identity() const override { return identity_; }
@@ -68,6 +74,7 @@ class ToyModel : public TokenModel {
   uint64_t FixedBytes() const override { return options_.fixed_bytes; }
   uint64_t BytesPerStream() const override { return options_.bytes_per_stream; }
   size_t PreferredTokens() const override { return options_.preferred_tokens; }
+  size_t hidden_width() const override { return options_.hidden_width; }
 
   Status Tokenize(ByteSpan text, std::vector<TokenId>& tokens) override {
     const std::string_view view = AsText(text);
@@ -98,6 +105,9 @@ class ToyModel : public TokenModel {
         PITH_RETURN_IF_ERROR(Feed(r.stream, r.inputs[i]));
         const std::vector<uint32_t>& f = rows_[r.inputs[i]];
         tree.Path(f.data(), r.targets[i], r.paths.subspan(i * depth, depth));
+        for (size_t k = 0; k < r.hidden.size() / r.targets.size(); ++k) {
+          r.hidden[i * options_.hidden_width + k] = HiddenAfter(r.inputs[i])[k];
+        }
         if (!r.ideal_bits.empty()) {
           double total = 0;
           for (const uint32_t v : f) total += v;
@@ -119,6 +129,10 @@ class ToyModel : public TokenModel {
     return OkStatus();
   }
   std::span<const uint32_t> Frequencies(size_t lane, size_t i) const override { return rows_[step_[lane][i]]; }
+  std::span<const float> Hidden(size_t lane, size_t i) const override { return HiddenAfter(step_[lane][i]); }
+  std::span<const float> HiddenAfter(TokenId token) const {
+    return std::span<const float>(hidden_).subspan(token * options_.hidden_width, options_.hidden_width);
+  }
 
   // For the fuzzer: fails after so many tokens more; takes another's name.
   void FailAfter(uint64_t n_tokens) { options_.fail_after = tokens_to_fail_ + n_tokens; }
@@ -184,6 +198,7 @@ class ToyModel : public TokenModel {
   std::array<std::string, kVocab> bytes_;
   TokenId word_id_ = 0;
   std::vector<std::vector<uint32_t>> rows_;
+  std::vector<float> hidden_;  // [vocab, hidden_width]
   std::vector<TokenId> last_;  // [streams]
   std::vector<std::vector<TokenId>> step_;  // [lanes]
   std::atomic<uint64_t> tokens_fed_{0};

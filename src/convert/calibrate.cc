@@ -99,8 +99,8 @@ struct LossMeter::Data {
       caches.push_back(engine.NewCache());
       segments.push_back({&caches.back(), s.tokens});
     }
-    return engine.Forward(segments, [&](size_t segment, size_t index, size_t, float* logits) {
-      consumer(streams[segment].first_position + index, logits);
+    return engine.Forward(segments, [&](const TokenOutput& o) {
+      consumer(streams[o.segment].first_position + o.index, o.logits);
     });
   }
 

@@ -59,7 +59,7 @@ struct Kernels {
   bool (*frequencies)(float* logits, size_t n_vocab, const uint32_t (*excluded)[2], size_t n_excluded,
                       uint32_t* f);
 
-  // docs/mixing.md section 4. out[k] = lane sum of w[k][i] * x[i] over i < n, for k < n_w. n is a multiple of 16.
+  // docs/mixing.md section 5. out[k] = lane sum of w[k][i] * x[i] over i < n, for k < n_w. n is a multiple of 16.
   void (*mix)(const float* const* w, size_t n_w, const float* x, size_t n, float* out);
 
   // w[k][i] = w[k][i] + step[k] * x[i] for i < n, k ascending (rows may be the same memory). n is a multiple of 16.

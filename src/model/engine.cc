@@ -471,8 +471,11 @@ class Engine::Pass {
       parallel_.For(n, [&](size_t i, size_t thread) {
         const size_t row = ws_.logits_rows[begin + i];
         const Piece& p = PieceOfRow(row);
-        consumer(p.segment, p.index + (row - p.row), parallel_.n_threads() == 1 ? thread_of_pass : thread,
-                 ws_.logits.data() + i * stride);
+        consumer({.segment = p.segment,
+                  .index = p.index + (row - p.row),
+                  .thread = parallel_.n_threads() == 1 ? thread_of_pass : thread,
+                  .logits = ws_.logits.data() + i * stride,
+                  .hidden = ws_.h.data() + (begin + i) * ws_.hidden_stride});
       });
     }
   }

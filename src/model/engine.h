@@ -31,10 +31,17 @@ struct Segment {
   size_t logits_from = 0;  // the consumer wants logits of tokens[logits_from] and those after it
 };
 
-// Receives logits[vocab padded to 16] of token `index` of segment `segment` (contract 6; padding ids included); may
-// overwrite them; they are gone when it returns. Called from several threads at once, once for each
-// token from the segment's logits_from on.
-using LogitsConsumer = std::function<void(size_t segment, size_t index, size_t thread, float* logits)>;
+// What the model says after token `index` of segment `segment` (contract 6). Both are gone when the consumer returns.
+struct TokenOutput {
+  size_t segment = 0;
+  size_t index = 0;
+  size_t thread = 0;
+  float* logits = nullptr;        // [vocab padded to 16], padding ids included; may be overwritten
+  const float* hidden = nullptr;  // [hidden]: the last layer's output, normalised: what the head multiplies
+};
+
+// Called from several threads at once, once for each token from the segment's logits_from on.
+using LogitsConsumer = std::function<void(const TokenOutput& output)>;
 
 class Engine {
  public:

@@ -17,6 +17,7 @@ using testing::EvenConfig;
 using testing::OddConfig;
 using testing::RandomModel;
 using testing::SlowForward;
+using testing::SlowOutput;
 
 std::vector<TokenId> RandomTokens(size_t n, size_t vocab, uint32_t seed) {
   std::vector<TokenId> tokens(n);
@@ -28,9 +29,16 @@ std::vector<TokenId> RandomTokens(size_t n, size_t vocab, uint32_t seed) {
   return tokens;
 }
 
+// Of each token its logits, then its hidden state.
 using Logits = std::vector<std::vector<float>>;
 
-// Feeds `streams` in steps of `steps[i % steps.size()]` tokens each; returns all logits.
+std::vector<float> Values(const TokenOutput& o, const ModelConfig& c) {
+  std::vector<float> values(o.logits, o.logits + c.vocab);
+  values.insert(values.end(), o.hidden, o.hidden + c.hidden);
+  return values;
+}
+
+// Feeds `streams` in steps of `steps[i % steps.size()]` tokens each.
 std::vector<Logits> RunStreams(Engine& engine, const std::vector<std::vector<TokenId>>& streams,
                         const std::vector<size_t>& steps) {
   std::vector<KvCache> caches;
@@ -39,7 +47,6 @@ std::vector<Logits> RunStreams(Engine& engine, const std::vector<std::vector<Tok
     caches.push_back(engine.NewCache());
     logits[s].resize(streams[s].size());
   }
-  const size_t vocab = engine.weights().config.vocab;
   std::vector<size_t> done(streams.size(), 0);
   for (size_t round = 0;; ++round) {
     std::vector<Segment> segments;
@@ -51,10 +58,10 @@ std::vector<Logits> RunStreams(Engine& engine, const std::vector<std::vector<Tok
       stream_of.push_back(s);
     }
     if (segments.empty()) break;
-    const Status status = engine.Forward(segments, [&](size_t segment, size_t index, size_t thread, float* l) {
-      EXPECT_LT(thread, engine.pool().n_threads());
-      const size_t s = stream_of[segment];
-      logits[s][done[s] + index].assign(l, l + vocab);
+    const Status status = engine.Forward(segments, [&](const TokenOutput& o) {
+      EXPECT_LT(o.thread, engine.pool().n_threads());
+      const size_t s = stream_of[o.segment];
+      logits[s][done[s] + o.index] = Values(o, engine.weights().config);
     });
     EXPECT_TRUE(status.ok()) << status.message();
     for (size_t i = 0; i < segments.size(); ++i) done[stream_of[i]] += segments[i].tokens.size();
@@ -100,8 +107,12 @@ TEST(Engine, EqualsTheSlowTwinBitForBit) {
   for (const Case& c : Cases()) {
     const RandomModel model(c.config, c.terms, 7, true);
     const std::vector<TokenId> tokens = RandomTokens(c.n_tokens, c.config.vocab, 3);
-    const Logits expected =
-        SlowForward(model.weights(), tokens, {.window = c.options.window, .n_sinks = c.options.n_sinks});
+    Logits expected;
+    for (const SlowOutput& o :
+         SlowForward(model.weights(), tokens, {.window = c.options.window, .n_sinks = c.options.n_sinks})) {
+      expected.push_back(o.logits);
+      expected.back().insert(expected.back().end(), o.hidden.begin(), o.hidden.end());
+    }
     for (const Isa isa : AvailableIsas()) {
       for (const std::vector<size_t>& steps : std::vector<std::vector<size_t>>{{1}, {1000}, {3, 17, 1, 64}}) {
         ThreadPool pool(2);
@@ -174,9 +185,9 @@ TEST(Engine, LanesSideBySideGiveWhatAllStreamsTogetherGive) {
               segments.push_back({&caches[s], done < 9 ? rest.first(1) : rest});
               stream_of.push_back(s);
             }
-            const auto consume = [&](size_t segment, size_t index, size_t thread, const float* l) {
-              EXPECT_EQ(thread, lane);
-              got[stream_of[segment]][done + index].assign(l, l + c.config.vocab);
+            const auto consume = [&](const TokenOutput& o) {
+              EXPECT_EQ(o.thread, lane);
+              got[stream_of[o.segment]][done + o.index] = Values(o, c.config);
             };
             EXPECT_TRUE(engine.ForwardInLane(lane, segments, consume).ok());
           }
@@ -220,7 +231,7 @@ TEST(Engine, WhatRunsBesideRunsOnceAndIsDoneInTheEnd) {
       for (KvCache& cache : caches) segments.push_back({&cache, tokens});
       std::atomic<size_t> n_logits{0};
       int n_beside = 0;
-      const auto consume = [&](size_t, size_t, size_t, const float*) { ++n_logits; };
+      const auto consume = [&](const TokenOutput&) { ++n_logits; };
       ASSERT_TRUE(engine.Forward(segments, consume, [&] { ++n_beside; }).ok());
       EXPECT_EQ(n_beside, 1);
       EXPECT_EQ(n_logits, n_streams * tokens.size());
@@ -238,8 +249,8 @@ TEST(Engine, AClearedCacheStartsAFreshStream) {
   for (auto& logits : runs) {
     cache.Clear();
     const Segment segment{&cache, tokens};
-    ASSERT_TRUE(engine.Forward({&segment, 1}, [&](size_t, size_t index, size_t, float* l) {
-                        if (index == 99) logits.assign(l, l + 256);
+    ASSERT_TRUE(engine.Forward({&segment, 1}, [&](const TokenOutput& o) {
+                        if (o.index == 99) logits.assign(o.logits, o.logits + 256);
                       }).ok());
   }
   EXPECT_EQ(runs[0], runs[1]);
@@ -262,8 +273,8 @@ TEST(Engine, ATruncatedCacheGoesOnAsIfNothingHadFollowed) {
       ASSERT_EQ(cache.length(), kept);
       Logits got(13);
       const Segment right{&cache, std::span(tokens).subspan(kept, 13)};
-      ASSERT_TRUE(engine.Forward({&right, 1}, [&](size_t, size_t index, size_t, float* l) {
-                          got[index].assign(l, l + model.weights().config.vocab);
+      ASSERT_TRUE(engine.Forward({&right, 1}, [&](const TokenOutput& o) {
+                          got[o.index] = Values(o, model.weights().config);
                         }).ok());
       ExpectSameBits(got, Logits(expected.begin() + kept, expected.begin() + kept + 13), "kept " + std::to_string(kept));
       if (::testing::Test::HasFatalFailure()) return;
@@ -288,9 +299,9 @@ TEST(Engine, OnlyTheLogitsThatAreWantedCome) {
       Logits got_a(230);
       Logits got_b(40);
       std::mutex mutex;
-      ASSERT_TRUE(engine.Forward(segments, [&](size_t segment, size_t index, size_t, float* l) {
+      ASSERT_TRUE(engine.Forward(segments, [&](const TokenOutput& o) {
                           const std::lock_guard<std::mutex> lock(mutex);
-                          (segment == 0 ? got_a : got_b)[index].assign(l, l + vocab);
+                          (o.segment == 0 ? got_a : got_b)[o.index] = Values(o, model.weights().config);
                         }).ok());
       for (size_t i = 0; i < from; ++i) EXPECT_TRUE(got_a[i].empty()) << i;
       for (size_t i = 0; i < 39; ++i) EXPECT_TRUE(got_b[i].empty()) << i;

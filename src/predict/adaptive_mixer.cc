@@ -12,9 +12,9 @@ namespace {
 
 // All measured on texts of every kind, 100 KB of each; none is critical: twice or half of any changes the total by less
 // than 0.5 %.
-constexpr float kFirstRate = 0.03f;      // of the mixers
-constexpr float kLastRate = 0.006f;
-constexpr float kRateDecay = 2e-5f;      // a decision
+constexpr float kFirstRate = 0.05f;      // of a set of a mixer's weights
+constexpr float kLastRate = 0.0015f;
+constexpr float kRateDecay = 0.005f;     // each time that it learns
 constexpr float kFinalRate = 0.0015f;    // of the final mixer
 constexpr float kMapRate = 0.02f;        // of the final corrections
 constexpr float kTrustRate = 0.01f;      // of match lengths
@@ -28,7 +28,7 @@ constexpr float kLeast = 0x1p-20f;       // of a probability that is coded
 
 constexpr size_t kFewestBuckets = size_t{1} << 14;
 constexpr size_t kMostBuckets = size_t{1} << 21;  // 32 MiB
-constexpr size_t kNodeSets = 4096;
+constexpr size_t kNodeSets = 8192;
 constexpr size_t kTokenSets = 4096;
 constexpr size_t kPairMapSets = size_t{1} << 14;
 constexpr size_t kMatchMapClasses = 16;
@@ -42,6 +42,7 @@ constexpr size_t kBiasInput = 32;
 constexpr size_t kModelInput = 33;   // stretched, and linearly
 constexpr size_t kMatchInput = 35;   // of each matcher, stretched
 constexpr size_t kMatchLinear = 37;
+constexpr size_t kHiddenInput = 39;  // the model's, corrected by its hidden state
 
 // 65536 / (count + 1.6), and for the last ones slower than that.
 constexpr int32_t kCounterRates[16] = {40960, 25206, 18204, 14247, 11703, 9929, 8623, 7620,
@@ -93,23 +94,25 @@ size_t AdaptiveMixer::BucketCount(int depth, uint64_t n_tokens) {
   return static_cast<size_t>(std::bit_ceil(std::clamp<uint64_t>(wanted, kFewestBuckets, kMostBuckets)));
 }
 
-uint64_t AdaptiveMixer::MemoryBytes(int depth, uint64_t table_tokens, uint64_t content_bytes) {
-  const uint64_t fixed = (kNodeSets + kTokenSets + 21 * 20 + 256 * 3) * kInputs * sizeof(float) +
+uint64_t AdaptiveMixer::MemoryBytes(const Shape& shape, uint64_t table_tokens, uint64_t content_bytes) {
+  const uint64_t fixed = (kNodeSets + kTokenSets + 21 * 20 + 256 * 3) * (kInputs + 1) * sizeof(float) +
                          (kNodeSets + kPairMapSets + kMatchMapClasses * 32 * 3) * kKnots * sizeof(float) +
                          kMatchers * MatchFinder::Bytes() + (sizeof(uint64_t) << kFollowersBits);
-  return BucketCount(depth, table_tokens) * sizeof(Bucket) + table_tokens * sizeof(uint32_t) + 2 * content_bytes + fixed;
+  return BucketCount(shape.depth, table_tokens) * sizeof(Bucket) +
+         HiddenCorrection::MemoryBytes(shape.depth, shape.hidden_width) + table_tokens * sizeof(uint32_t) + 2 * content_bytes + fixed;
 }
 
-AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_tokens, uint64_t n_streams,
+AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, const Shape& shape, uint64_t n_tokens, uint64_t n_streams,
                              uint64_t table_tokens, const MixingPriors& priors, const MixingParts& parts)
     : kernels_(kernels),
       priors_(priors),
       parts_(parts),
-      depth_(depth),
+      depth_(shape.depth),
+      hidden_(kernels, shape.depth, parts.hidden ? shape.hidden_width : 0),
       tokens_(n_tokens, n_streams),
       history_(n_streams),
       matchers_{MatchFinder(n_streams, kMatchLengths[0]), MatchFinder(n_streams, kMatchLengths[1])},
-      buckets_(BucketCount(depth, table_tokens != 0 ? table_tokens : n_tokens)),
+      buckets_(BucketCount(shape.depth, table_tokens != 0 ? table_tokens : n_tokens)),
       context_maps_(kContexts * kCountClasses * kKnots),
       context_map_counts_(kContexts * kCountClasses * kKnots, kPriorTimes),
       followers_(size_t{1} << kFollowersBits) {
@@ -130,7 +133,7 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
   const auto begin_maps = [&](std::span<float> maps) {
     for (size_t i = 0; i < maps.size(); i += kKnots) std::copy_n(identity, kKnots, maps.data() + i);
   };
-  const size_t levels = static_cast<size_t>(depth);
+  const size_t levels = static_cast<size_t>(depth_);
   const size_t map_sets[kMaps] = {kNodeSets, kPairMapSets, kMatchMapClasses * levels * 3};
   for (size_t m = 0; m < kMaps; ++m) {
     maps_[m].resize(map_sets[m] * kKnots);
@@ -139,6 +142,7 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, int depth, uint64_t n_token
   const size_t weight_sets[kMixers] = {kNodeSets, kTokenSets, (kContexts + 1) * levels, 256 * 3};
   for (size_t k = 0; k < kMixers; ++k) {
     weights_[k] = AlignedBuffer<float>(weight_sets[k] * kInputs);
+    uses_[k].resize(weight_sets[k]);
     for (size_t i = 0; i < weights_[k].size(); ++i) {
       weights_[k].data()[i] = static_cast<float>(priors.weights[k][i % kInputs]) * 0x1p-10f;
     }
@@ -158,11 +162,13 @@ AdaptiveMixer::AdaptiveMixer(const AdaptiveMixer& other)
       priors_(other.priors_),
       parts_(other.parts_),
       depth_(other.depth_),
+      hidden_(other.hidden_.Copy()),
       tokens_(other.tokens_),
       matchers_(other.matchers_),
       buckets_(other.buckets_.Copy()),
       context_maps_(other.context_maps_.Copy()),
       context_map_counts_(other.context_map_counts_),
+      uses_(other.uses_),
       final_weights_(other.final_weights_),
       maps_(other.maps_),
       match_trust_(other.match_trust_),
@@ -214,14 +220,14 @@ MixingPriors AdaptiveMixer::Learned() const {
   return learned;
 }
 
-void AdaptiveMixer::StartToken(size_t stream) {
-  started_ = true;
+void AdaptiveMixer::BeginToken(size_t stream, std::span<const float> hidden) {
+  stream_ = stream;
+  hidden_.BeginToken(parts_.hidden ? hidden : std::span<const float>());
   const StreamHistory& h = history_[stream];
   last_token_ = static_cast<uint32_t>(h.Back(1));
   contexts_ = h.Contexts(followers_[MixHash(h.Back(1) * 70001 + h.Back(2)) >> (64 - kFollowersBits)]);
   for (size_t m = 0; m < kMatchers; ++m) has_expected_[m] = parts_.matches && matchers_[m].Expected(tokens_, stream, &expected_[m]);
   group_ = ~0u;
-  rate_ = std::max(kLastRate, kFirstRate / (1.0f + static_cast<float>(n_decisions_) * kRateDecay));
 }
 
 uint16_t* AdaptiveMixer::FindBucket(uint64_t hash) {
@@ -257,8 +263,7 @@ AdaptiveMixer::Place AdaptiveMixer::PlaceOf(float* map, float stretched) const {
   return {map + j, at - static_cast<float>(j)};
 }
 
-uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uint32_t p1) {
-  if (!started_) StartToken(stream);
+uint32_t AdaptiveMixer::Probability(int level, uint32_t node, uint32_t p1) {
   const auto depth_in_group = static_cast<uint32_t>(level) % kGroupLevels;
   const uint32_t group = static_cast<uint32_t>(level) / kGroupLevels;
   if (group != group_) FindBuckets(group, node >> depth_in_group);
@@ -286,8 +291,10 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
 
   // Model.
   inputs_[kBiasInput] = kBias;
-  inputs_[kModelInput] = Clamp(Stretch(p1), kFinalLimit);
+  const float model = Stretch(p1);
+  inputs_[kModelInput] = Clamp(model, kFinalLimit);
   inputs_[kModelInput + 1] = (static_cast<float>(p1) * 0x1p-32f - 0.5f) * 2.0f;
+  inputs_[kHiddenInput] = Clamp(model + hidden_.At(node), kFinalLimit);
 
   // Matches.
   const auto levels = static_cast<size_t>(depth_);
@@ -299,7 +306,7 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
     if (!match.live) continue;
     match.expected_bit = static_cast<int>(leaf >> (depth_ - level - 1) & 1);
     match.trust = match_trust_.data() +
-                  (m * MatchFinder::kLengthClasses + matchers_[m].LengthClass(stream)) * levels +
+                  (m * MatchFinder::kLengthClasses + matchers_[m].LengthClass(stream_)) * levels +
                   static_cast<size_t>(level);
     const float sign = match.expected_bit != 0 ? 1.0f : -1.0f;
     inputs_[kMatchInput + m] = sign * StretchOf(*match.trust);
@@ -307,10 +314,10 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
   }
   uint32_t match_class = 0;
   if (has_expected_[0]) {
-    const uint32_t length = matchers_[0].Length(stream);
+    const uint32_t length = matchers_[0].Length(stream_);
     match_class = std::min<uint32_t>(kMatchMapClasses - 1, 1 + (length < 16 ? length / 2 : 8 + length / 16));
   } else if (has_expected_[1]) {
-    match_class = std::min<uint32_t>(3, matchers_[1].Length(stream));
+    match_class = std::min<uint32_t>(3, matchers_[1].Length(stream_));
   }
   const size_t expects = match_[0].live ? 1 + static_cast<size_t>(match_[0].expected_bit) : 0;
 
@@ -318,8 +325,11 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
   const uint32_t node_set = node < kNodeSets ? node : 0;
   const size_t sets[kMixers] = {node_set, last_token_ & (kTokenSets - 1),
                                 n_known * levels + static_cast<size_t>(level),
-                                (history_[stream].byte_classes() & 255) * 3 + expects};
-  for (size_t k = 0; k < kMixers; ++k) weight_sets_[k] = weights_[k].data() + sets[k] * kInputs;
+                                (history_[stream_].byte_classes() & 255) * 3 + expects};
+  for (size_t k = 0; k < kMixers; ++k) {
+    weight_sets_[k] = weights_[k].data() + sets[k] * kInputs;
+    set_uses_[k] = &uses_[k][sets[k]];
+  }
   kernels_.mix(weight_sets_.data(), kMixers, inputs_, kInputs, dots_.data());
   final_set_ = final_weights_.data() +
                (static_cast<size_t>(level) * kFinalSets + (match_[0].live ? 1 : 0) + (match_[1].live ? 1 : 0)) * kMixers;
@@ -331,6 +341,7 @@ uint32_t AdaptiveMixer::Probability(size_t stream, int level, uint32_t node, uin
   }
   final_dot = Clamp(final_dot, kFinalLimit);
   squashed_[kMixers] = final_dot;
+  squashed_[kMixers + 1] = inputs_[kHiddenInput];
   kernels_.sigmoid(squashed_);
 
   // Corrections.
@@ -357,9 +368,12 @@ void AdaptiveMixer::Learn(int bit) {
   std::array<float, kMixers> steps;
   for (size_t k = 0; k < kMixers; ++k) {
     final_set_[k] = final_set_[k] + final_step * dots_[k];
-    steps[k] = (target - squashed_[k]) * rate_;
+    const float rate = std::max(kLastRate, kFirstRate / (1.0f + kRateDecay * static_cast<float>(*set_uses_[k])));
+    steps[k] = (target - squashed_[k]) * rate;
+    ++*set_uses_[k];
   }
   kernels_.mix_learn(weight_sets_.data(), steps.data(), kMixers, inputs_, kInputs);
+  hidden_.Learn(target - squashed_[kMixers + 1]);
 
   const bool every_fourth = (static_cast<uint32_t>(n_decisions_) * 2654435761u >> 20 & 3) == 0;
   const int32_t goal = bit != 0 ? 4095 : 0;
@@ -384,16 +398,15 @@ void AdaptiveMixer::Learn(int bit) {
   }
 }
 
-void AdaptiveMixer::EndToken(size_t stream, uint32_t token, ByteSpan bytes) {
-  started_ = false;
-  StreamHistory& h = history_[stream];
+void AdaptiveMixer::EndToken(uint32_t token, ByteSpan bytes) {
+  StreamHistory& h = history_[stream_];
   if (h.Back(2) != 0) {
     uint64_t& followers = followers_[MixHash(h.Back(1) * 70001 + h.Back(2)) >> (64 - kFollowersBits)];
     followers = followers << 32 | token;
   }
   h.Append(token, bytes);
-  tokens_.Set(stream, token);
-  for (MatchFinder& m : matchers_) m.Update(tokens_, stream, token);
+  tokens_.Set(stream_, token);
+  for (MatchFinder& m : matchers_) m.Update(tokens_, stream_, token);
 }
 
 }  // namespace pith

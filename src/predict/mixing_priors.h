@@ -1,5 +1,5 @@
-// MixingPriors: how the weights and maps of AdaptiveMixer begin. docs/mixing.md section 6 says that this table is part of
-// the definition; src/bench/learn_mixing_priors.cc computes it from texts.
+// MixingPriors: how the weights and maps of AdaptiveMixer begin. docs/mixing.md section 7 says that this table is part of
+// the definition; benchmarks/learn_mixing_priors.cc computes it from texts.
 #pragma once
 
 #include <cstddef>

@@ -164,7 +164,7 @@ class Golden : public ::testing::TestWithParam<std::string> {
       std::vector<std::vector<float>> ours(tokens.size());
       KvCache cache = engine.NewCache();
       const Segment segment{&cache, tokens};
-      EXPECT_TRUE(engine.Forward({&segment, 1}, [&](size_t, size_t i, size_t, float* l) { ours[i].assign(l, l + vocab); }).ok());
+      EXPECT_TRUE(engine.Forward({&segment, 1}, [&](const TokenOutput& o) { ours[o.index].assign(o.logits, o.logits + vocab); }).ok());
       std::vector<float> row(vocab);
       for (size_t i = 0; i < n_compared; ++i) {
         ReadFloats(*logits, i * vocab, row);
@@ -229,7 +229,9 @@ TEST_P(Golden, GreedyContinuationOfTheFloatModelIsLikelyToUs) {
   const Segment segment{&cache, tokens};
   const size_t vocab = package->weights().config.vocab;
   size_t equal = 0, near = 0;
-  ASSERT_TRUE(engine.Forward({&segment, 1}, [&](size_t, size_t i, size_t, float* l) {
+  ASSERT_TRUE(engine.Forward({&segment, 1}, [&](const TokenOutput& o) {
+                      const size_t i = o.index;
+                      const float* const l = o.logits;
                       if (i + 1 < n_prompt || i + 1 >= tokens.size()) return;
                       const float top = *std::max_element(l, l + vocab);
                       static std::mutex mutex;

@@ -148,25 +148,26 @@ Decision Decide(const std::vector<uint32_t>& f, uint64_t begin, uint64_t middle,
   return {false, 0, p < 1 ? 1 : p > 4294967295u ? 4294967295u : p};
 }
 
-// mixing.md section 7
+// mixing.md section 8
 void LearnDictionary(const std::vector<uint32_t>& tokens, int depth, const Model& model, SlowMixer& mixer) {
   model.begin(1);
   uint32_t input = model.start_token;
   for (const uint32_t token : tokens) {
-    const std::vector<uint32_t> f = model.feed(0, input);
+    const auto [f, hidden] = model.feed(0, input);
+    mixer.BeginToken(0, hidden);
     uint64_t begin = 0, end = uint64_t{1} << depth, node = 1;
     for (int level = 0; level < depth; ++level) {
       const uint64_t middle = (begin + end) / 2;
       const int bit = token >= middle;
       const Decision d = Decide(f, begin, middle, end);
       if (!d.certain) {
-        mixer.Probability(0, level, node, d.p);
+        mixer.Probability(level, node, d.p);
         mixer.Learn(bit);
       }
       (bit == 1 ? begin : end) = middle;
       node = 2 * node + static_cast<uint64_t>(bit);
     }
-    mixer.EndToken(0, token, model.token_bytes(token));
+    mixer.EndToken(token, model.token_bytes(token));
     input = token;
   }
 }
@@ -184,7 +185,7 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
   bool probe_compared = false;
   Code code(b.payload);
   const uint64_t d = dictionary.size();
-  SlowMixer mixer(depth, d == 0 ? b.n : d, d == 0 ? b.s : 1, d == 0 ? b.n : d + (b.n > d ? b.n : d));
+  SlowMixer mixer(depth, model.hidden_width, d == 0 ? b.n : d, d == 0 ? b.s : 1, d == 0 ? b.n : d + (b.n > d ? b.n : d));
   if (d != 0) {
     LearnDictionary(dictionary, depth, model, mixer);
     mixer.Continue(b.n, b.s);
@@ -197,26 +198,27 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
   }
   for (uint64_t step = 0; n_done < b.n; ++step) {
     // Every stream is fed before any is decoded, as a batch would be.
-    std::vector<std::vector<uint32_t>> f(b.s);
+    std::vector<Model::Said> said(b.s);
     for (uint64_t i = 0; i < b.s; ++i) {
       if (step < (i + 1) * b.n / b.s - i * b.n / b.s)
-        f[i] = model.feed(i, step == 0 ? first_input : stream[i].back());
+        said[i] = model.feed(i, step == 0 ? first_input : stream[i].back());
     }
     for (uint64_t i = 0; i < b.s; ++i) {
-      if (f[i].empty()) continue;
+      if (said[i].frequencies.empty()) continue;
+      if (b.adaptive) mixer.BeginToken(i, said[i].hidden);
       uint64_t begin = 0, end = uint64_t{1} << depth;  // the ids below the node
       uint64_t node = 1;
       int level = 0;
       while (end - begin > 1) {
         const uint64_t middle = begin + (end - begin) / 2;
-        const Decision decision = Decide(f[i], begin, middle, end);
+        const Decision decision = Decide(said[i].frequencies, begin, middle, end);
         int bit = decision.bit;
         if (!decision.certain) {
           const uint64_t p = decision.p;
           if (step < 16) {
             for (int k = 0; k < 4; ++k) probe.push_back(static_cast<uint8_t>(p >> (8 * k)));
           }
-          bit = code.Decide(b.adaptive ? mixer.Probability(i, level, node, p) : p);
+          bit = code.Decide(b.adaptive ? mixer.Probability(level, node, p) : p);
           if (b.adaptive) mixer.Learn(bit);
         }
         (bit == 1 ? begin : end) = middle;
@@ -225,7 +227,7 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
       }
       stream[i].push_back(static_cast<uint32_t>(begin));
       const std::string bytes = model.token_bytes(stream[i].back());
-      if (b.adaptive) mixer.EndToken(i, stream[i].back(), bytes);
+      if (b.adaptive) mixer.EndToken(stream[i].back(), bytes);
       n_bytes += bytes.size();
       ++n_done;
     }
@@ -287,11 +289,11 @@ Bytes DecodeZstd(const Bytes& payload, uint64_t content_size) {
 void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_model, const Dictionary& dictionary,
                  Archive& archive) {
   const uint64_t kind = form % 8;
-  Require(form < 64, "a form that is not known");
   const bool by_model = kind == 3 || kind == 6;
+  Require(form / 64 == (by_model ? 1 : 0), "a form that is not known, or a block of format 3");
   const bool contexts = kind == 7;
   Require(by_model || contexts || kind == 1 || kind == 2, "a kind that is not known");
-  const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 % 2 == 1, one_stream = form / 32 == 1;
+  const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 % 2 == 1, one_stream = form / 32 % 2 == 1;
   Require(by_model || !one_stream, "a stream without a model");
   Require(kind == 6 || !with_dictionary, "a dictionary for nothing");
   Require(by_model || !window_follows, "a window without a model");
@@ -359,7 +361,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
   const uint64_t format = in.Little(1), contract = in.Little(1);
   const uint32_t header_check = H32(in.Since(header)) & 0xffff;
   Require(in.Little(2) == header_check, "check of the header");
-  Require(format >= 1 && format <= 3 && contract == 1, "a version that is not known");
+  Require(format >= 1 && format <= 4 && contract == 1, "a version that is not known");
 
   struct Entry {
     uint64_t kind, content_size, frame_size;
@@ -380,9 +382,10 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
       const uint32_t expected = H32(in.Since(begin));
       Require(in.Little(4) == expected, "check of a frame");
     };
-    const bool adaptive = format == 3 && kind == 6;
-    const bool contexts = format == 3 && kind == 7;
-    if ((kind >= 1 && kind <= 3) || adaptive || contexts) {
+    const bool by_model = format == 4 && (kind == 3 || kind == 6);
+    const bool adaptive = kind == 6;
+    const bool contexts = format >= 3 && kind == 7;
+    if (kind == 1 || kind == 2 || by_model || contexts) {
       Require(size >= 1 && size <= 16777216, "size of a block's content");
       Require(archive.n_blocks < 4194304, "number of blocks");
       Bytes content;
@@ -453,7 +456,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
       described = true;
       description_used = false;
       index.push_back({0, 0, in.at() - begin});
-    } else if (kind == 0 && format == 3) {
+    } else if (kind == 0 && format >= 3) {
       Require(size == 8, "size of a dictionary's description");
       dictionary_id = in.Little(8);
       compare_check();

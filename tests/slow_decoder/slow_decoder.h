@@ -20,9 +20,14 @@ struct Model {
   uint32_t start_token = 0;
   // Forgets everything; there are so many streams, all empty.
   std::function<void(size_t n_streams)> begin;
-  // Feeds a token to a stream and gives the frequencies [vocab] of the next one (numeric_contract.md section
-  // 8).
-  std::function<std::vector<uint32_t>(size_t stream, uint32_t token)> feed;
+  // Feeds a token to a stream and gives the frequencies [vocab] of the next one, and the hidden state that they come from
+  // (numeric_contract.md section 8; empty: the model shows none).
+  struct Said {
+    std::vector<uint32_t> frequencies;
+    std::vector<float> hidden;
+  };
+  size_t hidden_width = 0;
+  std::function<Said(size_t stream, uint32_t token)> feed;
   std::function<std::string(uint32_t token)> token_bytes;
 };
 

@@ -24,6 +24,7 @@ slow_decoder::Model Wrap(TokenModel& model) {
   return {.vocab = model.vocab(),
           .start_token = model.start_token(),
           .begin = [&model](size_t n_streams) { EXPECT_TRUE(model.Start(n_streams).ok()); },
+          .hidden_width = model.hidden_width(),
           .feed =
               [&model](size_t stream, uint32_t token) {
                 const StreamToken input{stream, token};
@@ -32,7 +33,8 @@ slow_decoder::Model Wrap(TokenModel& model) {
                   EXPECT_TRUE(model.Step(lane, {&input, 1}).ok());
                 });
                 const std::span<const uint32_t> f = model.Frequencies(0, 0);
-                return std::vector<uint32_t>(f.begin(), f.end());
+                const std::span<const float> hidden = model.Hidden(0, 0);
+                return slow_decoder::Model::Said{{f.begin(), f.end()}, {hidden.begin(), hidden.end()}};
               },
           .token_bytes = [&model](uint32_t token) { return std::string(AsText(model.TokenBytes(token))); }};
 }

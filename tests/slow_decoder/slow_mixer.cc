@@ -176,14 +176,23 @@ struct SlowMixer::State {
   std::map<std::pair<uint64_t, uint64_t>, Map> context_maps;
   std::map<uint64_t, Map> corrections[3];
   std::map<uint64_t, std::vector<float>> weights[4];
+  std::map<uint64_t, uint64_t> learned[4];  // how often each set has
   std::map<uint64_t, std::vector<float>> final_weights;
   std::map<uint64_t, float> trust[2];
   uint64_t decisions = 0;
+  size_t hidden_width;
+  uint64_t tokens_begun = 0;
+  std::vector<float> square;  // [hidden_width]
+  struct NodeWeights {
+    std::vector<float> u;
+    uint64_t learned = 0;
+  };
+  std::map<uint64_t, NodeWeights> nodes;
 
   // Of a token.
-  bool begun = false;
+  uint64_t stream;
+  std::vector<float> direction;  // [hidden_width]
   int group = -1;
-  float rate = 0;
   uint64_t context[16];
   uint32_t* group_counters[16];
   // Of a decision.
@@ -193,6 +202,8 @@ struct SlowMixer::State {
   Map::Place map_place[16], place;
   uint32_t* counter[16];
   std::vector<float>* w[4];
+  uint64_t* w_learned[4];
+  NodeWeights* node_weights;  // or none
   std::vector<float>* v;
   float dot[4], f;
   Map* correction[3];
@@ -219,10 +230,21 @@ struct SlowMixer::State {
     return a.misses != 0 ? std::min<uint64_t>(c, 4) : c;
   }
 
-  void BeginToken(const Stream& s) {
-    begun = true;
+  // Section 4
+  void BeginHidden(const std::vector<float>& hidden) {
+    ++tokens_begun;
+    std::vector<float> products;
+    for (size_t i = 0; i < hidden_width; ++i) {
+      square[i] = square[i] + (hidden[i] * hidden[i] - square[i]) / static_cast<float>(tokens_begun);
+      direction[i] = hidden[i] / std::sqrt(square[i] + 0.001f);
+      products.push_back(direction[i] * direction[i]);
+    }
+    const float scale = 1.0f / std::sqrt(LaneSum(products) + 1e-9f);
+    for (float& number : direction) number = number * scale;
+  }
+
+  void BeginContexts(const Stream& s) {
     group = -1;
-    rate = std::max(0.006f, 0.03f / (1.0f + static_cast<float>(decisions) * 2e-5f));
     const uint64_t above2 = s.Above(0) + 256 * s.Above(1), above4 = above2 + 65536 * s.Above(2) + 16777216 * s.Above(3);
     const uint64_t b1 = s.bytes.empty() ? 0 : static_cast<uint8_t>(s.bytes.back());
     const uint64_t follow = followers[MixHash(s.T(1) * 70001 + s.T(2)) >> 48];
@@ -262,8 +284,12 @@ struct SlowMixer::State {
   }
 };
 
-SlowMixer::SlowMixer(int depth, uint64_t n_tokens, uint64_t n_streams, uint64_t table_tokens) : s_(new State) {
+SlowMixer::SlowMixer(int depth, size_t hidden_width, uint64_t n_tokens, uint64_t n_streams, uint64_t table_tokens)
+    : s_(new State) {
   s_->depth = depth;
+  s_->hidden_width = hidden_width;
+  s_->square.resize(hidden_width);
+  s_->direction.resize(hidden_width);
   s_->n = n_tokens;
   s_->n_streams = n_streams;
   s_->streams.resize(n_streams);
@@ -284,11 +310,17 @@ void SlowMixer::Continue(uint64_t n_tokens, uint64_t n_streams) {
   for (Finder& finder : s.finders) finder.at.assign(n_streams, Finder::At());
 }
 
-uint64_t SlowMixer::Probability(uint64_t stream, int level, uint64_t node, uint64_t p) {
+void SlowMixer::BeginToken(uint64_t stream, const std::vector<float>& hidden) {
+  s_->stream = stream;
+  s_->BeginHidden(hidden);
+  s_->BeginContexts(s_->streams[stream]);
+}
+
+uint64_t SlowMixer::Probability(int level, uint64_t node, uint64_t p) {
   State& s = *s_;
+  const uint64_t stream = s.stream;
   const Stream& history = s.streams[stream];
   const auto l = static_cast<uint64_t>(level), depth = static_cast<uint64_t>(s.depth);
-  if (!s.begun) s.BeginToken(history);
   if (s.group != level / 3) {
     s.group = level / 3;
     for (int c = 0; c < 16; ++c) {
@@ -319,6 +351,16 @@ uint64_t SlowMixer::Probability(uint64_t stream, int level, uint64_t node, uint6
   s.x[32] = 0.4f;
   s.x[33] = Clamp(Stretch(p), 16.0f);
   s.x[34] = (static_cast<float>(p) / 4294967296.0f - 0.5f) * 2.0f;
+  float logit = Stretch(p);
+  s.node_weights = nullptr;
+  if (s.hidden_width != 0 && node < 8192) {
+    s.node_weights = &s.nodes[node];
+    s.node_weights->u.resize(s.hidden_width);
+    std::vector<float> products;
+    for (size_t i = 0; i < s.hidden_width; ++i) products.push_back(s.node_weights->u[i] * s.direction[i]);
+    logit = logit + LaneSum(products);
+  }
+  s.x[39] = Clamp(logit, 16.0f);
   for (size_t m = 0; m < 2; ++m) {
     const Finder::At& at = s.finders[m].at[stream];
     s.live[m] = false;
@@ -336,7 +378,7 @@ uint64_t SlowMixer::Probability(uint64_t stream, int level, uint64_t node, uint6
     s.x[35 + m] = sign * TableOf(*s.trusted[m]);
     s.x[37 + m] = sign * ((*s.trusted[m] - 0.5f) * 2.0f);
   }
-  const uint64_t node_or_0 = node < 4096 ? node : 0;
+  const uint64_t node_or_0 = node < 8192 ? node : 0;
   const uint64_t expects = s.live[0] ? 1 + static_cast<uint64_t>(s.expected_bit[0]) : 0;
   const uint64_t t1 = history.T(1);
   const uint64_t sets[4] = {node_or_0, t1 % 4096, n_known * depth + l, history.classes % 256 * 3 + expects};
@@ -345,6 +387,7 @@ uint64_t SlowMixer::Probability(uint64_t stream, int level, uint64_t node, uint6
   s.f = 0.0f;
   for (int k = 0; k < 4; ++k) {
     s.w[k] = &s.Weights(k, sets[k]);
+    s.w_learned[k] = &s.learned[k][sets[k]];
     std::vector<float> products;
     for (size_t i = 0; i < 48; ++i) products.push_back((*s.w[k])[i] * s.x[i]);
     s.dot[k] = Clamp(LaneSum(products), 14.0f);
@@ -376,8 +419,16 @@ void SlowMixer::Learn(int bit) {
   const float a = (t - Sigmoid(s.f)) * 0.0015f;
   for (size_t k = 0; k < 4; ++k) (*s.v)[k] = (*s.v)[k] + a * s.dot[k];
   for (size_t k = 0; k < 4; ++k) {
-    const float step = (t - Sigmoid(s.dot[k])) * s.rate;
+    const float rate = std::max(0.0015f, 0.05f / (1.0f + 0.005f * static_cast<float>(*s.w_learned[k])));
+    *s.w_learned[k] += 1;
+    const float step = (t - Sigmoid(s.dot[k])) * rate;
     for (size_t i = 0; i < 48; ++i) (*s.w[k])[i] = (*s.w[k])[i] + step * s.x[i];
+  }
+  if (s.node_weights != nullptr) {
+    const float rate = std::max(0.3f, 2.0f / (1.0f + 0.005f * static_cast<float>(s.node_weights->learned)));
+    s.node_weights->learned += 1;
+    const float step = (t - Sigmoid(s.x[39])) * rate;
+    for (size_t i = 0; i < s.hidden_width; ++i) s.node_weights->u[i] = s.node_weights->u[i] + step * s.direction[i];
   }
   static const int32_t kRate[16] = {40960, 25206, 18204, 14247, 11703, 9929, 8623, 7620,
                                     6826,  6182,  5649,  5201,  4818,  4488, 4201, 1092};
@@ -402,9 +453,9 @@ void SlowMixer::Learn(int bit) {
   }
 }
 
-void SlowMixer::EndToken(uint64_t stream, uint32_t token, const std::string& bytes) {
+void SlowMixer::EndToken(uint32_t token, const std::string& bytes) {
   State& s = *s_;
-  s.begun = false;
+  const uint64_t stream = s.stream;
   Stream& history = s.streams[stream];
   if (history.T(2) != 0) {
     uint64_t& entry = s.followers[MixHash(history.T(1) * 70001 + history.T(2)) >> 48];

@@ -116,15 +116,15 @@ std::vector<float> Part(const std::vector<float>& x, size_t begin, size_t n) {
 
 }  // namespace
 
-std::vector<std::vector<float>> SlowForward(const ModelWeights& weights, const std::vector<TokenId>& tokens,
-                                            const SlowOptions& options) {
+std::vector<SlowOutput> SlowForward(const ModelWeights& weights, const std::vector<TokenId>& tokens,
+                                    const SlowOptions& options) {
   const ModelConfig& c = weights.config;
   const ActivationTerms& terms = weights.terms;
   const size_t d = c.head_dim;
   RopeTable table(d, c.rope_theta);
   table.Reserve(tokens.size() + options.window);
   std::vector<std::vector<std::vector<Codes>>> keys(c.n_layers), values(c.n_layers);  // [layer][position][kv head]
-  std::vector<std::vector<float>> logits;
+  std::vector<SlowOutput> outputs;
   for (size_t t = 0; t < tokens.size(); ++t) {
     std::vector<float> x(c.hidden);
     for (size_t i = 0; i < c.hidden; ++i) {
@@ -192,9 +192,10 @@ std::vector<std::vector<float>> SlowForward(const ModelWeights& weights, const s
       y = Multiply(w.down, u, terms.layers[layer].down);
       for (size_t i = 0; i < c.hidden; ++i) x[i] = x[i] + y[i];
     }
-    logits.push_back(Multiply(weights.head, RmsNorm(x, weights.final_norm, c.rms_eps), terms.head));
+    const std::vector<float> hidden = RmsNorm(x, weights.final_norm, c.rms_eps);
+    outputs.push_back({Multiply(weights.head, hidden, terms.head), hidden});
   }
-  return logits;
+  return outputs;
 }
 
 std::vector<uint32_t> SlowFrequencies(std::vector<float> logits, const std::vector<bool>& codable) {

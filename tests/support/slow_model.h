@@ -18,8 +18,13 @@ struct SlowOptions {
   size_t n_sinks = 0;
 };
 
-// Logits [tokens][vocab] of one stream.
-std::vector<std::vector<float>> SlowForward(const ModelWeights& weights, const std::vector<TokenId>& tokens,
+struct SlowOutput {
+  std::vector<float> logits;  // [vocab]
+  std::vector<float> hidden;  // [hidden]
+};
+
+// What the model says after each token of one stream.
+std::vector<SlowOutput> SlowForward(const ModelWeights& weights, const std::vector<TokenId>& tokens,
                                             const SlowOptions& options);
 
 // Frequencies of contract section 8.
