@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
     const MixingSample one = lab.Load(argv[a], kMaxBytes, 1);
     AdaptiveMixer mixer(lab.model().kernels(), MixerShape(lab.model()), one.tokens.size(), 1);
     bits[std::size(steps) + 2] += lab.MixedBits(one, mixer);
-    std::fprintf(stderr, "%s: model %.0f, mixed %.0f bytes\n", argv[a], lab.ModelBits(s) / 8, bits[5] / 8);
+    std::fprintf(stderr, "%s: model %.0f bytes; %.0f mixed, with the files before\n", argv[a], lab.ModelBits(s) / 8, bits[5] / 8);
   }
   const auto row = [&](const char* name, double value) {
     std::printf("| %s | %.0f | %.3f |\n", name, value / 8, value / bits[0]);

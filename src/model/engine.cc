@@ -567,8 +567,9 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
     });
   } else {
     if (beside) beside();
-    // A product that is over in a few microseconds is not worth a barrier: a pass has about six a layer.
-    constexpr size_t kMinProductsPerBarrier = size_t{2} << 20;
+    // A product that is over in a few microseconds is not worth a barrier: a pass has about six a layer. One row of so many
+    // weights takes 20 to 30, most of it for reading them.
+    constexpr size_t kMinProductsPerBarrier = size_t{256} << 10;
     const size_t pass_rows = std::min(n_tokens, kMaxRows);
     const bool share = pass_rows * (weights_.n_weights() / (6 * weights_.config.n_layers)) >= kMinProductsPerBarrier;
     Pass::RunAll(*this, *workspaces_[0], Parallel(n_threads > 1 && share ? &pool_ : nullptr), segments, 0,
