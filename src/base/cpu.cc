@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <string>
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
 #include <sys/sysctl.h>
@@ -12,12 +14,22 @@
 namespace pith {
 namespace {
 
-constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kNeon};
+constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512, Isa::kNeon};
 
 #if defined(__x86_64__)
 
 // The builtin asks the operating system too (XGETBV): it answers no where the registers are not saved.
 bool HasAvx2() { return __builtin_cpu_supports("avx2"); }
+#if defined(PITH_HAS_AVXVNNI)
+// Not the builtin: some compilers that know the instructions do not know this name. Registers are AVX2's, whose
+// check asks the operating system.
+bool HasAvxVnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!HasAvx2() || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || eax < 1) return false;
+  constexpr unsigned kBit = 1u << 4;  // leaf 7, subleaf 1, EAX
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kBit) != 0;
+}
+#endif
 bool HasAvx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
@@ -56,6 +68,8 @@ std::string_view IsaName(Isa isa) {
       return "scalar";
     case Isa::kAvx2:
       return "avx2";
+    case Isa::kAvxVnni:
+      return "avxvnni";
     case Isa::kAvx512:
       return "avx512";
     case Isa::kNeon:
@@ -68,6 +82,9 @@ std::vector<Isa> AvailableIsas() {
   std::vector<Isa> isas = {Isa::kScalar};
 #if defined(__x86_64__)
   if (HasAvx2()) isas.push_back(Isa::kAvx2);
+#if defined(PITH_HAS_AVXVNNI)
+  if (HasAvxVnni()) isas.push_back(Isa::kAvxVnni);
+#endif
   if (HasAvx512()) isas.push_back(Isa::kAvx512);
 #elif defined(__aarch64__)
   if (HasDotProduct()) isas.push_back(Isa::kNeon);

@@ -8,9 +8,10 @@
 
 namespace pith {
 
-enum class Isa { kScalar, kAvx2, kAvx512, kNeon };  // kAvx512 means F, BW, VL, DQ and VNNI; kNeon includes dot product
+// kAvxVnni is AVX2 with vpdpbusd in 256 bits; kAvx512 means F, BW, VL, DQ and VNNI; kNeon includes dot product.
+enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512, kNeon };
 
-std::string_view IsaName(Isa isa);  // "scalar", "avx2", "avx512", "neon"
+std::string_view IsaName(Isa isa);  // "scalar", "avx2", "avxvnni", "avx512", "neon"
 
 // Every set that this build contains and this machine runs, slowest first; kScalar is always there.
 std::vector<Isa> AvailableIsas();

@@ -62,6 +62,25 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) uint64_t Vnni512(size_t n
   return v[0] + v[7];
 }
 
+#if defined(PITH_HAS_AVXVNNI)
+// Twelve accumulators, as in a full tile: more would not fit beside the operands.
+__attribute__((target("avx2,avxvnni"))) uint64_t Vnni256(size_t n) {
+  __m256i acc[12];
+  for (int j = 0; j < 12; ++j) acc[j] = _mm256_set1_epi32(j);
+  __m256i w = _mm256_set1_epi32(0x01020304);
+  const __m256i x = _mm256_set1_epi32(0x01010101);
+  for (size_t i = 0; i < n; ++i) {
+    for (auto& a : acc) a = _mm256_dpbusd_avx_epi32(a, w, x);
+    asm volatile("" : "+x"(w));
+  }
+  __m256i sum = acc[0];
+  for (int j = 1; j < 12; ++j) sum = _mm256_add_epi32(sum, acc[j]);
+  alignas(32) uint64_t v[4];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(v), sum);
+  return v[0] + v[1] + v[2] + v[3];
+}
+#endif
+
 // The AVX2 kernels' sign trick: sign, maddubs, madd, add for 32 products.
 __attribute__((target("avx2"))) uint64_t SignTrick256(size_t n) {
   __m256i acc[8];
@@ -118,6 +137,10 @@ PeakLoop LoopFor(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx512:
       return {Vnni512, 16 * 64 * 2};
+#if defined(PITH_HAS_AVXVNNI)
+    case Isa::kAvxVnni:
+      return {Vnni256, 12 * 32 * 2};
+#endif
     case Isa::kAvx2:
       return {SignTrick256, 8 * 32 * 2};
 #elif defined(__aarch64__)

@@ -153,7 +153,7 @@ std::string ManualPage(std::string_view version) {
                "pull: the wait before the first retry (1). Each further one doubles, and Retry-After of the hub is honoured, up "
                "to 60 times this.");
   text += Item("\\fBPITH_ISA\\fR",
-               "Instruction set: scalar, avx2, avx512 or neon. Default: the fastest that the machine has. "
+               "Instruction set: scalar, avx2, avxvnni, avx512 or neon. Default: the fastest that the machine has. "
                "Results do not depend on it.");
   text += Item("\\fBNO_COLOR\\fR", "If not empty: no colours.");
 

@@ -10,6 +10,10 @@ const Kernels& KernelsFor(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2:
       return kAvx2Kernels;
+#if defined(PITH_HAS_AVXVNNI)
+    case Isa::kAvxVnni:
+      return kAvxVnniKernels;
+#endif
     case Isa::kAvx512:
       return kAvx512Kernels;
 #elif defined(__aarch64__)

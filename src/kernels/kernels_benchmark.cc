@@ -104,6 +104,22 @@ __attribute__((noinline)) void PeakAvx512() {
 }
 constexpr double kPeakAvx512Ops = 24 * 64 * 2;
 
+#if defined(PITH_HAS_AVXVNNI)
+// 12 accumulators as in a full tile.
+__attribute__((noinline)) void PeakAvxVnni() {
+#define PITH_DOT(n) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #n "\n\t"
+  for (int i = 0; i < kPeakSteps; ++i) {
+    asm volatile(
+        PITH_DOT(0) PITH_DOT(1) PITH_DOT(2) PITH_DOT(3) PITH_DOT(4) PITH_DOT(5) PITH_DOT(6) PITH_DOT(7)
+        PITH_DOT(8) PITH_DOT(9) PITH_DOT(10) PITH_DOT(11)
+        ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
+  }
+#undef PITH_DOT
+  asm volatile("vzeroupper");
+}
+constexpr double kPeakAvxVnniOps = 12 * 32 * 2;
+#endif
+
 // A step of the AVX2 tile: two registers of weights (here the same) split, times four rows.
 __attribute__((noinline)) void PeakAvx2() {
 #define PITH_PAIR(even, odd, acc)              \
@@ -161,6 +177,9 @@ double Peak(Isa isa) {
   double peak = 0.0;
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512) peak = kPeakAvx512Ops * kPeakSteps / Best(30, PeakAvx512);
+#if defined(PITH_HAS_AVXVNNI)
+  if (isa == Isa::kAvxVnni) peak = kPeakAvxVnniOps * kPeakSteps / Best(30, PeakAvxVnni);
+#endif
   if (isa == Isa::kAvx2) peak = kPeakAvx2Ops * kPeakSteps / Best(30, PeakAvx2);
 #elif defined(__aarch64__)
   if (isa == Isa::kNeon) peak = kPeakNeonOps * kPeakSteps / Best(30, PeakNeon);

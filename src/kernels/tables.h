@@ -13,6 +13,7 @@ namespace pith {
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
+extern const Kernels kAvxVnniKernels;  // with PITH_HAS_AVXVNNI only
 extern const Kernels kAvx512Kernels;
 #elif defined(__aarch64__)
 extern const Kernels kNeonKernels;

@@ -25,7 +25,8 @@ constexpr std::string_view kFused[] = {"vfmadd",  "vfmsub", "vfnmadd", "vfnmsub"
 constexpr std::string_view kApproximate[] = {"rcpps",  "rcpss", "rsqrtps", "rsqrtss", "vrcp",
                                              "vrsqrt", "vexp2", "frecpe",  "frsqrte", "frecpx"};
 // Files whose functions may use AVX: chosen at run time on machines that have it.
-constexpr std::string_view kAvxFiles[] = {"kernels_avx2.cc", "kernels_avx512.cc", "machine_limits.cc"};
+constexpr std::string_view kAvxFiles[] = {"kernels_avx2.cc", "kernels_avxvnni.cc", "kernels_avx512.cc",
+                                           "machine_limits.cc"};
 
 template <size_t n>
 bool BeginsWithOneOf(std::string_view text, const std::string_view (&beginnings)[n]) {
@@ -68,11 +69,15 @@ std::set<uint64_t> AvxFunctions(const std::string& objdump, const std::string& p
   return addresses;
 }
 
-// The mnemonic of a disassembled line, "  401136:\tvaddps %ymm1,%ymm0,%ymm0" (objdump --no-show-raw-insn).
+// The mnemonic of a disassembled line, "  401136:\tvaddps %ymm1,%ymm0,%ymm0" (objdump --no-show-raw-insn),
+// without prefixes in braces: "{vex} vpdpbusd".
 std::optional<std::string_view> Mnemonic(std::string_view line) {
   const size_t tab = line.find('\t');
   if (tab == std::string_view::npos || tab == 0 || line[tab - 1] != ':') return std::nullopt;
-  const std::string_view rest = line.substr(tab + 1);
+  std::string_view rest = line.substr(tab + 1);
+  if (const size_t brace = rest.find("} "); rest.starts_with('{') && brace != std::string_view::npos) {
+    rest.remove_prefix(brace + 2);
+  }
   return rest.substr(0, rest.find_first_of(" \t"));
 }
 
