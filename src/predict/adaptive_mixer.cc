@@ -264,6 +264,7 @@ AdaptiveMixer::Place AdaptiveMixer::PlaceOf(float* map, float stretched) const {
 }
 
 uint32_t AdaptiveMixer::Probability(int level, uint32_t node, uint32_t p1) {
+  node_ = node;
   const auto depth_in_group = static_cast<uint32_t>(level) % kGroupLevels;
   const uint32_t group = static_cast<uint32_t>(level) / kGroupLevels;
   if (group != group_) FindBuckets(group, node >> depth_in_group);
@@ -362,6 +363,7 @@ uint32_t AdaptiveMixer::Probability(int level, uint32_t node, uint32_t p1) {
 
 void AdaptiveMixer::Learn(int bit) {
   ++n_decisions_;
+  hidden_.Prefetch(2 * node_ + static_cast<uint32_t>(bit));
   const float target = bit != 0 ? 1.0f : 0.0f;
   for (const Place& place : map_places_) MoveTo(target, kMapRate, place.knots, place.upper);
   const float final_step = (target - squashed_[kMixers]) * kFinalRate;

@@ -132,6 +132,7 @@ class AdaptiveMixer {
   std::array<bool, kMatchers> has_expected_{};
 
   // Of the decision at hand.
+  uint32_t node_ = 0;
   alignas(64) float inputs_[kInputs] = {};
   alignas(64) float squashed_[16] = {};  // probabilities: of the mixers, of the final mixer, of the corrected model
   std::array<float*, kMixers> weight_sets_{};

@@ -30,6 +30,13 @@ class HiddenCorrection {
   // What to add to the model's logit of a decision at `node` (decision_tree.h).
   float At(uint32_t node);
 
+  // `node` will probably be asked about next: its weights, a kilobyte or more, are asked for from memory.
+  void Prefetch(uint32_t node) const {
+    if (node >= uses_.size()) return;
+    const float* const row = weights_.data() + node * stride_;
+    for (size_t i = 0; i < stride_; i += kCacheLine / sizeof(float)) __builtin_prefetch(row + i, 1, 2);
+  }
+
   // The outcome of the decision asked about last: 1 or 0 minus the probability that the corrected logit means.
   void Learn(float error);
 
