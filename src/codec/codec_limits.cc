@@ -16,7 +16,8 @@ uint64_t ModelBytes(const TokenModel& model, uint64_t n_streams) {
 }
 
 uint64_t AdaptiveBytes(const TokenModel& model, uint64_t n_tokens, uint64_t n_dictionary, uint64_t content_size) {
-  const uint64_t once = AdaptiveMixer::MemoryBytes(MixerShape(model), AdaptiveMixer::TableTokens(n_dictionary, n_tokens), content_size);
+  const uint64_t once =
+      AdaptiveMixer::MemoryBytes(MixerShape(model), AdaptiveMixer::TableTokens(n_dictionary, n_tokens), content_size);
   return n_dictionary != 0 ? 2 * once : once;
 }
 

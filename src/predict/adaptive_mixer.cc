@@ -14,7 +14,6 @@ namespace {
 // than 0.5 %.
 constexpr float kFirstRate = 0.05f;      // of a set of a mixer's weights
 constexpr float kLastRate = 0.0015f;
-constexpr float kRateDecay = 0.005f;     // each time that it learns
 constexpr float kFinalRate = 0.0015f;    // of the final mixer
 constexpr float kMapRate = 0.02f;        // of the final corrections
 constexpr float kTrustRate = 0.01f;      // of match lengths
@@ -264,7 +263,6 @@ AdaptiveMixer::Place AdaptiveMixer::PlaceOf(float* map, float stretched) const {
 }
 
 uint32_t AdaptiveMixer::Probability(int level, uint32_t node, uint32_t p1) {
-  node_ = node;
   const auto depth_in_group = static_cast<uint32_t>(level) % kGroupLevels;
   const uint32_t group = static_cast<uint32_t>(level) / kGroupLevels;
   if (group != group_) FindBuckets(group, node >> depth_in_group);
@@ -363,15 +361,14 @@ uint32_t AdaptiveMixer::Probability(int level, uint32_t node, uint32_t p1) {
 
 void AdaptiveMixer::Learn(int bit) {
   ++n_decisions_;
-  hidden_.Prefetch(2 * node_ + static_cast<uint32_t>(bit));
+  hidden_.PrefetchNext(bit);
   const float target = bit != 0 ? 1.0f : 0.0f;
   for (const Place& place : map_places_) MoveTo(target, kMapRate, place.knots, place.upper);
   const float final_step = (target - squashed_[kMixers]) * kFinalRate;
   std::array<float, kMixers> steps;
   for (size_t k = 0; k < kMixers; ++k) {
     final_set_[k] = final_set_[k] + final_step * dots_[k];
-    const float rate = std::max(kLastRate, kFirstRate / (1.0f + kRateDecay * static_cast<float>(*set_uses_[k])));
-    steps[k] = (target - squashed_[k]) * rate;
+    steps[k] = (target - squashed_[k]) * FallingRate(kFirstRate, kLastRate, *set_uses_[k]);
     ++*set_uses_[k];
   }
   kernels_.mix_learn(weight_sets_.data(), steps.data(), kMixers, inputs_, kInputs);

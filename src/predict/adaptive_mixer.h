@@ -1,6 +1,7 @@
 // AdaptiveMixer: a DecisionMixer that mixes the model's word with what the block itself has taught so far: counters of
 // sixteen contexts in a hashed table, two match finders, what each node learns of the model's hidden state, four mixers and
-// three final corrections. docs/mixing.md is the definition; the state is a function of the decisions alone, so encoder and decoder agree on every machine.
+// three final corrections. docs/mixing.md is the definition; the state is a function of the decisions and of what the model
+// said alone, so encoder and decoder agree on every machine.
 //
 // Single-threaded; one mixer serves all streams of a block.
 #pragma once
@@ -132,7 +133,6 @@ class AdaptiveMixer {
   std::array<bool, kMatchers> has_expected_{};
 
   // Of the decision at hand.
-  uint32_t node_ = 0;
   alignas(64) float inputs_[kInputs] = {};
   alignas(64) float squashed_[16] = {};  // probabilities: of the mixers, of the final mixer, of the corrected model
   std::array<float*, kMixers> weight_sets_{};

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "predict/logistic.h"
 
 namespace pith {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 constexpr size_t kPadding = 16;  // what kernels work in
 constexpr float kFirstRate = 2.0f;
 constexpr float kLastRate = 0.3f;
-constexpr float kRateDecay = 0.005f;    // a decision of the node
 constexpr float kLeastSquare = 0.001f;  // of a number that the model hardly uses
 
 }  // namespace
@@ -63,9 +63,9 @@ void HiddenCorrection::BeginToken(std::span<const float> hidden) {
 }
 
 float HiddenCorrection::At(uint32_t node) {
+  node_ = node;
   row_ = nullptr;
   if (node >= uses_.size()) return 0;
-  node_ = node;
   row_ = weights_.data() + node * stride_;
   float sum = 0;
   kernels_.mix(&row_, 1, direction_.data(), stride_, &sum);
@@ -74,8 +74,7 @@ float HiddenCorrection::At(uint32_t node) {
 
 void HiddenCorrection::Learn(float error) {
   if (row_ == nullptr) return;
-  const float rate = std::max(kLastRate, kFirstRate / (1.0f + kRateDecay * static_cast<float>(uses_[node_])));
-  const float step = error * rate;
+  const float step = error * FallingRate(kFirstRate, kLastRate, uses_[node_]);
   kernels_.mix_learn(&row_, &step, 1, direction_.data(), stride_);
   ++uses_[node_];
 }

@@ -30,8 +30,10 @@ class HiddenCorrection {
   // What to add to the model's logit of a decision at `node` (decision_tree.h).
   float At(uint32_t node);
 
-  // `node` will probably be asked about next: its weights, a kilobyte or more, are asked for from memory.
-  void Prefetch(uint32_t node) const {
+  // The decision asked about last came out as `bit`: the weights of the node that probably comes next, a kilobyte or more,
+  // are asked for from memory.
+  void PrefetchNext(int bit) const {
+    const size_t node = 2 * size_t{node_} + static_cast<size_t>(bit);
     if (node >= uses_.size()) return;
     const float* const row = weights_.data() + node * stride_;
     for (size_t i = 0; i < stride_; i += kCacheLine / sizeof(float)) __builtin_prefetch(row + i, 1, 2);
@@ -54,7 +56,7 @@ class HiddenCorrection {
   AlignedBuffer<float> squares_;   // [stride]: mean square of each number so far
   AlignedBuffer<float> direction_; // [stride]: the state, each number by its usual size, of length 1
   uint32_t n_tokens_ = 0;
-  uint32_t node_ = 0;
+  uint32_t node_ = 0;     // asked about last
   float* row_ = nullptr;  // of node_; null: it has none
 };
 

@@ -34,4 +34,10 @@ inline float Stretch(uint32_t p1) {
   return static_cast<float>(ExactLog(static_cast<double>(p1)) - ExactLog(4294967296.0 - static_cast<double>(p1)));
 }
 
+// The rate of weights that have learned so many times before (docs/mixing.md section 6).
+inline float FallingRate(float first, float last, uint32_t times) {
+  const float rate = first / (1.0f + 0.005f * static_cast<float>(times));
+  return rate > last ? rate : last;
+}
+
 }  // namespace pith
