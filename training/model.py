@@ -29,7 +29,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(n))
 
     def forward(self, x):
-        return F.rms_norm(x, (x.shape[-1],), self.weight, 1e-6)
+        return F.rms_norm(x.float(), (x.shape[-1],), self.weight, 1e-6)
 
 
 class Attention(nn.Module):
@@ -104,6 +104,8 @@ class Model(nn.Module):
             distance = torch.arange(length, device=device)[:, None] - torch.arange(length, device=device)
             mask = (distance >= 0) & (distance < self.s.window)
         x = self.embed_tokens(ids)
+        if torch.is_autocast_enabled(device.type):  # so that half as much of the residual stream travels
+            x = x.to(torch.get_autocast_dtype(device.type))
         for layer in self.layers:
             x = layer(x, angle.cos(), angle.sin(), mask)
         return F.linear(self.norm(x), self.embed_tokens.weight)

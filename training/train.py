@@ -6,8 +6,8 @@ on it falls to zero over so many tokens, and OUT/checkpoint is the finished mode
 from where it is to zero over so many more. Without it, OUT/checkpoint is written at the end of each sitting all the same.
 OUT/log.jsonl is the record; plot.py draws it.
 
-With --one-sitting, for a machine that is rented by the minute, the clock rules instead: the rate is level for the first
-half of --minutes, counted from the first step, falls to zero at their end, and no state is kept.
+With --one-sitting, for a machine that is rented by the minute, the clock rules instead: the rate is level for a part of
+--minutes, counted from the first step, falls to zero at their end, and no state is kept.
 
 Muon for matrices, AdamW for the embedding and the norms.
 """
@@ -31,7 +31,7 @@ PRESETS = {
     "base": dict(hidden=512, layers=8, heads=8, kv_heads=2, head_dim=64, ffn=1536, vocab=8192, window=1024),
 }
 # How often a domain is drawn, per token that it has.
-DOMAIN_WEIGHT = {"prose_en": 1.5, "docs_en": 1.3, "multi": 0.5, "structured": 0.8, "code": 0.8}
+DOMAIN_WEIGHT = {"prose_en": 1.4, "docs_en": 0.65, "multi": 0.35, "structured": 0.33, "code": 0.85}
 WARMUP_STEPS = 50
 RECORD_STEPS = 20
 EVALUATE_SECONDS, SAVE_SECONDS = 3000, 300
@@ -104,6 +104,7 @@ def arguments():
     parser.add_argument("--minutes", type=float, default=60, help="length of this sitting")
     parser.add_argument("--decay-tokens", type=float, help="finish: let the rate fall to zero over so many tokens")
     parser.add_argument("--one-sitting", action="store_true", help="begin and finish within --minutes")
+    parser.add_argument("--level-part", type=float, default=0.5, help="with --one-sitting: level for this part of it")
     parser.add_argument("--rows", type=int, default=16, help="sequences a step")
     parser.add_argument("--length", type=int, help="tokens a sequence (default: the window)")
     parser.add_argument("--rate", type=float, default=1.0, help="scales both learning rates")
@@ -150,6 +151,9 @@ def train(a, ready=lambda: None):
         return F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten())
 
     if a.compile:
+        muon.orthogonal = torch.compile(muon.orthogonal, dynamic=False)
+        for momentum in muon.momenta:
+            muon.orthogonal(momentum)
         loss_of = torch.compile(loss_of)
         loss_of(torch.zeros(a.rows, length + 1, dtype=torch.long, device=device)).backward()
         model.zero_grad(set_to_none=True)
@@ -159,7 +163,7 @@ def train(a, ready=lambda: None):
 
     def level():
         if a.one_sitting:
-            return max(0.0, min(1.0, 2 - 2 * (time.time() - begin) / (a.minutes * 60)))
+            return max(0.0, min(1.0, (1 - (time.time() - begin) / (a.minutes * 60)) / (1 - a.level_part)))
         return 1.0 if decay_from is None else decay_begin * (1 - (step - decay_from) / decay_steps)
 
     if a.decay_tokens:

@@ -26,11 +26,12 @@ inline constexpr uint8_t kShortForm = 0x80;
 inline constexpr uint8_t kShortHasWindow = 8;
 inline constexpr uint8_t kShortHasDictionary = 16;
 inline constexpr uint8_t kShortOneStream = 32;
-inline constexpr uint8_t kShortModel4 = 64;  // by a model as format 4 has it; 0 for other kinds
+inline constexpr uint8_t kShortModel4 = 64;    // of a model block: as format 4 has it
+inline constexpr uint8_t kShortBareZstd = 64;  // of a zstd block: the frame without its header, the size without a number
 inline constexpr size_t kShortFingerprintBytes = 4;
 inline constexpr uint32_t kUsualWindow = 512;  // what a short archive that does not say means
 inline constexpr uint32_t kUsualSinks = 4;
-inline constexpr size_t kMaxShortPayload = 1u << 16;  // of a writer: beyond it, what the long form can do is worth its bytes
+inline constexpr size_t kMaxShortPayload = 1u << 17;  // of a writer: beyond it, what the long form can do is worth its bytes
 
 // Section 3: the low bits of a frame's tag.
 enum class FrameKind : uint8_t {
@@ -114,6 +115,8 @@ struct BlockHeader {
   uint32_t content_check = 0;  // Hash32 of the content; of kContexts in short archives, too
   bool adaptive = false;       // mixed with what the block itself teaches (docs/mixing.md)
   bool has_probe = true;       // false in short archives
+  // kZstd only, in short archives: what UsualZstdHeader says is left out; payload_size counts it.
+  bool bare = false;
   // kContexts only:
   uint8_t strength = 0;  // 1 .. kMaxContextStrength
   bool operator==(const BlockHeader&) const = default;

@@ -180,6 +180,7 @@ struct ArchiveReader::Impl {
     uint64_t streams = 0;
   };
   Status ReadBody(uint64_t content_size, BlockHeader& header, Bytes& payload, TokenCounts& counts);
+  Status ReadBareZstd(uint32_t content_size, BlockHeader& header, Bytes& payload);
   Status TakeTokens(const TokenCounts& counts, BlockHeader& header) const;
   Status ReadModelInfo(uint64_t payload_size);
   Status ReadDictionary(uint64_t payload_size);
@@ -373,6 +374,30 @@ Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header,
   return OkStatus();
 }
 
+// The payload is given back as the whole frame.
+Status ArchiveReader::Impl::ReadBareZstd(uint32_t content_size, BlockHeader& header, Bytes& payload) {
+  payload = UsualZstdHeader(content_size);
+  const size_t known = payload.size();
+  for (bool last = false; !last;) {
+    payload.resize(payload.size() + kZstdBlockHeaderBytes);
+    const std::span<uint8_t> bytes = std::span<uint8_t>(payload).last(kZstdBlockHeaderBytes);
+    PITH_RETURN_IF_ERROR(ReadExact(bytes));
+    const uint32_t block = static_cast<uint32_t>(bytes[0] | bytes[1] << 8 | bytes[2] << 16);
+    last = IsLastZstdBlock(block);
+    const size_t size = payload.size() + ZstdBlockBytes(block);
+    PITH_RETURN_IF_ERROR(CheckPayloadSize(size, content_size));
+    payload.resize(size);
+    PITH_RETURN_IF_ERROR(ReadExact(std::span<uint8_t>(payload).last(ZstdBlockBytes(block))));
+  }
+  PITH_RETURN_IF_ERROR(CompareShortCheck(ByteSpan(payload).subspan(known), /*has_content_check=*/false));
+  header.kind = BlockKind::kZstd;
+  header.bare = true;
+  header.has_probe = false;
+  header.content_size = content_size;
+  header.payload_size = static_cast<uint32_t>(payload.size());
+  return OkStatus();
+}
+
 Status ArchiveReader::Impl::TakeTokens(const TokenCounts& counts, BlockHeader& header) const {
   const auto [n_tokens, n_streams] = counts;
   if (n_tokens == 0 || n_tokens > header.content_size) {
@@ -405,7 +430,8 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   const bool says_window = (form & kShortHasWindow) != 0;
   const bool has_dictionary = (form & kShortHasDictionary) != 0;
   if (!(by_model || by_contexts || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
-      (has_dictionary && kind != FrameKind::kAdaptiveModel) || ((form & kShortModel4) != 0 && !by_model) ||
+      (has_dictionary && kind != FrameKind::kAdaptiveModel) ||
+      ((form & kShortModel4) != 0 && !by_model && kind != FrameKind::kZstd) ||
       (says_window && !by_model) || ((form & kShortOneStream) != 0 && !by_model)) {
     kind = FrameKind::kRaw;
     return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
@@ -431,7 +457,11 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   PITH_ASSIGN_OR_RETURN(const uint64_t content_size, HeadVarint());
   PITH_RETURN_IF_ERROR(CheckContentSize(content_size));
   TokenCounts counts;
-  PITH_RETURN_IF_ERROR(ReadBody(content_size, header, payload, counts));
+  if (kind == FrameKind::kZstd && (form & kShortBareZstd) != 0) {
+    PITH_RETURN_IF_ERROR(ReadBareZstd(static_cast<uint32_t>(content_size), header, payload));
+  } else {
+    PITH_RETURN_IF_ERROR(ReadBody(content_size, header, payload, counts));
+  }
   if (by_contexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
   if (by_model) {
     PITH_RETURN_IF_ERROR(CheckModel(window, n_sinks));

@@ -1,5 +1,7 @@
 #include "archive/archive_writer.h"
 
+#include <algorithm>
+
 #include "archive/frame_codec.h"
 #include "base/check.h"
 
@@ -91,6 +93,10 @@ Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity*
   PITH_CHECK(header.content_size >= 1 && header.content_size <= kMaxBlockContent);
   PITH_CHECK((model != nullptr) == (header.kind == BlockKind::kModel));
   PITH_CHECK(dictionary == nullptr || header.adaptive);
+  if (header.bare) {
+    PITH_CHECK(header.kind == BlockKind::kZstd && HasUsualZstdHeader(payload, header.content_size));
+    payload = payload.subspan(UsualZstdHeader(header.content_size).size());
+  }
   Bytes head;
   AppendShortHeader(header, model, dictionary, head);
   Bytes check;
@@ -103,10 +109,16 @@ Status ArchiveWriter::WriteShort(const BlockHeader& header, const ModelIdentity*
   return OkStatus();
 }
 
+bool ArchiveWriter::HasUsualZstdHeader(ByteSpan frame, uint32_t content_size) {
+  const Bytes header = UsualZstdHeader(content_size);
+  return frame.size() > header.size() && std::equal(header.begin(), header.end(), frame.begin());
+}
+
 size_t ArchiveWriter::ShortCost(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary) {
   Bytes bytes;
   AppendShortHeader(header, model, dictionary, bytes);
-  return bytes.size() + header.payload_size + ShortCheckBytes(HasContentCheck(header));
+  const size_t known = header.bare ? UsualZstdHeader(header.content_size).size() : 0;
+  return bytes.size() + header.payload_size - known + ShortCheckBytes(HasContentCheck(header));
 }
 
 Status ArchiveWriter::Finish(const std::string& file_name, std::optional<int64_t> mtime_ns) {

@@ -46,6 +46,8 @@ class ArchiveWriter {
   // What a frame takes in the archive, its line in the index included: to choose between kinds.
   static size_t BlockCost(const BlockHeader& header);
   static size_t ModelInfoCost(const ModelIdentity& model);
+  // Whether a short archive can leave out the header of this zstd frame of so many bytes of content (BlockHeader::bare).
+  static bool HasUsualZstdHeader(ByteSpan frame, uint32_t content_size);
   // Of a whole short archive.
   static size_t ShortCost(const BlockHeader& header, const ModelIdentity* model, const uint64_t* dictionary);
 

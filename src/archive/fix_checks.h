@@ -32,7 +32,16 @@ inline void FixChecks(Bytes& archive) {
         s.Varint();
       }
       uint64_t payload = s.Varint();
-      if (kind != FrameKind::kRaw) payload = s.Varint();
+      const bool bare = kind == FrameKind::kZstd && (form & kShortBareZstd) != 0;
+      if (kind != FrameKind::kRaw && !bare) payload = s.Varint();
+      for (bool last = !bare; !last;) {
+        payload = s.U8();
+        payload |= s.U8() << 8;
+        payload |= s.U8() << 16;
+        last = IsLastZstdBlock(static_cast<uint32_t>(payload)) || !s.ok();
+        payload = ZstdBlockBytes(static_cast<uint32_t>(payload));
+        if (!last) s.Raw(payload);
+      }
       if (by_model) {
         s.Varint();
         if ((form & kShortOneStream) == 0) s.Varint();

@@ -36,6 +36,35 @@ inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   w.U32(header.content_check);
 }
 
+// The header of a zstd frame (RFC 8878, 3.1.1.1) of one segment, without checksum and dictionary, as zstd writes it for content
+// of a size that is known before; `content_size` is within the format's limit.
+inline Bytes UsualZstdHeader(uint32_t content_size) {
+  constexpr uint32_t kZstdMagic = 0xfd2fb528;
+  constexpr uint8_t kSingleSegment = 0x20;
+  Bytes header;
+  ByteWriter w(header);
+  w.U32(kZstdMagic);
+  if (content_size < 256) {
+    w.U8(kSingleSegment);
+    w.U8(static_cast<uint8_t>(content_size));
+  } else if (content_size < 65536 + 256) {
+    w.U8(kSingleSegment | 1 << 6);
+    w.U16(static_cast<uint16_t>(content_size - 256));
+  } else {
+    w.U8(kSingleSegment | 2 << 6);
+    w.U32(content_size);
+  }
+  return header;
+}
+
+// Of a zstd frame's block (RFC 8878, 3.1.1.2), its three bytes as a number.
+inline constexpr size_t kZstdBlockHeaderBytes = 3;
+inline bool IsLastZstdBlock(uint32_t header) { return (header & 1) != 0; }
+inline uint32_t ZstdBlockBytes(uint32_t header) {
+  constexpr uint32_t kRunOfOneByte = 1;
+  return (header >> 1 & 3) == kRunOfOneByte ? 1 : header >> 3;
+}
+
 // Whether a short archive of this block holds a check of its content.
 inline bool HasContentCheck(const BlockHeader& header) {
   return header.kind == BlockKind::kModel || header.kind == BlockKind::kContexts;
@@ -52,7 +81,7 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   const bool one_stream = by_model && header.n_streams == 1;
   w.U8(static_cast<uint8_t>(kShortForm | static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0) |
                             (dictionary != nullptr ? kShortHasDictionary : 0) | (one_stream ? kShortOneStream : 0) |
-                            (by_model ? kShortModel4 : 0)));
+                            (by_model ? kShortModel4 : 0) | (header.bare ? kShortBareZstd : 0)));
   if (by_model) w.Raw(ByteSpan(model->fingerprint.bytes).first(kShortFingerprintBytes));
   if (dictionary != nullptr) w.U32(static_cast<uint32_t>(*dictionary));
   if (says_window) {
@@ -60,7 +89,7 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
     w.Varint(model->n_sinks);
   }
   w.Varint(header.content_size);
-  if (header.kind != BlockKind::kRaw) w.Varint(header.payload_size);
+  if (header.kind != BlockKind::kRaw && !header.bare) w.Varint(header.payload_size);
   if (by_model) {
     w.Varint(header.n_tokens);
     if (!one_stream) w.Varint(header.n_streams);

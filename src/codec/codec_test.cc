@@ -12,6 +12,7 @@
 #include <string>
 
 #include "archive/archive_writer.h"
+#include "archive/fix_checks.h"
 #include "codec/block_cutter.h"
 #include "codec/codec_limits.h"
 #include "codec/model_block.h"
@@ -331,6 +332,74 @@ TEST(Codec, OptionsOutOfRangeAreRefused) {
   wide.window = kMaxCachedTokens + 1;
   ToyModel model(wide);
   EXPECT_EQ(status_of({}, &model), StatusCode::kInvalidArgument);
+}
+
+// ---- Short archives by zstd
+
+// Letters that nothing predicts, two bits each: zstd's Huffman codes are the best there is.
+Bytes FourLetters(size_t n) {
+  std::mt19937_64 random(n);
+  Bytes b(n);
+  for (uint8_t& v : b) v = "acgt"[random() % 4];
+  return b;
+}
+
+Bytes ShortArchive(ByteSpan content) {
+  EncodeOptions options;
+  options.allow_short = true;
+  return Encode(nullptr, content, options).archive;
+}
+
+TEST(ShortZstd, LeavesOutWhatIsKnownAtEverySizeOfTheHeader) {
+  for (const size_t n : {40, 255, 256, 65791, 65792, 100000, 400000}) {
+    for (const Bytes& content : {Bytes(n, 'a'), FourLetters(n)}) {
+      const Bytes archive = ShortArchive(content);
+      const Result<Bytes> frame = ZstdCompress(content, kZstdBestLevel);
+      ASSERT_TRUE(frame.ok());
+      const size_t zstd = frame->empty() ? n : frame->size() + 4;  // with a checksum, as its program writes it
+      EXPECT_LE(archive.size(), zstd) << n;
+      const Decoded d = Decode(NoModel(), archive);
+      ASSERT_TRUE(d.status.ok()) << n << ": " << d.status.message();
+      EXPECT_EQ(d.content, content) << n;
+      const ArchiveSummary summary = Describe(archive);
+      EXPECT_TRUE(summary.is_short);
+      EXPECT_EQ(summary.blocks.at(0).kind, BlockKind::kZstd);
+      EXPECT_EQ(summary.archive_bytes, archive.size());
+      const Decoded twice = Decode(NoModel(), Concatenate({archive, archive}));
+      EXPECT_EQ(twice.content.size(), 2 * n) << "the last block ends an archive: " << twice.status.message();
+    }
+  }
+}
+
+TEST(ShortZstd, EveryDamageIsFound) {
+  Bytes archive = ShortArchive(FourLetters(2000));
+  ASSERT_EQ(Describe(archive).blocks.at(0).kind, BlockKind::kZstd);
+  for (size_t n = 0; n < archive.size(); ++n) {
+    EXPECT_FALSE(Decode(NoModel(), ByteSpan(archive).first(n)).status.ok()) << n;
+  }
+  for (size_t i = 0; i < archive.size(); ++i) {
+    for (const uint8_t change : {uint8_t{0x01}, uint8_t{0x80}}) {
+      archive[i] ^= change;
+      EXPECT_FALSE(Decode(NoModel(), archive).status.ok()) << i;
+      archive[i] ^= change;
+    }
+  }
+}
+
+TEST(ShortZstd, ChangesUnderARightChecksumNeverCrash) {
+  const Bytes archive = ShortArchive(FourLetters(2000));
+  std::mt19937_64 random(3);
+  size_t n_read = 0;
+  for (int round = 0; round < 3000; ++round) {
+    Bytes changed = archive;
+    changed[3 + random() % 20] = static_cast<uint8_t>(random());
+    if (round % 3 == 0) changed[random() % changed.size()] ^= 1;
+    FixChecks(changed);
+    const Decoded d = Decode(NoModel(), changed);
+    n_read += d.status.ok();
+    EXPECT_LE(d.content.size(), kMaxBlockContent);
+  }
+  EXPECT_LT(n_read, 3000u);
 }
 
 // ---- Sources, sinks, progress

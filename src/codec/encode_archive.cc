@@ -133,6 +133,7 @@ class ArchiveEncoder {
       header.content_size = best.content_size;
       header.kind = BlockKind::kZstd;
       header.payload_size = static_cast<uint32_t>(frame.size());
+      header.bare = short_ && ArchiveWriter::HasUsualZstdHeader(frame, header.content_size);
       if (Cost(header) < Cost(best)) {
         best = header;
         payload = std::move(frame);
@@ -244,9 +245,9 @@ class ArchiveEncoder {
   // Replaces `best` and `payload` and returns true where the model makes less of the block.
   Result<bool> TryModel(ByteSpan content, BlockHeader& best, Bytes& payload) {
     uint64_t rival_cost = Cost(best);
-    BlockHeader header = best;
+    BlockHeader header;
     header.kind = BlockKind::kModel;
-    header.payload_size = 0;
+    header.content_size = best.content_size;
     header.n_tokens = header.n_streams = 1;
     const uint64_t fixed_cost = Cost(header);
     if (fixed_cost >= rival_cost) return false;  // not even an empty code would be smaller

@@ -285,12 +285,38 @@ Bytes DecodeZstd(const Bytes& payload, uint64_t content_size) {
   return content;
 }
 
+// Section 10: the header of the frame that its blocks belong to, and these.
+Bytes ReadBareZstd(Cursor& in, uint64_t size) {
+  Bytes frame = {0x28, 0xb5, 0x2f, 0xfd};
+  const auto put = [&](uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) frame.push_back(static_cast<uint8_t>(value >> (8 * i)));
+  };
+  if (size < 256) {
+    put(0x20, 1);
+    put(size, 1);
+  } else if (size < 65792) {
+    put(0x60, 1);
+    put(size - 256, 2);
+  } else {
+    put(0xa0, 1);
+    put(size, 4);
+  }
+  for (bool last = false; !last;) {
+    const uint64_t block = in.Little(3);
+    put(block, 3);
+    last = block % 2 == 1;
+    const Bytes data = in.Take(block / 2 % 4 == 1 ? 1 : block / 8);
+    frame.insert(frame.end(), data.begin(), data.end());
+  }
+  return frame;
+}
+
 // Section 10
 void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_model, const Dictionary& dictionary,
                  Archive& archive) {
   const uint64_t kind = form % 8;
   const bool by_model = kind == 3 || kind == 6;
-  Require(form / 64 == (by_model ? 1 : 0), "a form that is not known, or a block of format 3");
+  Require(form < 128 && (form / 64 == (by_model ? 1 : 0) || kind == 2), "a form that is not known, or a block of format 3");
   const bool contexts = kind == 7;
   Require(by_model || contexts || kind == 1 || kind == 2, "a kind that is not known");
   const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 % 2 == 1, one_stream = form / 32 % 2 == 1;
@@ -308,7 +334,12 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
   const uint64_t size = in.Varint();
   Require(size >= 1 && size <= 16777216, "size of the content");
   uint64_t payload_size = size;
-  if (kind != 1) {
+  Bytes bare;
+  if (kind == 2 && form / 64 == 1) {
+    payload_size = 0;
+    bare = ReadBareZstd(in, size);
+    Require(bare.size() < size, "size of a payload");
+  } else if (kind != 1) {
     payload_size = in.Varint();
     Require(payload_size < size, "size of a payload");
   }
@@ -321,7 +352,7 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
   }
   const uint64_t strength = contexts ? in.Little(1) : 0;
   if (by_model || contexts) b.content_check = static_cast<uint32_t>(in.Little(4));
-  const Bytes payload = in.Take(payload_size);
+  const Bytes payload = bare.empty() ? in.Take(payload_size) : bare;
   const uint32_t check = H32(in.Since(begin));
   if (by_model || contexts) {
     Require(in.Little(2) == check % 65536, "check of a short archive");
