@@ -205,7 +205,7 @@ struct ArchiveInfo {
   std::string file_name;
   std::optional<int64_t> mtime_ns;
   uint64_t content_checksum = 0;  // XXH3-64, or its low bits
-  int content_checksum_bits = 64;  // that the archive holds: 64; in short ones 32, or 0 where its own check is enough
+  int content_checksum_bits = 64;  // that the archive holds: 64; in short ones 32 or 16, or 0 where its own check is enough
   std::vector<ArchiveBlock> blocks;
 };
 

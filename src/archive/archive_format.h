@@ -28,7 +28,10 @@ inline constexpr uint8_t kShortHasDictionary = 16;
 inline constexpr uint8_t kShortOneStream = 32;
 inline constexpr uint8_t kShortModel4 = 64;    // of a model block: as format 4 has it
 inline constexpr uint8_t kShortBareZstd = 64;  // of a zstd block: the frame without its header, the size without a number
+inline constexpr uint8_t kShortLean = 4;       // in the place of the kind: an adaptive block of one stream (BlockHeader::lean)
 inline constexpr size_t kShortFingerprintBytes = 4;
+inline constexpr size_t kLeanFingerprintBytes = 2;
+inline constexpr uint32_t kMaxLeanContent = 1u << 16;
 inline constexpr uint32_t kUsualWindow = 512;  // what a short archive that does not say means
 inline constexpr uint32_t kUsualSinks = 4;
 inline constexpr size_t kMaxShortPayload = 1u << 17;  // of a writer: beyond it, what the long form can do is worth its bytes
@@ -78,7 +81,7 @@ struct ModelIdentity {
   Fingerprint fingerprint;  // over the model's canonical content
   uint32_t window = 0;      // tokens that a token sees, 1 .. kMaxCachedTokens (numeric_contract.md section 7)
   uint32_t n_sinks = 0;  // first tokens of a stream that stay visible, below window, at most kMaxSinkTokens
-  size_t fingerprint_bytes = 16;  // so many of its first are known, the others 0; kShortFingerprintBytes in short archives
+  size_t fingerprint_bytes = 16;  // so many of its first are known, the others 0; 4 or 2 in short archives
   bool operator==(const ModelIdentity&) const = default;
 
   // Two hexadecimal digits for each byte that is known.
@@ -109,16 +112,24 @@ struct BlockHeader {
   uint32_t content_size = 0;  // 1 .. kMaxBlockContent
   uint32_t payload_size = 0;  // raw: content_size; otherwise less
   // kModel only:
-  uint32_t n_tokens = 0;       // 1 .. content_size
+  uint32_t n_tokens = 0;       // 1 .. content_size; of lean ones content_size
   uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
   uint32_t probe = 0;          // Hash32 of the first probabilities (section 6); 0 and unused in short archives
   uint32_t content_check = 0;  // Hash32 of the content; of kContexts in short archives, too
   bool adaptive = false;       // mixed with what the block itself teaches (docs/mixing.md)
   bool has_probe = true;       // false in short archives
+  // Adaptive, one stream, in short archives: nothing says how many tokens it has; it ends with the content. Of the content's
+  // check 16 bits are stored.
+  bool lean = false;
   // kZstd only, in short archives: what UsualZstdHeader says is left out; payload_size counts it.
   bool bare = false;
   // kContexts only:
   uint8_t strength = 0;  // 1 .. kMaxContextStrength
+
+  // As how many tokens' the tables of what adapts are made.
+  uint32_t TableTokens() const { return lean ? (content_size + 1) / 2 : n_tokens; }
+  // Whether this is the stored check of content with this hash.
+  bool Checks(uint32_t content_hash) const { return lean ? content_check == (content_hash & 0xffff) : content_check == content_hash; }
   bool operator==(const BlockHeader&) const = default;
 };
 

@@ -170,7 +170,8 @@ struct ArchiveReader::Impl {
   Result<bool> NextBlock(BlockHeader& header, Bytes& payload);
   Status ReadBlock(uint64_t content_size, BlockHeader& header, Bytes& payload);
   Status ReadShort(BlockHeader& header, Bytes& payload);
-  Status CheckContentSize(uint64_t content_size) const;
+  bool IsLean() const { return is_short && (form & ((1 << kFrameKindBits) - 1)) == kShortLean; }
+  Status CheckContentSize(uint64_t content_size, uint64_t most = kMaxBlockContent) const;
   Status CheckPayloadSize(uint64_t payload_size, uint64_t content_size) const;
   Status CheckStrength(uint8_t strength) const;
   Status CheckModel(uint64_t window, uint64_t n_sinks) const;
@@ -313,10 +314,9 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   return OkStatus();
 }
 
-Status ArchiveReader::Impl::CheckContentSize(uint64_t content_size) const {
-  if (content_size != 0 && content_size <= kMaxBlockContent) return OkStatus();
-  return Bad("content of " + std::to_string(content_size) + " bytes, expected 1 to " +
-             std::to_string(kMaxBlockContent));
+Status ArchiveReader::Impl::CheckContentSize(uint64_t content_size, uint64_t most) const {
+  if (content_size != 0 && content_size <= most) return OkStatus();
+  return Bad("content of " + std::to_string(content_size) + " bytes, expected 1 to " + std::to_string(most));
 }
 
 Status ArchiveReader::Impl::CheckPayloadSize(uint64_t payload_size, uint64_t content_size) const {
@@ -347,9 +347,12 @@ Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header,
   header.adaptive = kind == FrameKind::kAdaptiveModel;
   header.kind = header.adaptive ? BlockKind::kModel : static_cast<BlockKind>(kind);
   header.has_probe = !is_short;
+  header.lean = IsLean();
   const bool by_model = header.kind == BlockKind::kModel;
   const bool by_contexts = header.kind == BlockKind::kContexts;
-  if (by_model) {
+  if (header.lean) {
+    counts = {content_size, 1};
+  } else if (by_model) {
     PITH_ASSIGN_OR_RETURN(counts.tokens, HeadVarint());
     counts.streams = 1;
     if (!is_short || (form & kShortOneStream) == 0) {
@@ -363,7 +366,10 @@ Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header,
   if (by_model && !is_short) {
     PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
   }
-  if (by_model || (by_contexts && is_short)) {
+  if (header.lean) {
+    PITH_RETURN_IF_ERROR(ExtendHead(2));
+    header.content_check = ByteReader(ByteSpan(head).last(2)).U16();
+  } else if (by_model || (by_contexts && is_short)) {
     PITH_ASSIGN_OR_RETURN(header.content_check, HeadU32());
   }
   payload.resize(payload_size);
@@ -425,26 +431,28 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   head.assign(kShortMagic.begin(), kShortMagic.end());
   head.push_back(form);
   kind = static_cast<FrameKind>(form & ((1 << kFrameKindBits) - 1));
+  if (IsLean()) kind = FrameKind::kAdaptiveModel;
   const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
   const bool by_contexts = kind == FrameKind::kContexts;
+  const bool counts_streams = by_model && !IsLean();
   const bool says_window = (form & kShortHasWindow) != 0;
   const bool has_dictionary = (form & kShortHasDictionary) != 0;
   if (!(by_model || by_contexts || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
       (has_dictionary && kind != FrameKind::kAdaptiveModel) ||
-      ((form & kShortModel4) != 0 && !by_model && kind != FrameKind::kZstd) ||
-      (says_window && !by_model) || ((form & kShortOneStream) != 0 && !by_model)) {
+      ((form & kShortModel4) != 0 && !counts_streams && kind != FrameKind::kZstd) ||
+      (says_window && !by_model) || ((form & kShortOneStream) != 0 && !counts_streams)) {
     kind = FrameKind::kRaw;
     return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
                        ", which this version does not know (or the data is damaged)");
   }
-  if (by_model && (form & kShortModel4) == 0) return EarlierModelBlock(3);
+  if (counts_streams && (form & kShortModel4) == 0) return EarlierModelBlock(3);
   ModelIdentity m;
   uint64_t window = kUsualWindow;
   uint64_t n_sinks = kUsualSinks;
   if (by_model) {
-    PITH_RETURN_IF_ERROR(ExtendHead(kShortFingerprintBytes));
-    std::copy(head.end() - kShortFingerprintBytes, head.end(), m.fingerprint.bytes.begin());
-    m.fingerprint_bytes = kShortFingerprintBytes;
+    m.fingerprint_bytes = IsLean() ? kLeanFingerprintBytes : kShortFingerprintBytes;
+    PITH_RETURN_IF_ERROR(ExtendHead(m.fingerprint_bytes));
+    std::copy(head.end() - static_cast<ptrdiff_t>(m.fingerprint_bytes), head.end(), m.fingerprint.bytes.begin());
   }
   if (has_dictionary) {
     PITH_ASSIGN_OR_RETURN(const uint32_t id, HeadU32());
@@ -455,7 +463,7 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
     PITH_ASSIGN_OR_RETURN(n_sinks, HeadVarint());
   }
   PITH_ASSIGN_OR_RETURN(const uint64_t content_size, HeadVarint());
-  PITH_RETURN_IF_ERROR(CheckContentSize(content_size));
+  PITH_RETURN_IF_ERROR(CheckContentSize(content_size, IsLean() ? kMaxLeanContent : kMaxBlockContent));
   TokenCounts counts;
   if (kind == FrameKind::kZstd && (form & kShortBareZstd) != 0) {
     PITH_RETURN_IF_ERROR(ReadBareZstd(static_cast<uint32_t>(content_size), header, payload));
@@ -474,7 +482,7 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   content_bytes = content_size;
   end.content_size = content_size;
   end.content_checksum = header.content_check;
-  end.content_checksum_bits = by_model || by_contexts ? 32 : 0;
+  end.content_checksum_bits = header.lean ? 16 : by_model || by_contexts ? 32 : 0;
   return OkStatus();
 }
 
@@ -628,7 +636,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
       const size_t frame_size = head.size() + header.payload_size + kFrameCheckBytes;
       a.blocks.push_back({header.kind, header.content_size,
                           static_cast<uint32_t>(a.is_short ? reader.archive_bytes() : frame_size),
-                          header.n_streams, header.n_tokens, header.adaptive, header.strength});
+                          header.n_streams, header.lean ? 0 : header.n_tokens, header.adaptive, header.strength});
     }
     a.model = reader.model();
     a.dictionary = reader.dictionary();

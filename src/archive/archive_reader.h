@@ -21,7 +21,7 @@ namespace pith {
 struct ArchiveEnd {
   uint64_t content_size = 0;
   uint64_t content_checksum = 0;  // XXH3-64 of the whole content, or the low bits of it
-  int content_checksum_bits = 64;  // that are stored: 64, or 32 or 0 in short archives
+  int content_checksum_bits = 64;  // that are stored: 64, or 32, 16 or 0 in short archives
   std::string file_name;          // empty: none kept
   std::optional<int64_t> mtime_ns;
 };

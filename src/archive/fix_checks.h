@@ -25,7 +25,9 @@ inline void FixChecks(Bytes& archive) {
       const uint8_t form = s.U8();
       const FrameKind kind = static_cast<FrameKind>(form & 7);
       const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
+      const bool lean = (form & 7) == kShortLean;
       if (by_model) s.U32();
+      if (lean) s.U16();
       if ((form & kShortHasDictionary) != 0) s.U32();
       if ((form & kShortHasWindow) != 0) {
         s.Varint();
@@ -46,9 +48,13 @@ inline void FixChecks(Bytes& archive) {
         s.Varint();
         if ((form & kShortOneStream) == 0) s.Varint();
       }
-      const bool content_check = by_model || kind == FrameKind::kContexts;
+      const bool content_check = by_model || lean || kind == FrameKind::kContexts;
       if (kind == FrameKind::kContexts) s.U8();
-      if (content_check) s.U32();
+      if (lean) {
+        s.U16();
+      } else if (content_check) {
+        s.U32();
+      }
       s.Raw(payload);
       const size_t check_bytes = ShortCheckBytes(content_check);
       if (!s.ok() || s.remaining() < check_bytes) return;

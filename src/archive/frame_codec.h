@@ -78,11 +78,14 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   const bool by_model = header.kind == BlockKind::kModel;
   const bool says_window = by_model && (model->window != kUsualWindow || model->n_sinks != kUsualSinks);
   w.Raw(kShortMagic);
-  const bool one_stream = by_model && header.n_streams == 1;
-  w.U8(static_cast<uint8_t>(kShortForm | static_cast<uint8_t>(FrameKindOf(header)) | (says_window ? kShortHasWindow : 0) |
+  const bool one_stream = by_model && header.n_streams == 1 && !header.lean;
+  const uint8_t kind = header.lean ? kShortLean : static_cast<uint8_t>(FrameKindOf(header));
+  w.U8(static_cast<uint8_t>(kShortForm | kind | (says_window ? kShortHasWindow : 0) |
                             (dictionary != nullptr ? kShortHasDictionary : 0) | (one_stream ? kShortOneStream : 0) |
-                            (by_model ? kShortModel4 : 0) | (header.bare ? kShortBareZstd : 0)));
-  if (by_model) w.Raw(ByteSpan(model->fingerprint.bytes).first(kShortFingerprintBytes));
+                            (by_model && !header.lean ? kShortModel4 : 0) | (header.bare ? kShortBareZstd : 0)));
+  if (by_model) {
+    w.Raw(ByteSpan(model->fingerprint.bytes).first(header.lean ? kLeanFingerprintBytes : kShortFingerprintBytes));
+  }
   if (dictionary != nullptr) w.U32(static_cast<uint32_t>(*dictionary));
   if (says_window) {
     w.Varint(model->window);
@@ -90,6 +93,10 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   }
   w.Varint(header.content_size);
   if (header.kind != BlockKind::kRaw && !header.bare) w.Varint(header.payload_size);
+  if (header.lean) {
+    w.U16(static_cast<uint16_t>(header.content_check));
+    return;
+  }
   if (by_model) {
     w.Varint(header.n_tokens);
     if (!one_stream) w.Varint(header.n_streams);

@@ -17,6 +17,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// A short archive does not say it, but it may be a model that is built in. Empty: it is not known.
+std::string ModelNameOf(const ArchiveInfo& archive) {
+  if (!archive.model_name.empty()) return archive.model_name;
+  for (const std::string& builtin : BuiltinModelNames()) {
+    if (BuiltinFingerprint(builtin).starts_with(archive.model_fingerprint)) return builtin;
+  }
+  return "";
+}
+
 struct Listed {
   std::string file;
   std::vector<ArchiveInfo> archives;  // one after another in the file
@@ -41,7 +50,8 @@ struct Listed {
     std::string name = "-";
     for (const ArchiveInfo& a : archives) {
       if (a.model_fingerprint.empty()) continue;
-      const std::string own = a.model_name.empty() ? a.model_fingerprint.substr(0, 8) : a.model_name;
+      std::string own = ModelNameOf(a);
+      if (own.empty()) own = a.model_fingerprint.substr(0, 8);
       if (name != "-" && name != own) return "several";
       name = own;
     }
@@ -114,20 +124,24 @@ std::string DetailText(const ArchiveInfo& archive) {
                                FormatRatio(archive.archive_bytes, archive.original_bytes) + bits + ")");
   if (archive.content_checksum_bits != 0) {
     text += Field("checksum", Hex(archive.content_checksum, archive.content_checksum_bits / 4) +
-                                  (archive.is_short ? " (low half of XXH3-64 of the content)" : " (XXH3-64 of the content)"));
+                                  (archive.is_short
+                                       ? " (low " + std::to_string(archive.content_checksum_bits) + " bits of XXH3-64 of the content)"
+                                       : " (XXH3-64 of the content)"));
   }
   for (const auto& [kind, totals] : TotalsByKind(archive)) {
     std::string line = Plural(totals.blocks, "block") + ", " + std::to_string(totals.original_bytes) +
                        " => " + std::to_string(totals.stored_bytes) + " bytes";
-    if (totals.tokens != 0) {
-      line += ", " + Plural(totals.tokens, "token") + ", " + Plural(totals.streams, "stream");
+    if (totals.tokens != 0) line += ", " + Plural(totals.tokens, "token");
+    if (totals.streams != 0) {
+      line += ", " + Plural(totals.streams, "stream");
       if (totals.adaptive) line += ", adaptive";
     }
     if (totals.strength != 0) line += totals.strength == 1 ? ", fast" : ", strong";
     text += Field("by " + kind, line);
   }
   if (!archive.model_fingerprint.empty()) {
-    text += Field("model", (archive.model_name.empty() ? "" : Printable(archive.model_name) + ", ") + "fingerprint " +
+    const std::string name = ModelNameOf(archive);
+    text += Field("model", (name.empty() ? "" : Printable(name) + ", ") + "fingerprint " +
                                archive.model_fingerprint + (archive.is_short ? ".." : ""));
     text += Field("window", Plural(archive.window, "token") + ", and the first " +
                                 std::to_string(archive.sinks) + " of each stream");
@@ -158,9 +172,9 @@ Json ToJson(const ArchiveInfo& archive) {
   for (const ArchiveBlock& block : archive.blocks) {
     Json entry = {
         {"kind", block.kind}, {"original_bytes", block.original_bytes}, {"stored_bytes", block.stored_bytes}};
-    if (block.tokens != 0) {
+    if (block.tokens != 0) entry["tokens"] = block.tokens;
+    if (block.streams != 0) {
       entry["streams"] = block.streams;
-      entry["tokens"] = block.tokens;
       entry["adaptive"] = block.adaptive;
     }
     if (block.strength != 0) entry["strength"] = block.strength;

@@ -5,6 +5,17 @@
 #include "api/levels.h"
 
 namespace pith::cli {
+namespace {
+
+// Models that an earlier version had inside, whose archives are of a format that is still read.
+struct FormerBuiltin {
+  std::string fingerprint;
+  std::string version;
+};
+const FormerBuiltin kFormerBuiltins[] = {{"a23d55447fa098c83f68ed0f0f4edb95", "0.2.0"}};
+constexpr size_t kTellingDigits = 8;  // of a fingerprint: fewer might be any model's
+
+}  // namespace
 
 Result<Model*> ModelFinder::Load(const std::string& path) {
   if (const auto it = loaded_.find(path); it != loaded_.end()) return &it->second;
@@ -44,7 +55,7 @@ void ModelFinder::ShowWayOut() const {
 Result<Model*> ModelFinder::ForLevel(uint32_t level) { return Open(choice_ ? *choice_ : ModelOfLevel(level)); }
 
 Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::string& fingerprint) {
-  // The first that begins so: a short archive gives only eight digits.
+  // The first that begins so: a short archive gives only eight digits, or four.
   if (const auto it = by_fingerprint_.lower_bound(fingerprint);
       it != by_fingerprint_.end() && it->first.starts_with(fingerprint)) {
     return it->second;
@@ -71,6 +82,11 @@ Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& 
   std::string way_out = "give it with --model FILE";
   const std::vector<std::string> folders = UserModelFolders();
   if (!folders.empty()) way_out += " or put it into " + folders.back();
+  for (const FormerBuiltin& former : kFormerBuiltins) {
+    if (former.fingerprint.starts_with(fingerprint) && fingerprint.size() >= kTellingDigits) {
+      return NotFound(wanted + ", which pith " + former.version + " had built in and this version has not; decompress with that one, or " + way_out);
+    }
+  }
   return NotFound(wanted + ", which is not here; " + way_out);
 }
 

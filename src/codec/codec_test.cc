@@ -344,10 +344,11 @@ Bytes FourLetters(size_t n) {
   return b;
 }
 
-Bytes ShortArchive(ByteSpan content) {
+Bytes ShortArchive(ByteSpan content, TokenModel* model = nullptr, uint32_t streams = 0) {
   EncodeOptions options;
   options.allow_short = true;
-  return Encode(nullptr, content, options).archive;
+  options.streams = streams;
+  return Encode(model, content, options).archive;
 }
 
 TEST(ShortZstd, LeavesOutWhatIsKnownAtEverySizeOfTheHeader) {
@@ -400,6 +401,53 @@ TEST(ShortZstd, ChangesUnderARightChecksumNeverCrash) {
     EXPECT_LE(d.content.size(), kMaxBlockContent);
   }
   EXPECT_LT(n_read, 3000u);
+}
+
+// ---- Short archives of one stream, whose tokens are not counted
+
+TEST(LeanArchive, RoundTripsUpToTheSizeThatMayBeLean) {
+  ToyModel model;
+  for (const size_t n : {20, 21, 300, 4096, 65536, 65537}) {
+    Bytes content = ToyText(model, n, n);
+    content.resize(n);
+    const Bytes archive = ShortArchive(content, &model, 1);
+    const ArchiveSummary summary = Describe(archive);
+    ASSERT_EQ(summary.blocks.at(0).kind, BlockKind::kModel) << n;
+    EXPECT_EQ(summary.model->fingerprint_bytes, n <= kMaxLeanContent ? kLeanFingerprintBytes : kShortFingerprintBytes) << n;
+    EXPECT_EQ(summary.blocks[0].n_tokens == 0, n <= kMaxLeanContent);
+    const Decoded d = Decode(Provide(&model), archive);
+    ASSERT_TRUE(d.status.ok()) << n << ": " << d.status.message();
+    EXPECT_EQ(d.content, content);
+    const Decoded twice = Decode(Provide(&model), Concatenate({archive, archive}));
+    EXPECT_EQ(twice.content.size(), 2 * n) << twice.status.message();
+  }
+}
+
+TEST(LeanArchive, EveryDamageIsFound) {
+  ToyModel model;
+  Bytes archive = ShortArchive(ToyText(model, 3000, 1), &model);
+  ASSERT_EQ(archive[3] & 7, kShortLean);
+  for (size_t n = 0; n < archive.size(); ++n) {
+    EXPECT_FALSE(Decode(Provide(&model), ByteSpan(archive).first(n)).status.ok()) << n;
+  }
+  for (size_t i = 0; i < archive.size(); ++i) {
+    archive[i] ^= 0x40;
+    EXPECT_FALSE(Decode(Provide(&model), archive).status.ok()) << i;
+    archive[i] ^= 0x40;
+  }
+}
+
+TEST(LeanArchive, ChangesUnderARightChecksumAreRefused) {
+  ToyModel model;
+  const Bytes archive = ShortArchive(ToyText(model, 1000, 1), &model);
+  std::mt19937_64 random(4);
+  for (int round = 0; round < 300; ++round) {
+    Bytes changed = archive;
+    const size_t at = 3 + random() % (changed.size() - 5);
+    changed[at] ^= static_cast<uint8_t>(1 + random() % 255);
+    FixChecks(changed);
+    EXPECT_FALSE(Decode(Provide(&model), changed).status.ok()) << round << ", byte " << at;
+  }
 }
 
 // ---- Sources, sinks, progress

@@ -109,7 +109,7 @@ class ArchiveDecoder {
     }
     const uint64_t buffer_bytes =
         2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens} +
-        (header.adaptive ? AdaptiveBytes(*model_, header.n_tokens, n_dictionary, header.content_size) : 0);
+        (header.adaptive ? AdaptiveBytes(*model_, header.TableTokens(), n_dictionary, header.content_size) : 0);
     const uint64_t needed = ModelBytes(*model_, header.n_streams) + buffer_bytes;
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
       return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory with its " +

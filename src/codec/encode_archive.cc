@@ -249,6 +249,7 @@ class ArchiveEncoder {
     header.kind = BlockKind::kModel;
     header.content_size = best.content_size;
     header.n_tokens = header.n_streams = 1;
+    header.lean = short_ && options_.adaptive && content.size() <= kMaxLeanContent;  // which it may become
     const uint64_t fixed_cost = Cost(header);
     if (fixed_cost >= rival_cost) return false;  // not even an empty code would be smaller
     if (HasNoStructure(content, rival_cost)) return false;
@@ -290,6 +291,8 @@ class ArchiveEncoder {
       header.adaptive = n_beside.ok() && 2 * *n_beside >= n_streams;
       if (header.adaptive) n_streams = std::min(n_streams, *n_beside);
     }
+    header.lean = short_ && header.adaptive && n_streams == 1 && content.size() <= kMaxLeanContent;
+    header.n_tokens = static_cast<uint32_t>(n_tokens);
 
     const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
@@ -313,12 +316,11 @@ class ArchiveEncoder {
       return steps < kFirstGlanceSteps || code <= kFirstGlanceMargin * rival_so_far;
     };
     PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded,
-                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive,
+                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive, header.TableTokens(),
                                        header.adaptive ? options_.dictionary : nullptr, go_on));
     if (!coded || coded->code.size() >= content.size()) return false;
 
     header.payload_size = static_cast<uint32_t>(coded->code.size());
-    header.n_tokens = coded->n_tokens;
     header.n_streams = coded->n_streams;
     header.probe = coded->probe;
     header.content_check = Hash32(content);

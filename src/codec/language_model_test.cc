@@ -254,7 +254,7 @@ TEST(LanguageModel, BlocksAreTheSameForAnyThreadsAndInstructionsAndRoundTrip) {
       Fixture f(n_threads, isa);
       std::vector<TokenId> tokens;
       ASSERT_TRUE(f.model().Tokenize(content, tokens).ok());
-      Result<std::optional<CodedTokens>> coded = EncodeTokens(f.model(), tokens, 5, true, nullptr, kGoOn);
+      Result<std::optional<CodedTokens>> coded = EncodeTokens(f.model(), tokens, 5, true, tokens.size(), nullptr, kGoOn);
       ASSERT_TRUE(coded.ok()) << coded.status().message();
       if (!expected) expected = **coded;
       EXPECT_EQ((*coded)->code, expected->code) << IsaName(isa) << " " << n_threads;
@@ -315,7 +315,7 @@ TEST(LanguageModel, WeightsThatAreNotNumbersAreAnError) {
   ASSERT_TRUE(model.ok());
   std::vector<TokenId> tokens;
   ASSERT_TRUE((*model)->Tokenize(AsBytes("hello"), tokens).ok());
-  EXPECT_EQ(EncodeTokens(**model, tokens, 1, true, nullptr, kGoOn).status().code(), StatusCode::kCorrupt);
+  EXPECT_EQ(EncodeTokens(**model, tokens, 1, true, tokens.size(), nullptr, kGoOn).status().code(), StatusCode::kCorrupt);
   const StreamToken input{0, tokens[0]};
   ASSERT_TRUE((*model)->Start(1).ok());
   (*model)->RunLanes(1, [&](size_t lane) {

@@ -261,8 +261,8 @@ Result<bool> EncodeWith(Mixer& mixer, TokenModel& model, PathFeeder& feeder, con
 }  // namespace
 
 Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
-                                                size_t n_streams, bool adaptive, const TextDictionary* dictionary,
-                                                const AfterTokens& go_on) {
+                                                size_t n_streams, bool adaptive, uint64_t table_tokens,
+                                                const TextDictionary* dictionary, const AfterTokens& go_on) {
   PITH_CHECK(adaptive || dictionary == nullptr);
   CodedTokens result;
   result.n_tokens = static_cast<uint32_t>(tokens.size());
@@ -270,7 +270,7 @@ Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<T
   const ScopedFloatEnvironment float_environment;
   const TextDictionary::Primed* primed = nullptr;
   if (dictionary != nullptr) {
-    PITH_ASSIGN_OR_RETURN(primed, dictionary->Prime(model, tokens.size()));
+    PITH_ASSIGN_OR_RETURN(primed, dictionary->Prime(model, table_tokens));
   }
   PathFeeder feeder(model, std::move(tokens), n_streams,
                     primed != nullptr ? primed->Prefix() : std::span<const TokenId>(),
@@ -280,7 +280,7 @@ Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<T
     AdaptiveMixer mixer = primed->mixer->Continued(result.n_tokens, n_streams);
     PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
   } else if (adaptive) {
-    AdaptiveMixer mixer(model.kernels(), MixerShape(model), result.n_tokens, n_streams);
+    AdaptiveMixer mixer(model.kernels(), MixerShape(model), result.n_tokens, n_streams, table_tokens);
     PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
   } else {
     PassThroughMixer mixer;
@@ -381,7 +381,9 @@ class BlockDecoder {
       turns.Pass(lane);
     }
   }
-  bool Ended() const { return !status_.ok() || thrown_ != nullptr; }
+  bool Ended() const {
+    return !status_.ok() || thrown_ != nullptr || (header_.lean && content_size_ == header_.content_size);
+  }
 
   // The tokens to feed at `step` to those of the lane's streams that are so long.
   void FindInputs(size_t lane, size_t step, std::vector<StreamToken>& inputs) const {
@@ -411,11 +413,10 @@ class BlockDecoder {
   Status CheckStep(size_t step) const {
     if (decoder_.coder().Exhausted()) {
       return Mismatch("its code of " + std::to_string(code_.size()) + " bytes ended after at most " +
-                      std::to_string(done_) + " of " + std::to_string(header_.n_tokens) + " tokens");
+                      TokensDone());
     }
     if (content_size_ > header_.content_size) {
-      return Mismatch(std::to_string(done_) + " of " + std::to_string(header_.n_tokens) + " tokens are " +
-                      std::to_string(content_size_) + " bytes of content, expected " +
+      return Mismatch(TokensDone() + " are " + std::to_string(content_size_) + " bytes of content, expected " +
                       std::to_string(header_.content_size));
     }
     if (header_.has_probe && step + 1 == std::min<size_t>(n_steps_, kProbeSteps) &&
@@ -424,6 +425,10 @@ class BlockDecoder {
                       ", expected " + Hex(header_.probe));
     }
     return OkStatus();
+  }
+
+  std::string TokensDone() const {
+    return std::to_string(done_) + (header_.lean ? "" : " of " + std::to_string(header_.n_tokens)) + " tokens";
   }
 
   Status AskCaller() {
@@ -439,12 +444,12 @@ class BlockDecoder {
     if (!decoder_.coder().AtEnd()) return Mismatch("bytes of its code are left over");
     content.clear();
     content.reserve(header_.content_size);
-    for (const TokenId token : tokens_) {
+    for (const TokenId token : std::span<const TokenId>(tokens_).first(done_)) {
       const ByteSpan bytes = model_.TokenBytes(token);
       content.insert(content.end(), bytes.begin(), bytes.end());
     }
     const uint32_t check = Hash32(content);
-    if (check != header_.content_check) {
+    if (!header_.Checks(check)) {
       return Mismatch("the checksum of its content is " + Hex(check) + ", expected " + Hex(header_.content_check));
     }
     return OkStatus();
@@ -492,11 +497,11 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
   }
   const ScopedFloatEnvironment float_environment;
   if (dictionary != nullptr) {
-    PITH_ASSIGN_OR_RETURN(const TextDictionary::Primed* const primed, dictionary->Prime(model, header.n_tokens));
+    PITH_ASSIGN_OR_RETURN(const TextDictionary::Primed* const primed, dictionary->Prime(model, header.TableTokens()));
     AdaptiveMixer mixer = primed->mixer->Continued(header.n_tokens, header.n_streams);
     return DecodeWith(mixer, model, primed->Prefix(), header, code, where, content, go_on);
   }
-  AdaptiveMixer mixer(model.kernels(), MixerShape(model), header.n_tokens, header.n_streams);
+  AdaptiveMixer mixer(model.kernels(), MixerShape(model), header.n_tokens, header.n_streams, header.TableTokens());
   return DecodeWith(mixer, model, {}, header, code, where, content, go_on);
 }
 

@@ -28,11 +28,11 @@ struct CodedTokens {
 };
 
 // Codes `tokens`, mixed with what they themselves teach where `adaptive`, and what `dictionary` (or null) has taught
-// before; nothing when `go_on` said false.
+// before; nothing when `go_on` said false. table_tokens: BlockHeader::TableTokens() of the block.
 // REQUIRES: 1 <= n_streams <= tokens.size(), tokens from model.Tokenize; a dictionary only where adaptive.
 Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
-                                                size_t n_streams, bool adaptive, const TextDictionary* dictionary,
-                                                const AfterTokens& go_on);
+                                                size_t n_streams, bool adaptive, uint64_t table_tokens,
+                                                const TextDictionary* dictionary, const AfterTokens& go_on);
 
 // A mixer that has coded `tokens` as one stream, to be continued: see AdaptiveMixer. Needs the kernels' float environment.
 Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std::vector<TokenId>& tokens,

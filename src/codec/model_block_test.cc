@@ -26,7 +26,7 @@ struct Block {
 Block Encode(ToyModel& model, const Bytes& content, size_t n_streams, bool adaptive = true) {
   std::vector<TokenId> tokens;
   EXPECT_TRUE(model.Tokenize(content, tokens).ok());
-  Result<std::optional<CodedTokens>> coded = EncodeTokens(model, tokens, n_streams, adaptive, nullptr, kGoOn);
+  Result<std::optional<CodedTokens>> coded = EncodeTokens(model, tokens, n_streams, adaptive, tokens.size(), nullptr, kGoOn);
   EXPECT_TRUE(coded.ok() && coded->has_value());
   CodedTokens& c = **coded;
   EXPECT_EQ(c.n_tokens, tokens.size());
@@ -217,7 +217,7 @@ TEST(ModelBlock, RefusalsAndFailuresEndTheWork) {
   std::vector<TokenId> tokens;
   ASSERT_TRUE(model.Tokenize(content, tokens).ok());
   const AfterTokens stop = [](uint64_t done, uint64_t) -> Result<bool> { return done < 1000; };
-  const auto none = EncodeTokens(model, tokens, 2, true, nullptr, stop);
+  const auto none = EncodeTokens(model, tokens, 2, true, tokens.size(), nullptr, stop);
   ASSERT_TRUE(none.ok());
   EXPECT_FALSE(none->has_value());
   EXPECT_EQ(MeasureTokens(model, tokens, 2, stop).status().code(), StatusCode::kCancelled);
@@ -226,12 +226,12 @@ TEST(ModelBlock, RefusalsAndFailuresEndTheWork) {
   EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, nullptr, "block 1", back, stop).code(),
             StatusCode::kCancelled);
   const AfterTokens fail = [](uint64_t, uint64_t) -> Result<bool> { return IoError("x"); };
-  EXPECT_EQ(EncodeTokens(model, tokens, 2, true, nullptr, fail).status().code(), StatusCode::kIo);
+  EXPECT_EQ(EncodeTokens(model, tokens, 2, true, tokens.size(), nullptr, fail).status().code(), StatusCode::kIo);
   EXPECT_EQ(DecodeModelBlock(model, block.header, block.code, nullptr, "block 1", back, fail).code(), StatusCode::kIo);
   ToyModel::Options options;
   options.fail_after = 500;
   ToyModel failing(options);
-  EXPECT_EQ(EncodeTokens(failing, tokens, 2, true, nullptr, kGoOn).status().code(), StatusCode::kCorrupt);
+  EXPECT_EQ(EncodeTokens(failing, tokens, 2, true, tokens.size(), nullptr, kGoOn).status().code(), StatusCode::kCorrupt);
   ToyModel failing_too(options);
   EXPECT_EQ(Decode(failing_too, block).code(), StatusCode::kCorrupt);
 }
@@ -403,7 +403,7 @@ TEST(ModelBlock, ProgressCountsEveryToken) {
     last = done;
     return true;
   };
-  ASSERT_TRUE(EncodeTokens(model, tokens, 7, true, nullptr, count).ok());
+  ASSERT_TRUE(EncodeTokens(model, tokens, 7, true, tokens.size(), nullptr, count).ok());
   EXPECT_EQ(last, tokens.size());
   last = 0;
   const Block block = Encode(model, content, 7);

@@ -125,6 +125,7 @@ struct ModelBlock {
   uint32_t probe, content_check;
   Bytes payload;
   bool adaptive;
+  bool lean = false;  // section 10: n is only the most
   bool has_probe;
   uint64_t window;
 };
@@ -185,7 +186,8 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
   bool probe_compared = false;
   Code code(b.payload);
   const uint64_t d = dictionary.size();
-  SlowMixer mixer(depth, model.hidden_width, d == 0 ? b.n : d, d == 0 ? b.s : 1, d == 0 ? b.n : d + (b.n > d ? b.n : d));
+  const uint64_t n_table = b.lean ? (b.content_size + 1) / 2 : b.n;
+  SlowMixer mixer(depth, model.hidden_width, d == 0 ? b.n : d, d == 0 ? b.s : 1, d == 0 ? n_table : d + std::max(n_table, d));
   if (d != 0) {
     LearnDictionary(dictionary, depth, model, mixer);
     mixer.Continue(b.n, b.s);
@@ -196,7 +198,7 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
     for (uint64_t i = 0; i < b.s; ++i) model.feed(i, first_input);
     first_input = dictionary[k];
   }
-  for (uint64_t step = 0; n_done < b.n; ++step) {
+  for (uint64_t step = 0; n_done < b.n && !(b.lean && n_bytes >= b.content_size); ++step) {
     // Every stream is fed before any is decoded, as a batch would be.
     std::vector<Model::Said> said(b.s);
     for (uint64_t i = 0; i < b.s; ++i) {
@@ -247,7 +249,7 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
     }
   }
   differs(content.size() == b.content_size, "the tokens have too few bytes");
-  differs(H32(content) == b.content_check, "the content's check");
+  differs((b.lean ? H32(content) % 65536 : H32(content)) == b.content_check, "the content's check");
   return content;
 }
 
@@ -315,24 +317,25 @@ Bytes ReadBareZstd(Cursor& in, uint64_t size) {
 void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_model, const Dictionary& dictionary,
                  Archive& archive) {
   const uint64_t kind = form % 8;
-  const bool by_model = kind == 3 || kind == 6;
-  Require(form < 128 && (form / 64 == (by_model ? 1 : 0) || kind == 2), "a form that is not known, or a block of format 3");
+  const bool lean = kind == 4;
+  const bool by_model = kind == 3 || kind == 6 || lean;
+  Require(form < 128 && (form / 64 == (by_model && !lean ? 1 : 0) || kind == 2), "a form that is not known, or a block of format 3");
   const bool contexts = kind == 7;
   Require(by_model || contexts || kind == 1 || kind == 2, "a kind that is not known");
   const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 % 2 == 1, one_stream = form / 32 % 2 == 1;
-  Require(by_model || !one_stream, "a stream without a model");
-  Require(kind == 6 || !with_dictionary, "a dictionary for nothing");
+  Require((by_model && !lean) || !one_stream, "a stream without a model");
+  Require(kind == 6 || lean || !with_dictionary, "a dictionary for nothing");
   Require(by_model || !window_follows, "a window without a model");
   Bytes fingerprint;
   uint64_t window = 512, sinks = 4;
-  if (by_model) fingerprint = in.Take(4);
+  if (by_model) fingerprint = in.Take(lean ? 2 : 4);
   const uint64_t dictionary_id = with_dictionary ? in.Little(4) : 0;
   if (window_follows) {
     window = in.Varint();
     sinks = in.Varint();
   }
   const uint64_t size = in.Varint();
-  Require(size >= 1 && size <= 16777216, "size of the content");
+  Require(size >= 1 && size <= (lean ? 65536 : 16777216), "size of the content");
   uint64_t payload_size = size;
   Bytes bare;
   if (kind == 2 && form / 64 == 1) {
@@ -345,13 +348,14 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
   }
   ModelBlock b{};
   if (by_model) {
-    b.adaptive = kind == 6;
+    b.adaptive = kind != 3;
     b.content_size = size;
-    b.n = in.Varint();
-    b.s = one_stream ? 1 : in.Varint();
+    b.lean = lean;
+    b.n = lean ? size : in.Varint();
+    b.s = one_stream || lean ? 1 : in.Varint();
   }
   const uint64_t strength = contexts ? in.Little(1) : 0;
-  if (by_model || contexts) b.content_check = static_cast<uint32_t>(in.Little(4));
+  if (by_model || contexts) b.content_check = static_cast<uint32_t>(in.Little(lean ? 2 : 4));
   const Bytes payload = bare.empty() ? in.Take(payload_size) : bare;
   const uint32_t check = H32(in.Since(begin));
   if (by_model || contexts) {

@@ -346,7 +346,7 @@ Bytes ExampleArchive() {
   std::vector<TokenId> tokens;
   EXPECT_TRUE(model.Tokenize(AsBytes(kExampleLetters), tokens).ok());
   Result<std::optional<CodedTokens>> coded =
-      EncodeTokens(model, tokens, 2, false, nullptr, [](uint64_t, uint64_t) -> Result<bool> { return true; });
+      EncodeTokens(model, tokens, 2, false, tokens.size(), nullptr, [](uint64_t, uint64_t) -> Result<bool> { return true; });
   EXPECT_TRUE(coded.ok());
   const CodedTokens& c = **coded;
   const BlockHeader by_model = {BlockKind::kModel, 24,      static_cast<uint32_t>(c.code.size()), c.n_tokens,
