@@ -134,7 +134,9 @@ def save_checkpoint(model, out, tokenizer_file):
     s = model.s
     os.makedirs(out, exist_ok=True)
     state = {"model." + k: v.detach().to(torch.bfloat16).contiguous().cpu() for k, v in model.state_dict().items()}
-    save_file(state, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    weights = os.path.join(out, "model.safetensors")
+    save_file(state, weights + ".part", metadata={"format": "pt"})
+    os.replace(weights + ".part", weights)
     config = dict(
         architectures=["Qwen3ForCausalLM"], model_type="qwen3", attention_bias=False, attention_dropout=0.0,
         bos_token_id=0, eos_token_id=0, head_dim=s.head_dim, hidden_act="silu", hidden_size=s.hidden,

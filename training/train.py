@@ -7,7 +7,8 @@ from where it is to zero over so many more. Without it, OUT/checkpoint is writte
 OUT/log.jsonl is the record; plot.py draws it.
 
 With --one-sitting, for a machine that is rented by the minute, the clock rules instead: the rate is level for a part of
---minutes, counted from the first step, falls to zero at their end, and no state is kept.
+--minutes, counted from the first step, falls to zero at their end, and no state is kept, but OUT/checkpoint is written
+every minute.
 
 Muon for matrices, AdamW for the embedding and the norms.
 """
@@ -34,7 +35,7 @@ PRESETS = {
 DOMAIN_WEIGHT = {"prose_en": 1.4, "docs_en": 0.65, "multi": 0.35, "structured": 0.33, "code": 0.85}
 WARMUP_STEPS = 50
 RECORD_STEPS = 20
-EVALUATE_SECONDS, SAVE_SECONDS = 3000, 300
+EVALUATE_SECONDS, SAVE_SECONDS, ONE_SITTING_SAVE_SECONDS = 3000, 300, 60
 
 
 class Muon:
@@ -113,6 +114,8 @@ def arguments():
     a = parser.parse_args()
     if a.one_sitting and a.decay_tokens:
         parser.error("--one-sitting has a decay of its own, so --decay-tokens does not go with it")
+    if not 0 <= a.level_part < 1:
+        parser.error("--level-part: expected at least 0 and below 1")
     return a
 
 
@@ -171,7 +174,8 @@ def train(a, ready=lambda: None):
         decay_from, decay_steps = step, max(1, round(a.decay_tokens / (a.rows * length)))
 
     def save():
-        if a.one_sitting:
+        if a.one_sitting:  # the machine may go at any time
+            save_checkpoint(model, os.path.join(a.out, "checkpoint"), os.path.join(a.data, "tokenizer.json"))
             return
         torch.save({"model": model.state_dict(), "adam": adam.state_dict(), "momenta": muon.momenta, "step": step,
                     "tokens": tokens, "decay_from": decay_from, "decay_steps": decay_steps,
@@ -207,7 +211,7 @@ def train(a, ready=lambda: None):
             record(loss=round(loss_sum.item() / loss_count, 4), rate=round(rate, 4))
             loss_sum, loss_count = torch.zeros((), device=device), 0
         now = time.time()
-        if now - last_save > SAVE_SECONDS:
+        if now - last_save > (ONE_SITTING_SAVE_SECONDS if a.one_sitting else SAVE_SECONDS):
             save()
             last_save = now
         if now - last_evaluation > EVALUATE_SECONDS:

@@ -172,7 +172,7 @@ struct DecompressResult {
 };
 
 // Gives the model that an archive wants: called at the first block that needs one, with name and fingerprint as stored: a
-// short archive has no name and the first 8 digits of the fingerprint.
+// short archive has no name, and of the fingerprint's 32 digits the first 8 or 4, to be compared with the beginning.
 // The returned pointer must live as long as the call it serves; null is not allowed (return a Status, e.g. kNotFound).
 using ModelProvider = std::function<Result<Model*>(const std::string& name, const std::string& fingerprint)>;
 
@@ -186,7 +186,7 @@ struct ArchiveBlock {
   uint64_t original_bytes = 0;
   uint64_t stored_bytes = 0;
   uint32_t streams = 0;  // "model" only
-  uint64_t tokens = 0;   // "model" only
+  uint64_t tokens = 0;   // "model" only; 0 where the archive does not say
   bool adaptive = false;  // "model" only: mixed with what the block teaches
   uint32_t strength = 0;  // "contexts" only: as in CompressOptions
 };

@@ -112,7 +112,7 @@ struct BlockHeader {
   uint32_t content_size = 0;  // 1 .. kMaxBlockContent
   uint32_t payload_size = 0;  // raw: content_size; otherwise less
   // kModel only:
-  uint32_t n_tokens = 0;       // 1 .. content_size; of lean ones content_size
+  uint32_t n_tokens = 0;       // 1 .. content_size; where a lean block is read, content_size
   uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
   uint32_t probe = 0;          // Hash32 of the first probabilities (section 6); 0 and unused in short archives
   uint32_t content_check = 0;  // Hash32 of the content; of kContexts in short archives, too
@@ -127,7 +127,7 @@ struct BlockHeader {
   uint8_t strength = 0;  // 1 .. kMaxContextStrength
 
   // As how many tokens' the tables of what adapts are made.
-  uint32_t TableTokens() const { return lean ? (content_size + 1) / 2 : n_tokens; }
+  uint32_t TokensForTables() const { return lean ? (content_size + 1) / 2 : n_tokens; }
   // Whether this is the stored check of content with this hash.
   bool Checks(uint32_t content_hash) const { return lean ? content_check == (content_hash & 0xffff) : content_check == content_hash; }
   bool operator==(const BlockHeader&) const = default;

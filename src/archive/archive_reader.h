@@ -69,7 +69,7 @@ struct BlockSummary {
   uint32_t content_size = 0;
   uint32_t stored_size = 0;  // the whole frame
   uint32_t n_streams = 0;    // kModel only
-  uint32_t n_tokens = 0;     // kModel only
+  uint32_t n_tokens = 0;     // kModel only; 0: the archive does not say
   bool adaptive = false;     // kModel only
   uint8_t strength = 0;      // kContexts only
 };

@@ -190,7 +190,7 @@ Json ToJson(const ArchiveInfo& archive) {
         Hex(archive.content_checksum, archive.content_checksum_bits / 4);
   }
   if (!archive.model_fingerprint.empty()) {
-    json["model"] = {{"name", archive.model_name}, {"fingerprint", archive.model_fingerprint}};
+    json["model"] = {{"name", ModelNameOf(archive)}, {"fingerprint", archive.model_fingerprint}};
     json["window"] = archive.window;
     json["sinks"] = archive.sinks;
   }

@@ -126,7 +126,7 @@ std::string ManualPage(std::string_view version) {
       "in the Hugging Face cache. pith models lists them. compress uses a built-in model unless "
       "--model names another. decompress and test read name and fingerprint of the model from the archive "
       "and take the first of: a built-in model, if it is the one; the file given with --model; a file in "
-      "a model folder with that fingerprint. If there is none, the message says which model is wanted.");
+      "a model folder with that fingerprint; a short archive of one stream holds only four digits of it, and there --model comes first. If there is none, the message says which model is wanted.");
 
   text += Section("EXIT STATUS");
   text += Item("\\fB0\\fR", "All went well.");

@@ -55,7 +55,11 @@ void ModelFinder::ShowWayOut() const {
 Result<Model*> ModelFinder::ForLevel(uint32_t level) { return Open(choice_ ? *choice_ : ModelOfLevel(level)); }
 
 Result<Model*> ModelFinder::ForArchive(const std::string& name, const std::string& fingerprint) {
-  // The first that begins so: a short archive gives only eight digits, or four.
+  // Four digits, all that the shortest archives give, might be another model's: what was asked for comes first.
+  if (choice_ && fingerprint.size() < kTellingDigits) {
+    const Result<Model*> chosen = FindAndLoad(*choice_);
+    if (chosen.ok() && (*chosen)->info().fingerprint.starts_with(fingerprint)) return *chosen;
+  }
   if (const auto it = by_fingerprint_.lower_bound(fingerprint);
       it != by_fingerprint_.end() && it->first.starts_with(fingerprint)) {
     return it->second;

@@ -270,7 +270,7 @@ constexpr OptionSpec kOptions[] = {
      "MiB less memory in both directions."},
     {OptionId::kNames, 'N', "names", ValueKind::kNone, "", "", kC,
      "keep name and time inside small archives, too",
-     "An archive of up to 64 KiB of code is short: it leaves both to the archive file, whose name and time say "
+     "An archive of up to 128 KiB of code is short: it leaves both to the archive file, whose name and time say "
      "them, and is some 90 bytes smaller."},
     {OptionId::kSize, 0, "size", ValueKind::kSize, "SIZE", "", kR, "bytes of the dictionary; 48K is the default",
      "At most 1M. Larger ones take longer to start with: 48K takes half a second."},

@@ -423,6 +423,26 @@ TEST(LeanArchive, RoundTripsUpToTheSizeThatMayBeLean) {
   }
 }
 
+TEST(LeanArchive, WhatIsMadeWithinABoundIsReadWithinIt) {
+  ToyModel model;
+  const Bytes content = ToyText(model, 20000, 1);
+  size_t n_lean = 0;
+  for (uint64_t mebibytes = 2; mebibytes < 60; ++mebibytes) {
+    EncodeOptions options;
+    options.allow_short = true;
+    options.streams = 1;
+    options.memory_bytes = mebibytes << 20;
+    MemorySource source(content);
+    MemorySink sink;
+    if (!EncodeArchive(&model, source, sink, options, kNoProgress).ok()) continue;
+    n_lean += (sink.bytes[3] & 7) == kShortLean;
+    const Decoded d = Decode(Provide(&model), sink.bytes, {.memory_bytes = options.memory_bytes});
+    EXPECT_TRUE(d.status.ok()) << mebibytes << " MiB: " << d.status.message();
+  }
+  EXPECT_GT(n_lean, 10u);
+  EXPECT_LT(n_lean, 57u);
+}
+
 TEST(LeanArchive, EveryDamageIsFound) {
   ToyModel model;
   Bytes archive = ShortArchive(ToyText(model, 3000, 1), &model);

@@ -108,8 +108,8 @@ class ArchiveDecoder {
       PITH_ASSIGN_OR_RETURN(n_dictionary, dictionary->CountTokens(*model_));
     }
     const uint64_t buffer_bytes =
-        2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens} +
-        (header.adaptive ? AdaptiveBytes(*model_, header.TableTokens(), n_dictionary, header.content_size) : 0);
+        2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens} * (header.lean ? 2 : 1) +
+        (header.adaptive ? AdaptiveBytes(*model_, header.TokensForTables(), n_dictionary, header.content_size) : 0);
     const uint64_t needed = ModelBytes(*model_, header.n_streams) + buffer_bytes;
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
       return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory with its " +

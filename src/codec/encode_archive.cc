@@ -272,8 +272,11 @@ class ArchiveEncoder {
     }
     const bool after_contexts = best.kind == BlockKind::kContexts;
     const uint64_t code_limit = rival_cost - fixed_cost;
+    // A lean block takes more memory when it is decoded, since nothing says how few tokens it has.
+    const bool may_be_lean = header.lean;
+    const uint64_t most_tokens = may_be_lean ? 2 * content.size() : n_tokens;
     const uint64_t buffer_bytes =
-        content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * n_tokens;
+        content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * most_tokens;
     PITH_ASSIGN_OR_RETURN(uint32_t n_streams, ChooseStreams(*model_, n_tokens, options_.streams,
                                                             options_.memory_bytes, buffer_bytes));
     if (options_.beside == ContextsBesideModel::kAlways && options_.streams == 0) {
@@ -284,14 +287,16 @@ class ArchiveEncoder {
       if (options_.dictionary != nullptr) {
         PITH_ASSIGN_OR_RETURN(n_dictionary, options_.dictionary->CountTokens(*model_));
       }
+      header.n_tokens = static_cast<uint32_t>(n_tokens);
+      const uint64_t for_tables = std::max<uint64_t>(n_tokens, header.TokensForTables());
       // Where memory is short, what adapts may take the place of half the streams, but not of more.
       const Result<uint32_t> n_beside =
           ChooseStreams(*model_, n_tokens, options_.streams, options_.memory_bytes,
-                        buffer_bytes + AdaptiveBytes(*model_, n_tokens, n_dictionary, content.size()));
+                        buffer_bytes + AdaptiveBytes(*model_, for_tables, n_dictionary, content.size()));
       header.adaptive = n_beside.ok() && 2 * *n_beside >= n_streams;
       if (header.adaptive) n_streams = std::min(n_streams, *n_beside);
     }
-    header.lean = short_ && header.adaptive && n_streams == 1 && content.size() <= kMaxLeanContent;
+    header.lean = may_be_lean && header.adaptive && n_streams == 1;
     header.n_tokens = static_cast<uint32_t>(n_tokens);
 
     const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
@@ -316,7 +321,7 @@ class ArchiveEncoder {
       return steps < kFirstGlanceSteps || code <= kFirstGlanceMargin * rival_so_far;
     };
     PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded,
-                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive, header.TableTokens(),
+                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive, header.TokensForTables(),
                                        header.adaptive ? options_.dictionary : nullptr, go_on));
     if (!coded || coded->code.size() >= content.size()) return false;
 

@@ -432,7 +432,7 @@ class BlockDecoder {
   }
 
   Status AskCaller() {
-    PITH_ASSIGN_OR_RETURN(const bool more, go_on_(done_, code_.size()));
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on_(header_.lean ? content_size_ : done_, code_.size()));
     return more ? OkStatus() : Cancelled("cancelled by the caller");
   }
 
@@ -450,7 +450,9 @@ class BlockDecoder {
     }
     const uint32_t check = Hash32(content);
     if (!header_.Checks(check)) {
-      return Mismatch("the checksum of its content is " + Hex(check) + ", expected " + Hex(header_.content_check));
+      const int digits = header_.lean ? 4 : 8;
+      return Mismatch("the checksum of its content is " + Hex(header_.lean ? check & 0xffff : check, digits) + ", expected " +
+                      Hex(header_.content_check, digits));
     }
     return OkStatus();
   }
@@ -497,11 +499,11 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
   }
   const ScopedFloatEnvironment float_environment;
   if (dictionary != nullptr) {
-    PITH_ASSIGN_OR_RETURN(const TextDictionary::Primed* const primed, dictionary->Prime(model, header.TableTokens()));
+    PITH_ASSIGN_OR_RETURN(const TextDictionary::Primed* const primed, dictionary->Prime(model, header.TokensForTables()));
     AdaptiveMixer mixer = primed->mixer->Continued(header.n_tokens, header.n_streams);
     return DecodeWith(mixer, model, primed->Prefix(), header, code, where, content, go_on);
   }
-  AdaptiveMixer mixer(model.kernels(), MixerShape(model), header.n_tokens, header.n_streams, header.TableTokens());
+  AdaptiveMixer mixer(model.kernels(), MixerShape(model), header.n_tokens, header.n_streams, header.TokensForTables());
   return DecodeWith(mixer, model, {}, header, code, where, content, go_on);
 }
 

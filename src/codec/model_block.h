@@ -17,7 +17,7 @@
 namespace pith {
 
 // Asked on the calling thread after each part of a block. A failure ends the work and is handed on; false ends it
-// without one.
+// without one. Of a lean block that is decoded, tokens_done are bytes of content: how many tokens there are is not known.
 using AfterTokens = std::function<Result<bool>(uint64_t tokens_done, uint64_t code_bytes)>;
 
 struct CodedTokens {
@@ -28,7 +28,7 @@ struct CodedTokens {
 };
 
 // Codes `tokens`, mixed with what they themselves teach where `adaptive`, and what `dictionary` (or null) has taught
-// before; nothing when `go_on` said false. table_tokens: BlockHeader::TableTokens() of the block.
+// before; nothing when `go_on` said false. table_tokens: BlockHeader::TokensForTables() of the block.
 // REQUIRES: 1 <= n_streams <= tokens.size(), tokens from model.Tokenize; a dictionary only where adaptive.
 Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<TokenId> tokens,
                                                 size_t n_streams, bool adaptive, uint64_t table_tokens,

@@ -412,5 +412,35 @@ TEST(ModelBlock, ProgressCountsEveryToken) {
   EXPECT_EQ(last, tokens.size());
 }
 
+TEST(ModelBlock, ProgressOfALeanBlockCountsBytes) {
+  ToyModel model;
+  const Bytes content = ToyText(model, 3000, 1);
+  std::vector<TokenId> tokens;
+  ASSERT_TRUE(model.Tokenize(content, tokens).ok());
+  BlockHeader header;
+  header.kind = BlockKind::kModel;
+  header.adaptive = header.lean = true;
+  header.has_probe = false;
+  header.content_size = header.n_tokens = static_cast<uint32_t>(content.size());
+  header.n_streams = 1;
+  header.content_check = Hash32(content) & 0xffff;
+  const auto coded = EncodeTokens(model, tokens, 1, true, header.TokensForTables(), nullptr, kGoOn);
+  ASSERT_TRUE(coded.ok() && *coded);
+  header.payload_size = static_cast<uint32_t>((*coded)->code.size());
+  uint64_t last = 0;
+  const AfterTokens count = [&](uint64_t done, uint64_t) -> Result<bool> {
+    EXPECT_GT(done, last);
+    last = done;
+    return true;
+  };
+  Bytes back;
+  ASSERT_TRUE(DecodeModelBlock(model, header, (*coded)->code, nullptr, "", back, count).ok());
+  EXPECT_EQ(last, content.size());
+  EXPECT_EQ(back, content);
+  header.content_check ^= 1;
+  last = 0;
+  EXPECT_EQ(DecodeModelBlock(model, header, (*coded)->code, nullptr, "", back, count).code(), StatusCode::kWrongModel);
+}
+
 }  // namespace
 }  // namespace pith

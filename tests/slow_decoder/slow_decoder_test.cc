@@ -243,6 +243,12 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   files.push_back(Encode(&model, ToyText(model, 300, 1), options));
   files.push_back(Encode(nullptr, Bytes(300, 'x'), options));
   files.push_back(Encode(nullptr, RandomBytes(40, 1), options));
+  files.push_back(Encode(nullptr, Bytes(400, 'x'), options));
+  options.streams = 1;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  options.dictionary = &dictionary;
+  files.push_back(Encode(&model, ToyText(model, 300, 1), options));
+  options.dictionary = nullptr;
   options.contexts = ContextStrength::kStrong;
   files.push_back(Encode(nullptr, VariedBytes(150, 1), options));
   options.allow_short = false;
