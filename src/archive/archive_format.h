@@ -115,7 +115,7 @@ struct BlockHeader {
   uint32_t n_tokens = 0;       // 1 .. content_size; where a lean block is read, content_size
   uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
   uint32_t probe = 0;          // Hash32 of the first probabilities (section 6); 0 and unused in short archives
-  uint32_t content_check = 0;  // Hash32 of the content; of kContexts in short archives, too
+  uint32_t content_check = 0;  // CheckOf the content's Hash32; of kContexts in short archives, too
   bool adaptive = false;       // mixed with what the block itself teaches (docs/mixing.md)
   bool has_probe = true;       // false in short archives
   // Adaptive, one stream, in short archives: nothing says how many tokens it has; it ends with the content. Of the content's
@@ -128,8 +128,8 @@ struct BlockHeader {
 
   // As how many tokens' the tables of what adapts are made.
   uint32_t TokensForTables() const { return lean ? (content_size + 1) / 2 : n_tokens; }
-  // Whether this is the stored check of content with this hash.
-  bool Checks(uint32_t content_hash) const { return lean ? content_check == (content_hash & 0xffff) : content_check == content_hash; }
+  // What content_check is for content with this Hash32.
+  uint32_t CheckOf(uint32_t content_hash) const { return lean ? content_hash & 0xffff : content_hash; }
   bool operator==(const BlockHeader&) const = default;
 };
 

@@ -261,6 +261,7 @@ class ArchiveEncoder {
       return Status(StatusCode::kWrongModel, "tokenizer: " + std::to_string(n_tokens) + " tokens for " +
                                                  std::to_string(content.size()) + " bytes");
     }
+    header.n_tokens = static_cast<uint32_t>(n_tokens);
     double shown_before = 0;  // share of the block's work that is done before the model's
     // What looks like data: contexts go first, being the faster, and the model has to keep up with them.
     if (options_.beside == ContextsBesideModel::kForData && !contexts_done_ && ContextsFit(content.size()) &&
@@ -287,7 +288,6 @@ class ArchiveEncoder {
       if (options_.dictionary != nullptr) {
         PITH_ASSIGN_OR_RETURN(n_dictionary, options_.dictionary->CountTokens(*model_));
       }
-      header.n_tokens = static_cast<uint32_t>(n_tokens);
       const uint64_t for_tables = std::max<uint64_t>(n_tokens, header.TokensForTables());
       // Where memory is short, what adapts may take the place of half the streams, but not of more.
       const Result<uint32_t> n_beside =
@@ -297,7 +297,6 @@ class ArchiveEncoder {
       if (header.adaptive) n_streams = std::min(n_streams, *n_beside);
     }
     header.lean = may_be_lean && header.adaptive && n_streams == 1;
-    header.n_tokens = static_cast<uint32_t>(n_tokens);
 
     const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
@@ -328,7 +327,7 @@ class ArchiveEncoder {
     header.payload_size = static_cast<uint32_t>(coded->code.size());
     header.n_streams = coded->n_streams;
     header.probe = coded->probe;
-    header.content_check = Hash32(content);
+    header.content_check = header.CheckOf(Hash32(content));
     if (Cost(header) >= rival_cost) return false;
     best = header;
     payload = std::move(coded->code);

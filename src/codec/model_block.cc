@@ -448,11 +448,10 @@ class BlockDecoder {
       const ByteSpan bytes = model_.TokenBytes(token);
       content.insert(content.end(), bytes.begin(), bytes.end());
     }
-    const uint32_t check = Hash32(content);
-    if (!header_.Checks(check)) {
+    const uint32_t check = header_.CheckOf(Hash32(content));
+    if (check != header_.content_check) {
       const int digits = header_.lean ? 4 : 8;
-      return Mismatch("the checksum of its content is " + Hex(header_.lean ? check & 0xffff : check, digits) + ", expected " +
-                      Hex(header_.content_check, digits));
+      return Mismatch("the checksum of its content is " + Hex(check, digits) + ", expected " + Hex(header_.content_check, digits));
     }
     return OkStatus();
   }

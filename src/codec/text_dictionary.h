@@ -42,8 +42,8 @@ class TextDictionary {
     // What each stream is fed after the start token: the last tokens, half a window at most.
     std::span<const TokenId> Prefix() const;
   };
-  // For blocks with tables for n_tokens tokens (BlockHeader::TokensForTables). Runs the model over the dictionary unless it did so last time. Needs the float environment
-  // of the kernels. Valid until the next call.
+  // For blocks with tables for n_tokens tokens (BlockHeader::TokensForTables). Runs the model over the dictionary unless it did so
+  // last time. Needs the float environment of the kernels. Valid until the next call.
   Result<const Primed*> Prime(TokenModel& model, uint64_t n_tokens) const;
 
   // Tokens of the dictionary under a model: for memory bounds.
