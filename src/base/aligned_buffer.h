@@ -56,6 +56,11 @@ class AlignedBuffer {
     return copy;
   }
 
+  // For a table that is read at random, before it is written (pages.h).
+  void PreferLargePages() {
+    if (bytes() >= kLargeBuffer) pith::PreferLargePages(data_, bytes());
+  }
+
   T* data() { return data_; }
   const T* data() const { return data_; }
   size_t size() const { return size_; }

@@ -12,6 +12,10 @@ void* AllocatePages(size_t bytes);
 // REQUIRES: `memory` is AllocatePages(bytes), of the same number.
 void FreePages(void* memory, size_t bytes);
 
+// For memory from AllocatePages that is read all over, at random: asks for large pages before it is touched, where the system
+// has them, so that an address costs one translation less. The system may refuse.
+void PreferLargePages(void* memory, size_t bytes);
+
 // Has the system make the pages of any memory now, all at once: cheaper than a fault for each. Contents stay
 // as they are.
 void TouchPages(void* memory, size_t bytes);

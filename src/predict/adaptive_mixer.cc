@@ -115,6 +115,7 @@ AdaptiveMixer::AdaptiveMixer(const Kernels& kernels, const Shape& shape, uint64_
       context_maps_(kContexts * kCountClasses * kKnots),
       context_map_counts_(kContexts * kCountClasses * kKnots, kPriorTimes),
       followers_(size_t{1} << kFollowersBits) {
+  buckets_.PreferLargePages();
   for (Bucket& b : buckets_.span()) {
     b.check = 0;
     std::fill(std::begin(b.counters), std::end(b.counters), kNewCounter);

@@ -31,12 +31,19 @@ struct State {
   uint8_t ones;
 };
 
+constexpr uint32_t InputPair(int first, int second) {
+  return static_cast<uint16_t>(first) | static_cast<uint32_t>(static_cast<uint16_t>(second)) << 16;
+}
+
 struct Tables {
   std::array<uint16_t, 2 * (kSumEnd + 1)> squash;
   std::array<int16_t, 4096> stretch;
   std::array<uint32_t, kMaxMapCount + 1> reciprocal;
   std::array<std::array<uint8_t, 2>, 256> next{};
-  std::array<uint8_t, 256> one_sided{};  // only zeros or only ones
+  // The two inputs of a probability, side by side as a mixer reads them: stretched, and linearly in the upper half. What
+  // a history lets through of them: nothing yet, the first, or, if it has only zeros or only ones, both.
+  std::array<uint32_t, 4096> input_pair;
+  std::array<uint32_t, 256> input_mask{};
   std::array<uint32_t, 256> initial{};   // entry of a map
 
   Tables() {
@@ -48,12 +55,15 @@ struct Tables {
     for (int p = 0; p < 4096; ++p) {
       while (x < kInputEnd && Squash(x) < p * 16 + 8) ++x;
       stretch[static_cast<size_t>(p)] = static_cast<int16_t>(x);
+      input_pair[static_cast<size_t>(p)] = InputPair(x, (p - 2048) / 2);
     }
     for (uint32_t n = 0; n <= kMaxMapCount; ++n) reciprocal[n] = 131072 / (2 * n + 3);
     MakeStates();
   }
 
-  int Squash(int x) const { return squash[static_cast<size_t>(std::clamp(x, -kSumEnd, kSumEnd) + kSumEnd + 1)]; }
+  int Squash(int x) const { return SquashOfSum(std::clamp(x, -kSumEnd, kSumEnd)); }
+  // REQUIRES: -kSumEnd <= x <= kSumEnd.
+  int SquashOfSum(int x) const { return squash[static_cast<size_t>(x + kSumEnd + 1)]; }
 
  private:
   // The most of the commoner bit beside n of the rarer one.
@@ -89,7 +99,7 @@ struct Tables {
         while (!Allowed(n[0], n[1])) --n[bit];
         next[s][bit] = number[n[0]][n[1]][bit];
       }
-      one_sided[s] = states[s].zeros == 0 || states[s].ones == 0;
+      input_mask[s] = s == 0 ? 0 : states[s].zeros == 0 || states[s].ones == 0 ? 0xffffffff : 0xffff;
       const uint32_t all = static_cast<uint32_t>(states[s].zeros + states[s].ones);
       initial[s] = (uint32_t{4} * states[s].ones + 1) * (uint32_t{1} << 22) / (4 * all + 2) << 10 | 6;
     }
@@ -105,13 +115,13 @@ const Tables& TheTables() {
 uint32_t Entry(uint32_t numerator, uint32_t denominator, uint32_t count) {
   return static_cast<uint32_t>((uint64_t{numerator} << 22) / denominator) << 10 | count;
 }
-inline int Probability12(uint32_t entry) { return static_cast<int>(entry >> 20); }
+inline uint32_t Probability12(uint32_t entry) { return entry >> 20; }
 inline void LearnEntry(const Tables& t, uint32_t& entry, int bit, uint32_t limit) {
   const uint32_t count = entry & kMaxMapCount;
   const int64_t p = entry >> 10;
   const int64_t target = bit != 0 ? (1 << 22) - 1 : 0;
-  const uint32_t moved = static_cast<uint32_t>(p + ((target - p) * t.reciprocal[count] >> 16));
-  entry = moved << 10 | std::min(count + 1, limit);
+  const uint32_t step = static_cast<uint32_t>((target - p) * t.reciprocal[count] >> 16);
+  entry = entry + (step << 10) + (count < limit ? 1 : 0);
 }
 
 inline void Prefetch(const void* p) { __builtin_prefetch(p, 1); }
@@ -176,8 +186,7 @@ class ContextMixer final : public ByteMixer {
   static constexpr size_t kM = Shape::kMatches;
   static constexpr size_t kMatchInputs = 2 * kN;
   static constexpr size_t kDirectInputs = kMatchInputs + 2 * kM;
-  static constexpr size_t kBiasInput = kDirectInputs + Shape::kDirect;
-  static constexpr size_t kInputs = kBiasInput + 1;
+  static constexpr size_t kInputs = kDirectInputs + Shape::kDirect + 1;  // the last one is the bias
   static_assert(kInputs % mixer_lanes::kLanes == 0);
   static constexpr size_t kFinalStride = 8;
 
@@ -197,7 +206,9 @@ class ContextMixer final : public ByteMixer {
     uint32_t misses = 0;
     uint32_t expected = 0;     // byte + 256; 0: none
     uint32_t trust_class = 0;
-    uint32_t* trust = nullptr;  // for this bit; null: not live
+    uint32_t long_class = 0;    // `long` of section 7, should it be live
+    uint32_t* trust = nullptr;  // for this bit; not live: one that nobody reads
+    uint32_t no_trust = 0;
     uint32_t* head = nullptr;   // of the last bytes; null: there are too few
     std::vector<uint32_t> heads;
   };
@@ -212,6 +223,7 @@ class ContextMixer final : public ByteMixer {
         direct_(DirectSize(size_bits_)),
         trust_(kM * kTrustClasses),
         finals_(Shape::kStrong ? 256 * kFinalStride : 0) {
+    lines_.PreferLargePages();
     for (size_t i = 0; i < maps_.size(); ++i) maps_[i] = t_.initial[i % 256];
     std::fill(direct_.begin(), direct_.end(), Entry(1, 2, 0));
     for (size_t i = 0; i < trust_.size(); ++i) {
@@ -264,6 +276,8 @@ class ContextMixer final : public ByteMixer {
       for (size_t i = 0; i < kN; ++i) {
         for (uint32_t b = 0; b < 2; ++b) Prefetch(&lines_[LineOf(Mix(contexts_[i] + 2 * partial_ + b))]);
       }
+    } else if (partial_ >= 128 && !Shape::kStrong) {
+      for (uint32_t b = 0; b < 2; ++b) PrefetchNextByte(2 * partial_ + b & 0xff);
     }
     Predict();
   }
@@ -283,6 +297,11 @@ class ContextMixer final : public ByteMixer {
   uint32_t Byte(int back) const { return static_cast<uint32_t>(last_ >> (8 * (back - 1)) & 0xff); }
   int Level() const { return static_cast<int>(std::bit_width(partial_)) - 1; }
 
+  static bool IsLetter(uint32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128; }
+  uint64_t WordWith(uint32_t letter) const {
+    return Mix(word_ + (letter >= 'A' && letter <= 'Z' ? letter + 32 : letter) + 1);
+  }
+
   // Section 3: what is known of the stream.
   void EndByte(uint8_t byte) {
     const uint32_t c = byte;
@@ -295,10 +314,9 @@ class ContextMixer final : public ByteMixer {
     history_[position_++] = byte;
     last_ = last_ << 8 | c;
     partial_ = 1;
-    const bool capital = c >= 'A' && c <= 'Z';
-    const bool letter = capital || (c >= 'a' && c <= 'z') || c >= 128;
+    const bool letter = IsLetter(c);
     if (letter) {
-      word_ = Mix(word_ + (capital ? c + 32 : c) + 1);
+      word_ = WordWith(c);
     } else if (word_ != 0) {
       word2_ = word1_;
       word1_ = word_;
@@ -374,6 +392,15 @@ class ContextMixer final : public ByteMixer {
     match.expected = match.position != 0 ? history_[match.position] + 256u : 0;
     const uint32_t length_class = match.length < 16 ? match.length : std::min(31u, 16 + (match.length - 16) / 8);
     match.trust_class = match.misses != 0 ? 32 + std::min(length_class, 15u) : length_class;
+    const uint32_t k = match.trust_class;
+    match.long_class = k >= 32 ? 1 : k >= 16 ? 11 + (k - 16) / 4 : 2 + k / 2;
+  }
+
+  // What UpdateMatch will compare.
+  void PrefetchHeads() const {
+    for (const Match& match : matches_) {
+      if (match.head != nullptr && *match.head != 0) Prefetch(&history_[*match.head - 1]);
+    }
   }
 
   void UpdateMatches() {
@@ -386,20 +413,33 @@ class ContextMixer final : public ByteMixer {
     return at < line_begin_ ? history_[at] : 0;
   }
 
+  // Context i of a byte from its value, section 5.
+  static uint64_t ContextHash(size_t i, uint64_t value) { return Mix(value + i * 0xD6E8FEB86659FD93); }
+
+  static constexpr int kFastOrders[] = {1, 2, 3, 4, 6};
+  static uint64_t LastOf(uint64_t bytes, int n) { return n == 8 ? bytes : bytes & ((uint64_t{1} << (8 * n)) - 1); }
+
+  // The lines of the contexts of the byte after c, should that come.
+  void PrefetchNextByte(uint32_t c) const {
+    const uint64_t last = last_ << 8 | c;
+    size_t i = 0;
+    for (const int order : kFastOrders) Prefetch(&lines_[LineOf(ContextHash(i++, LastOf(last, order)))]);
+    Prefetch(&lines_[LineOf(ContextHash(i, Hash(IsLetter(c) ? WordWith(c) : 0, c)))]);
+  }
+
   // Section 5: the contexts of a byte, and what follows from the bytes alone.
   void StartByte() {
     size_t n = 0;
     const auto add = [&](uint64_t hash) {
-      contexts_[n] = Mix(hash + n * 0xD6E8FEB86659FD93);
+      contexts_[n] = ContextHash(n, hash);
       Prefetch(&lines_[LineOf(contexts_[n])]);
       ++n;
     };
-    const auto last = [&](int n_bytes) { return n_bytes == 8 ? last_ : last_ & ((uint64_t{1} << (8 * n_bytes)) - 1); };
+    const auto last = [&](int n_bytes) { return LastOf(last_, n_bytes); };
     const uint32_t c1 = Byte(1);
     if constexpr (!Shape::kStrong) {
-      for (const int order : {1, 2, 3, 4, 6}) add(last(order));
+      for (const int order : kFastOrders) add(last(order));
       add(Hash(word_, c1));
-      UpdateMatches();
     } else {
       const uint32_t c2 = Byte(2), c3 = Byte(3), above = Above(0);
       add(0);
@@ -428,7 +468,9 @@ class ContextMixer final : public ByteMixer {
     PITH_CHECK(n == kN);
     const int64_t first = (int64_t{Shape::kFirstRate} << (8 + Shape::kRateShift)) / ((int64_t{1} << Shape::kRateShift) + position_);
     rate_ = static_cast<int>(first + Shape::kLastRate * 256);
+    if constexpr (!Shape::kStrong) PrefetchHeads();
     FindSlots();
+    if constexpr (!Shape::kStrong) UpdateMatches();  // no context depends on them, and they wait for memory
   }
 
   // The slots of the half byte that begins.
@@ -441,9 +483,10 @@ class ContextMixer final : public ByteMixer {
       for (int j = 0; j < 4; ++j) hits |= static_cast<unsigned>(slots[j].check == check) << j;
       Slot* found = &slots[hits != 0 ? std::countr_zero(hits) : 0];
       if (hits == 0) {
-        for (int j = 1; j < 4; ++j) {
-          if (slots[j].states[0] < found->states[0]) found = &slots[j];
-        }
+        // Without branches, which would go wrong half the time: the lower two bits say which slot it is.
+        uint32_t least = ~0u;
+        for (uint32_t j = 0; j < 4; ++j) least = std::min(least, uint32_t{slots[j].states[0]} << 2 | j);
+        found = &slots[least & 3];
         *found = {check, {}};
       }
       slots_[i] = found->states;
@@ -459,32 +502,27 @@ class ContextMixer final : public ByteMixer {
     Prefetch(&corrections_[1][correction1 * kKnots + kKnots / 2]);
     if constexpr (Shape::kStrong) Prefetch(&corrections_[2][correction2 * kKnots + kKnots / 2]);
     const uint32_t node = level < 4 ? partial_ - 1 : (1u << (level - 4)) - 1 + (partial_ & ((1u << (level - 4)) - 1));
+    uint32_t pairs[kInputs / 2];
     uint32_t known = 0;
     for (size_t i = 0; i < kN; ++i) {
       states_[i] = slots_[i] + node;
       const uint8_t state = *states_[i];
       entries_[i] = &maps_[i * 256 + state];
-      const int p = Probability12(*entries_[i]);
-      const bool is_known = state != 0;
-      known += is_known;
-      inputs_[2 * i] = is_known ? t_.stretch[static_cast<size_t>(p)] : int16_t{0};
-      inputs_[2 * i + 1] = static_cast<int16_t>(is_known && t_.one_sided[state] ? (p - 2048) / 2 : 0);
+      known += state != 0 ? 1 : 0;
+      pairs[i] = t_.input_pair[Probability12(*entries_[i])] & t_.input_mask[state];
     }
     uint32_t expects = 0, length = 0;
     for (size_t m = 0; m < kM; ++m) {
       Match& match = matches_[m];
-      int16_t* const x = &inputs_[kMatchInputs + 2 * m];
-      match.trust = nullptr;
-      x[0] = x[1] = 0;
-      if (match.expected >> (8 - level) != partial_) continue;
-      match.trust = &trust_[m * kTrustClasses + match.trust_class];
-      const int p = Probability12(*match.trust);
-      const int sign = (match.expected >> (7 - level) & 1) != 0 ? 1 : -1;
-      x[0] = static_cast<int16_t>(sign * t_.stretch[static_cast<size_t>(p)]);
-      x[1] = static_cast<int16_t>(sign * ((p - 2048) / 2));
-      expects = sign > 0 ? 2 : 1;
-      const uint32_t c = match.trust_class;
-      length = c >= 32 ? 1 : c >= 16 ? 11 + (c - 16) / 4 : 2 + c / 2;
+      const bool live = match.expected >> (8 - level) == partial_;
+      const uint32_t expected_bit = match.expected >> (7 - level) & 1;
+      match.trust = live ? &trust_[m * kTrustClasses + match.trust_class] : &match.no_trust;
+      const uint32_t p = Probability12(*match.trust);
+      const int sign = static_cast<int>(2 * expected_bit) - 1;
+      const uint32_t pair = InputPair(sign * t_.stretch[p], sign * ((static_cast<int>(p) - 2048) / 2));
+      pairs[kMatchInputs / 2 + m] = live ? pair : 0;
+      expects = live ? 1 + expected_bit : expects;
+      length = live ? match.long_class : length;
     }
     const uint32_t c1 = Byte(1);
     if constexpr (Shape::kStrong) {
@@ -494,10 +532,11 @@ class ContextMixer final : public ByteMixer {
     } else {
       direct_entries_[0] = &direct_[c1 << 8 | partial_];
     }
-    for (size_t d = 0; d < Shape::kDirect; ++d) {
-      inputs_[kDirectInputs + d] = t_.stretch[static_cast<size_t>(Probability12(*direct_entries_[d]))];
-    }
-    inputs_[kBiasInput] = 256;
+    int direct[Shape::kDirect + 1];
+    for (size_t d = 0; d < Shape::kDirect; ++d) direct[d] = t_.stretch[Probability12(*direct_entries_[d])];
+    direct[Shape::kDirect] = 256;  // the bias
+    for (size_t d = 0; d <= Shape::kDirect; d += 2) pairs[(kDirectInputs + d) / 2] = InputPair(direct[d], direct[d + 1]);
+    mixer_lanes::StorePairs(pairs, kInputs / 2, inputs_);
 
     uint32_t rows[Shape::kSets];
     rows[0] = partial_;
@@ -534,35 +573,35 @@ class ContextMixer final : public ByteMixer {
       corrected += (knots[0] * (128 - upper) + knots[1] * upper) >> 7;
       knots_[j] = knots + (upper >> 6);
     }
-    const int p = t_.Squash(sum_);
+    const int p = t_.SquashOfSum(sum_);
     const int mixed = Shape::kStrong ? (p + corrected) >> 2 : (2 * p + corrected) >> 2;
     probability_ = static_cast<uint32_t>(std::clamp(mixed, 1, 65535)) << 16;
   }
 
   // Section 8.
   void LearnBit(int bit) {
+    const Tables& t = t_;  // what is written below might be t_, for all that the compiler knows
     const int target = bit != 0 ? 65535 : 0;
     if constexpr (Shape::kStrong) {
-      const int error = target - t_.Squash(sum_);
+      const int error = target - t.SquashOfSum(sum_);
       for (size_t k = 0; k < Shape::kSets; ++k) {
         const uint32_t step = static_cast<uint32_t>(error * dots_[k] >> Shape::kFinalShift);
         final_row_[k] = static_cast<int32_t>(static_cast<uint32_t>(final_row_[k]) + step);
       }
     }
     for (size_t k = 0; k < Shape::kSets; ++k) {
-      const int64_t error = target - t_.Squash(dots_[k]);
+      const int64_t error = target - t.SquashOfSum(dots_[k]);
       mixer_lanes::Train(inputs_, rows_[k], kInputs, static_cast<int16_t>((error * rate_ + 32768) >> 16));
     }
     for (size_t i = 0; i < kN; ++i) {
-      LearnEntry(t_, *entries_[i], bit, Shape::kMapLimit);
-      *states_[i] = t_.next[*states_[i]][bit];
+      LearnEntry(t, *entries_[i], bit, Shape::kMapLimit);
+      *states_[i] = t.next[*states_[i]][static_cast<size_t>(bit)];
     }
     for (Match& match : matches_) {
-      if (match.trust == nullptr) continue;
       const int expected = match.expected >> (7 - Level()) & 1;
-      LearnEntry(t_, *match.trust, expected == bit, kMaxMapCount);
+      LearnEntry(t, *match.trust, expected == bit, kMaxMapCount);
     }
-    for (size_t d = 0; d < Shape::kDirect; ++d) LearnEntry(t_, *direct_entries_[d], bit, 255);
+    for (size_t d = 0; d < Shape::kDirect; ++d) LearnEntry(t, *direct_entries_[d], bit, 255);
     for (size_t j = 0; j < Shape::kCorrections; ++j) {
       const int knot = *knots_[j];
       *knots_[j] = static_cast<uint16_t>(knot + ((target - knot) >> Shape::kCorrectionShift));

@@ -15,6 +15,23 @@ namespace pith::mixer_lanes {
 
 inline constexpr size_t kLanes = 8;  // n of the functions below is a multiple of this
 
+// x[0 .. 2n) = the pairs of 16 bits, lower halves first; n is a multiple of kLanes / 2. Put together in registers: a vector
+// that was written number by number would be waited for when it is read.
+inline void StorePairs(const uint32_t* pairs, size_t n, int16_t* x) {
+#if defined(__SSE2__)
+  for (size_t i = 0; i < n; i += kLanes / 2) {
+    const __m128i four = _mm_setr_epi32(static_cast<int>(pairs[i]), static_cast<int>(pairs[i + 1]),
+                                        static_cast<int>(pairs[i + 2]), static_cast<int>(pairs[i + 3]));
+    _mm_store_si128(reinterpret_cast<__m128i*>(x + 2 * i), four);
+  }
+#else
+  for (size_t i = 0; i < n; ++i) {
+    x[2 * i] = static_cast<int16_t>(pairs[i]);
+    x[2 * i + 1] = static_cast<int16_t>(pairs[i] >> 16);
+  }
+#endif
+}
+
 // Sum of x[i] * (w[i] >> 16).
 inline int32_t Dot(const int16_t* x, const int32_t* w, size_t n) {
 #if defined(__SSE2__)
