@@ -286,7 +286,8 @@ class ArchiveEncoder {
     const bool may_be_lean = header.lean;
     const uint64_t most_tokens = may_be_lean ? 2 * content.size() : n_tokens;
     const uint64_t buffer_bytes =
-        content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * most_tokens;
+        content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * most_tokens +
+        EncoderBytes(*model_, n_tokens);
     PITH_ASSIGN_OR_RETURN(uint32_t n_streams, ChooseStreams(*model_, n_tokens, options_.streams,
                                                             options_.memory_bytes, buffer_bytes));
     if (options_.beside == ContextsBesideModel::kAlways && options_.streams == 0) {

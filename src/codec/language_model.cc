@@ -14,8 +14,9 @@ namespace {
 
 constexpr size_t kVectorPadding = 16;  // elements; what the kernels read and write beyond the vocabulary
 
-// Multiplications that one Paths call may take: a fifth of a second on one core of 2020.
-constexpr size_t kMultiplicationsPerCall = size_t{6} << 30;
+// Multiplications that one Paths call may take: 0.8 s on one core of 2020, and long enough that what threads wait for each
+// other at its end is little.
+constexpr size_t kMultiplicationsPerCall = size_t{24} << 30;
 constexpr size_t kMaxTokensPerCall = 2048;  // more gains nothing
 
 }  // namespace
@@ -180,6 +181,8 @@ uint64_t LanguageModel::BytesPerStream() const {
   return Engine::CacheBytes(impl_->engine.weights(), impl_->engine.window()) +
          impl_->vocab * sizeof(uint32_t) + impl_->width * sizeof(float);
 }
+
+size_t LanguageModel::PreferredRun() const { return Engine::kMaxRows; }
 
 size_t LanguageModel::PreferredTokens() const {
   const size_t n = kMultiplicationsPerCall / std::max<size_t>(1, impl_->engine.weights().n_weights());

@@ -39,6 +39,7 @@ class LanguageModel : public TokenModel {
   uint64_t FixedBytes() const override;
   uint64_t BytesPerStream() const override;
   size_t PreferredTokens() const override;
+  size_t PreferredRun() const override;
   size_t hidden_width() const override;
   DecisionTree::SumFunction sum_function() const override;
   const Kernels& kernels() const override;

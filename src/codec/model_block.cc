@@ -88,8 +88,7 @@ class PathFeeder {
       *(begin + static_cast<ptrdiff_t>(i)) = FirstInput(model, prefix);
     }
     n_steps_ = StepCount(n_tokens_, n_streams);
-    part_steps_ = std::max<size_t>(1, model.PreferredTokens() / n_streams);
-    part_steps_ = std::min(part_steps_, n_steps_);
+    part_steps_ = std::min(PartSteps(model, n_streams), n_steps_);
   }
 
   size_t depth() const { return depth_; }
@@ -147,6 +146,14 @@ class PathFeeder {
   }
 
  private:
+  // The model's preferred number of tokens, but whole runs of each stream where that is half as many again at most.
+  static size_t PartSteps(const TokenModel& model, size_t n_streams) {
+    const size_t steps = std::max<size_t>(1, model.PreferredTokens() / n_streams);
+    const size_t run = model.PreferredRun();
+    const size_t whole = std::max<size_t>(1, (steps + run / 2) / run) * run;
+    return 2 * whole <= 3 * steps ? whole : steps;
+  }
+
   size_t Begin(size_t i) const { return StreamBegin(n_tokens_, n_streams_, i); }
   size_t Length(size_t i) const { return Begin(i + 1) - Begin(i); }
   size_t FedBegin(size_t i) const { return Begin(i) + i; }
@@ -287,6 +294,12 @@ Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<T
     PITH_ASSIGN_OR_RETURN(complete, EncodeWith(mixer, model, feeder, go_on, result));
   }
   return complete ? std::optional<CodedTokens>(std::move(result)) : std::nullopt;
+}
+
+uint64_t EncoderBytes(const TokenModel& model, uint64_t n_tokens) {
+  const uint64_t part = std::min<uint64_t>(n_tokens, model.PreferredTokens() * 3 / 2);
+  const uint64_t depth = static_cast<uint64_t>(DecisionTree(model.vocab()).depth());
+  return 2 * part * (depth * sizeof(uint32_t) + model.hidden_width() * sizeof(float));
 }
 
 Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std::vector<TokenId>& tokens,

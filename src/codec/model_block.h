@@ -34,6 +34,9 @@ Result<std::optional<CodedTokens>> EncodeTokens(TokenModel& model, std::vector<T
                                                 size_t n_streams, bool adaptive, uint64_t table_tokens,
                                                 const TextDictionary* dictionary, const AfterTokens& go_on);
 
+// Memory that EncodeTokens takes for what the model says of the tokens that it is ahead of the coder.
+uint64_t EncoderBytes(const TokenModel& model, uint64_t n_tokens);
+
 // A mixer that has coded `tokens` as one stream, to be continued: see AdaptiveMixer. Needs the kernels' float environment.
 Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std::vector<TokenId>& tokens,
                                                    uint64_t table_tokens);

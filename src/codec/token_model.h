@@ -58,6 +58,8 @@ class TokenModel {
   // Tokens, of all streams together, that one Paths call had best be given: enough to be fast, few enough
   // that the call takes a fraction of a second where the machine allows it. Never changes a result.
   virtual size_t PreferredTokens() const = 0;
+  // Of which one stream had best bring a multiple of so many, where there are enough. Never changes a result.
+  virtual size_t PreferredRun() const { return 1; }
 
   // Numbers of the state that a token is predicted from (numeric_contract.md section 8), for what learns from it; 0: it
   // shows none.

@@ -547,9 +547,8 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
 
   std::atomic<bool> finite{true};
   if (split) {
-    // Groups of neighbours with about as many tokens each, a few a thread when there is enough to do.
-    const size_t n_groups =
-        std::min(segments.size(), std::max(n_threads, std::min(n_threads * 4, n_tokens / kMaxRows)));
+    // Groups of neighbours with about as many tokens each, and enough of them for whole passes.
+    const size_t n_groups = std::min(segments.size(), std::max(n_threads, n_tokens / kMaxRows));
     std::vector<size_t> begin(n_groups + 1, segments.size());
     begin[0] = 0;
     size_t seen = 0;
