@@ -217,8 +217,9 @@ def train(a, ready=lambda: None):
         if now - last_evaluation > EVALUATE_SECONDS:
             evaluate()
             last_evaluation = time.time()
-    save()
-    evaluate()
+    if not a.one_sitting:
+        save()
+    evaluate()  # writes the checkpoint
     if a.one_sitting or (decay_from is not None and step == decay_from + decay_steps):
         print(f"finished: {os.path.join(a.out, 'checkpoint')}")
 

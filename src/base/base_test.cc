@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "base/thread_pool.h"
 #include "base/turns.h"
+#include "base/utf8.h"
 
 namespace pith {
 namespace {
@@ -342,6 +343,32 @@ TEST(Half, HalvesAreRoundedToNearestEven) {
   EXPECT_EQ(FloatToHalf(-std::numeric_limits<float>::max()), 0xfc00);
   EXPECT_EQ(FloatToHalf(std::numeric_limits<float>::denorm_min()), 0);
   EXPECT_EQ(FloatToHalf(-0.0f), 0x8000);
+}
+
+TEST(Utf8, TakesBackWhatItAppends) {
+  std::vector<uint32_t> samples;
+  for (const uint32_t edge : {0x0u, 0x40u, 0x80u, 0x800u, 0x1000u, 0xd800u, 0xe000u, 0x10000u, 0x100000u, 0x110000u}) {
+    for (uint32_t c = edge < 3 ? 0 : edge - 3; c < edge + 3; ++c) {
+      if (c <= kMaxCodePoint && !IsSurrogate(c)) samples.push_back(c);
+    }
+  }
+  for (const uint32_t c : samples) {
+    std::string text;
+    AppendUtf8(c, text);
+    size_t at = 0;
+    ASSERT_EQ(TakeUtf8(text, at), c);
+    ASSERT_EQ(at, text.size());
+    for (size_t n = 1; n < text.size(); ++n) {
+      at = 0;
+      ASSERT_GT(TakeUtf8(std::string_view(text).substr(0, n), at), kMaxCodePoint);
+    }
+  }
+  for (const char* text : {"\x80", "\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                           "\xf4\x90\x80\x80", "\xff", "\xc3("}) {
+    size_t at = 0;
+    EXPECT_GT(TakeUtf8(text, at), kMaxCodePoint);
+    EXPECT_EQ(at, 0u);
+  }
 }
 
 }  // namespace

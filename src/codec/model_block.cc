@@ -146,12 +146,15 @@ class PathFeeder {
   }
 
  private:
-  // The model's preferred number of tokens, but whole runs of each stream where that is half as many again at most.
+  // About the model's preferred number of tokens: of each stream whole runs, if that is half as many again at most, or, of
+  // many streams, an equal part of a run. Between them what it comes to: longer pieces make up for the rest of a run.
   static size_t PartSteps(const TokenModel& model, size_t n_streams) {
     const size_t steps = std::max<size_t>(1, model.PreferredTokens() / n_streams);
     const size_t run = model.PreferredRun();
-    const size_t whole = std::max<size_t>(1, (steps + run / 2) / run) * run;
-    return 2 * whole <= 3 * steps ? whole : steps;
+    const auto rounded = [](size_t a, size_t b) { return std::max<size_t>(1, (a + b / 2) / b); };
+    const size_t whole = rounded(steps, run) * run;
+    if (2 * whole <= 3 * steps) return whole;
+    return 2 * steps < run ? std::max<size_t>(1, run / rounded(run, steps)) : steps;
   }
 
   size_t Begin(size_t i) const { return StreamBegin(n_tokens_, n_streams_, i); }

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/utf8.h"
+
 namespace pith {
 
 // Receives the parser's events and grows the tree. A handler that returns false ends the parse with
@@ -235,24 +237,10 @@ namespace {
 // Length of the printable UTF-8 sequence at text[i]; 0 when there is none (control characters, overlong
 // forms, surrogates).
 size_t PrintableLength(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) -> unsigned { return static_cast<unsigned char>(text[k]); };
-  const unsigned b = byte(i);
-  const size_t n = b < 0x20 || b == 0x7f   ? 0
-                   : b < 0x80              ? 1
-                   : b >= 0xc2 && b < 0xe0 ? 2
-                   : b >= 0xe0 && b < 0xf0 ? 3
-                   : b >= 0xf0 && b < 0xf5 ? 4
-                                           : 0;
-  if (n == 0 || i + n > text.size()) return 0;
-  unsigned point = n == 1 ? b : b & (0xffu >> (n + 1));
-  for (size_t k = 1; k < n; ++k) {
-    if ((byte(i + k) & 0xc0) != 0x80) return 0;
-    point = point << 6 | (byte(i + k) & 0x3f);
-  }
-  const bool bad = (n == 3 && (point < 0x800 || (point >= 0xd800 && point < 0xe000))) ||
-                   (n == 4 && (point < 0x10000 || point > 0x10ffff)) ||
-                   (n == 2 && point < 0xa0);  // C1 controls
-  return bad ? 0 : n;
+  size_t end = i;
+  const uint32_t c = TakeUtf8(text, end);
+  const bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+  return c > kMaxCodePoint || control ? 0 : end - i;
 }
 
 }  // namespace

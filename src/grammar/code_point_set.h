@@ -4,13 +4,11 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
-namespace pith {
+#include "base/utf8.h"
 
-inline constexpr uint32_t kMaxCodePoint = 0x10ffff;
+namespace pith {
 
 // The values first .. last.
 struct CodePointRange {
@@ -19,8 +17,7 @@ struct CodePointRange {
   bool operator==(const CodePointRange&) const = default;
 };
 
-// Immutable. Surrogates (0xd800 .. 0xdfff) are no scalar values and never members: UTF-8 has no form for
-// them.
+// Immutable. Surrogates (0xd800 .. 0xdfff) are no scalar values and never members.
 class CodePointSet {
  public:
   CodePointSet() = default;
@@ -53,15 +50,5 @@ struct Utf8Sequence {
 
 // Disjoint sequences that together are the UTF-8 forms of the members.
 std::vector<Utf8Sequence> Utf8Sequences(const CodePointSet& set);
-
-// Appends the UTF-8 form.
-// REQUIRES: code_point <= kMaxCodePoint and no surrogate.
-void AppendUtf8(uint32_t code_point, std::string& out);
-
-inline bool IsSurrogate(uint32_t code_point) { return code_point >= 0xd800 && code_point <= 0xdfff; }
-
-// The scalar value whose UTF-8 form begins at text[at], which moves behind it; kMaxCodePoint + 1, with `at`
-// where it was, when there is none.
-uint32_t TakeUtf8(std::string_view text, size_t& at);
 
 }  // namespace pith

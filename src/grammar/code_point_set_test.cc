@@ -68,25 +68,5 @@ TEST(CodePointSet, SurrogatesAreNeverMembers) {
   for (const Utf8Sequence& s : Utf8Sequences(all)) EXPECT_FALSE(Matches(s, "\xed\xa0\x80"));
 }
 
-TEST(CodePointSet, TakesBackWhatItAppends) {
-  for (const uint32_t c : Samples()) {
-    std::string text;
-    AppendUtf8(c, text);
-    size_t at = 0;
-    ASSERT_EQ(TakeUtf8(text, at), c);
-    ASSERT_EQ(at, text.size());
-    for (size_t n = 1; n < text.size(); ++n) {
-      at = 0;
-      ASSERT_GT(TakeUtf8(std::string_view(text).substr(0, n), at), kMaxCodePoint);
-    }
-  }
-  for (const char* text : {"\x80", "\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                           "\xf4\x90\x80\x80", "\xff", "\xc3("}) {
-    size_t at = 0;
-    EXPECT_GT(TakeUtf8(text, at), kMaxCodePoint);
-    EXPECT_EQ(at, 0u);
-  }
-}
-
 }  // namespace
 }  // namespace pith

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace pith {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "grammar/code_point_set.h"
 #include "grammar/grammar_builder.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "grammar/code_point_set.h"
+#include "base/utf8.h"
 #include "grammar/constraint_testing.h"
 
 namespace pith {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace pith {
 namespace {
 

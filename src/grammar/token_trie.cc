@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "grammar/code_point_set.h"
+#include "base/utf8.h"
 
 namespace pith {
 namespace {

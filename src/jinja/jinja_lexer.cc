@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+#include "formats/json.h"
 #include "jinja/jinja_strings.h"
 #include "jinja/jinja_value.h"
-#include "formats/json.h"
 
 namespace pith::jinja {
 namespace {
@@ -286,10 +287,10 @@ class Lexer {
                    static_cast<uint32_t>(IsDigit(d) ? d - '0' : (d | 0x20) - 'a' + 10);
     }
     if (!is_octal && digit != end) FailAt(at, "found an escape with too few digits in a string");
-    if (code_point > 0x10FFFF || (code_point >= 0xD800 && code_point <= 0xDFFF)) {
+    if (code_point > kMaxCodePoint || IsSurrogate(code_point)) {
       FailAt(at, "found an escape that is no character in a string");
     }
-    AppendUtf8(value, code_point);
+    AppendUtf8(code_point, value);
     return digit;
   }
 

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/utf8.h"
+
 namespace pith::jinja {
 namespace {
 
@@ -190,12 +192,6 @@ size_t ByteOfCharacter(std::string_view text, size_t n) {
   return at;
 }
 
-void AppendUtf8(std::string& out, uint32_t code_point) {
-  utf8proc_uint8_t bytes[4];
-  const auto n = utf8proc_encode_char(static_cast<int32_t>(code_point), bytes);
-  out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(n));
-}
-
 bool IsSpace(int32_t c) {
   return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
@@ -264,7 +260,7 @@ Value MapCase(Heap& heap, const MarkedText& text, Case to) {
       const int32_t other = title   ? utf8proc_totitle(c.code_point)
                             : upper ? utf8proc_toupper(c.code_point)
                                     : utf8proc_tolower(c.code_point);
-      AppendUtf8(mapped, static_cast<uint32_t>(other));
+      AppendUtf8(static_cast<uint32_t>(other), mapped);
     }
     out.Append(mapped, text.IsData(at));
     at += c.n_bytes;

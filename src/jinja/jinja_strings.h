@@ -26,7 +26,6 @@ Character CharacterAt(std::string_view text, size_t at);
 size_t CountCharacters(std::string_view text);
 // Where character n begins; text.size() when there are no more.
 size_t ByteOfCharacter(std::string_view text, size_t n);
-void AppendUtf8(std::string& out, uint32_t code_point);
 
 bool IsSpace(int32_t code_point);
 bool IsPrintable(int32_t code_point);  // as repr() has it

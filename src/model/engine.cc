@@ -548,7 +548,7 @@ Status Engine::Forward(std::span<const Segment> segments, const LogitsConsumer& 
   std::atomic<bool> finite{true};
   if (split) {
     // Groups of neighbours with about as many tokens each, and enough of them for whole passes.
-    const size_t n_groups = std::min(segments.size(), std::max(n_threads, n_tokens / kMaxRows));
+    const size_t n_groups = std::min(segments.size(), std::max(n_threads, (n_tokens + kMaxRows - 1) / kMaxRows));
     std::vector<size_t> begin(n_groups + 1, segments.size());
     begin[0] = 0;
     size_t seen = 0;
