@@ -8,6 +8,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/check.h"
+#include "predict/byte_kinds.h"
 #include "predict/mixer_lanes.h"
 
 namespace pith {
@@ -277,7 +278,7 @@ class ContextMixer final : public ByteMixer {
         for (uint32_t b = 0; b < 2; ++b) Prefetch(&lines_[LineOf(Mix(contexts_[i] + 2 * partial_ + b))]);
       }
     } else if (partial_ >= 128 && !Shape::kStrong) {
-      for (uint32_t b = 0; b < 2; ++b) PrefetchNextByte(2 * partial_ + b & 0xff);
+      for (uint32_t b = 0; b < 2; ++b) PrefetchNextByte((2 * partial_ + b) & 0xff);
     }
     Predict();
   }
@@ -297,7 +298,6 @@ class ContextMixer final : public ByteMixer {
   uint32_t Byte(int back) const { return static_cast<uint32_t>(last_ >> (8 * (back - 1)) & 0xff); }
   int Level() const { return static_cast<int>(std::bit_width(partial_)) - 1; }
 
-  static bool IsLetter(uint32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128; }
   uint64_t WordWith(uint32_t letter) const {
     return Mix(word_ + (letter >= 'A' && letter <= 'Z' ? letter + 32 : letter) + 1);
   }
@@ -341,9 +341,7 @@ class ContextMixer final : public ByteMixer {
       in_field_ = first_word_ = 0;
       return;
     }
-    const bool separator =
-        c == ',' || c == '\t' || c == '|' || c == ';' || c == ':' || c == '"' || c == '<' || c == ' ';
-    if (separator) {
+    if (IsSeparator(c)) {
       ++field_;
       in_field_ = 0;
     } else {

@@ -1,11 +1,11 @@
 #include "predict/stream_history.h"
 
+#include "predict/byte_kinds.h"
+
 namespace pith {
 namespace {
 
 constexpr size_t kLineHeadBytes = 4;
-
-bool IsLetter(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128; }
 
 // 1 to 13: letter, digit, space, line end, other control, and punctuation by its low bits.
 uint32_t ByteClass(uint8_t c) {
@@ -15,22 +15,6 @@ uint32_t ByteClass(uint8_t c) {
   if (c == '\n') return 4;
   if (c < 32) return 5;
   return 6 + (c & 7);
-}
-
-bool IsSeparator(uint8_t c) {
-  switch (c) {
-    case ',':
-    case '\t':
-    case '|':
-    case ';':
-    case ':':
-    case '"':
-    case '<':
-    case ' ':
-      return true;
-    default:
-      return false;
-  }
 }
 
 }  // namespace
