@@ -5,6 +5,7 @@
 #include "api/dictionary_impl.h"
 #include "api/model_impl.h"
 #include "archive/archive_reader.h"
+#include "charset/character_encoding.h"
 #include "codec/codec.h"
 #include "pith/pith.h"
 
@@ -25,7 +26,8 @@ ArchiveBlock Describe(const BlockSummary& block) {
           .streams = block.n_streams,
           .tokens = block.n_tokens,
           .adaptive = block.adaptive,
-          .strength = block.strength};
+          .strength = block.strength,
+          .encoding = CharacterEncodingName(static_cast<CharacterEncoding>(block.encoding))};
 }
 
 ArchiveInfo Describe(const ArchiveSummary& archive) {

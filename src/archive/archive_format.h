@@ -26,6 +26,7 @@ inline constexpr uint8_t kShortForm = 0x80;
 inline constexpr uint8_t kShortHasWindow = 8;
 inline constexpr uint8_t kShortHasDictionary = 16;
 inline constexpr uint8_t kShortOneStream = 32;
+inline constexpr uint8_t kShortEncoding = 32;  // of a lean block: encoding and text_size follow
 inline constexpr uint8_t kShortModel4 = 64;    // of a model block: as format 4 has it
 inline constexpr uint8_t kShortBareZstd = 64;  // of a zstd block: the frame without its header, the size without a number
 inline constexpr uint8_t kShortLean = 4;       // in the place of the kind: an adaptive block of one stream (BlockHeader::lean)
@@ -75,6 +76,10 @@ inline constexpr uint32_t kProbeSteps = 16;
 // Section 5: how much is computed for a bit of a contexts block (docs/byte_mixing.md).
 inline constexpr uint8_t kMaxContextStrength = 2;  // 1 .. this
 
+// Section 6: the character encodings whose text a model may code instead of the bytes, 1 .. this; 0: the bytes are the text.
+inline constexpr uint8_t kMaxEncoding = 26;
+inline constexpr uint64_t kMaxTextBytesPerByte = 4;  // bytes of text that a byte of such content can become
+
 // What an archive says of the model that its blocks need.
 struct ModelIdentity {
   std::string name;         // for people; may be empty
@@ -112,7 +117,7 @@ struct BlockHeader {
   uint32_t content_size = 0;  // 1 .. kMaxBlockContent
   uint32_t payload_size = 0;  // raw: content_size; otherwise less
   // kModel only:
-  uint32_t n_tokens = 0;       // 1 .. content_size; where a lean block is read, content_size
+  uint32_t n_tokens = 0;       // 1 .. MostTextBytes(); where a lean block is read, the bytes of its text
   uint32_t n_streams = 0;      // 1 .. min(n_tokens, kMaxStreams), and n_streams * window <= kMaxCachedTokens
   uint32_t probe = 0;          // Hash32 of the first probabilities (section 6); 0 and unused in short archives
   uint32_t content_check = 0;  // CheckOf the content's Hash32; of kContexts in short archives, too
@@ -121,11 +126,15 @@ struct BlockHeader {
   // Adaptive, one stream, in short archives: nothing says how many tokens it has; it ends with the content. Of the content's
   // check 16 bits are stored.
   bool lean = false;
+  uint8_t encoding = 0;  // 0 .. kMaxEncoding: the tokens are those of the content as text of this encoding
+  uint32_t text_size = 0;  // lean blocks with an encoding only: bytes of the text, 1 .. MostTextBytes()
   // kZstd only, in short archives: what UsualZstdHeader says is left out; payload_size counts it.
   bool bare = false;
   // kContexts only:
   uint8_t strength = 0;  // 1 .. kMaxContextStrength
 
+  // Bytes of the text that the tokens are; where an encoding stands between, no more than this.
+  uint64_t MostTextBytes() const { return encoding == 0 ? content_size : kMaxTextBytesPerByte * content_size; }
   // As how many tokens' the tables of what adapts are made.
   uint32_t TokensForTables() const { return lean ? (content_size + 1) / 2 : n_tokens; }
   // What content_check is for content with this Hash32.

@@ -352,6 +352,11 @@ Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header,
   const bool by_contexts = header.kind == BlockKind::kContexts;
   if (header.lean) {
     counts = {content_size, 1};
+    if ((form & kShortEncoding) != 0) {
+      PITH_RETURN_IF_ERROR(ExtendHead(1));
+      counts.streams += uint64_t{kMaxStreams} * head.back();
+      PITH_ASSIGN_OR_RETURN(counts.tokens, HeadVarint());
+    }
   } else if (by_model) {
     PITH_ASSIGN_OR_RETURN(counts.tokens, HeadVarint());
     counts.streams = 1;
@@ -405,12 +410,22 @@ Status ArchiveReader::Impl::ReadBareZstd(uint32_t content_size, BlockHeader& hea
 }
 
 Status ArchiveReader::Impl::TakeTokens(const TokenCounts& counts, BlockHeader& header) const {
-  const auto [n_tokens, n_streams] = counts;
-  if (n_tokens == 0 || n_tokens > header.content_size) {
+  const uint64_t n_tokens = counts.tokens;
+  uint64_t n_streams = counts.streams, encoding = 0;
+  if (n_streams > kMaxStreams) {  // frame_codec.h: StreamsField
+    encoding = (n_streams - 1) / kMaxStreams;
+    n_streams -= encoding * kMaxStreams;
+  }
+  if (encoding > kMaxEncoding) {
+    return Unsupported(Place() + ": text in character encoding " + std::to_string(encoding) + ", of which this version knows 1 to " +
+                       std::to_string(kMaxEncoding));
+  }
+  header.encoding = static_cast<uint8_t>(encoding);
+  if (n_tokens == 0 || n_tokens > header.MostTextBytes()) {
     return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(header.content_size) +
                " bytes of content");
   }
-  if (n_streams == 0 || n_streams > n_tokens || n_streams > kMaxStreams) {
+  if (n_streams == 0 || n_streams > n_tokens) {
     return Bad(std::to_string(n_streams) + " streams for " + std::to_string(n_tokens) +
                " tokens, expected 1 to " + std::to_string(std::min<uint64_t>(n_tokens, kMaxStreams)));
   }
@@ -421,6 +436,7 @@ Status ArchiveReader::Impl::TakeTokens(const TokenCounts& counts, BlockHeader& h
   }
   header.n_tokens = static_cast<uint32_t>(n_tokens);
   header.n_streams = static_cast<uint32_t>(n_streams);
+  if (header.lean && encoding != 0) header.text_size = header.n_tokens;
   return OkStatus();
 }
 
@@ -440,7 +456,7 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   if (!(by_model || by_contexts || kind == FrameKind::kRaw || kind == FrameKind::kZstd) ||
       (has_dictionary && kind != FrameKind::kAdaptiveModel) ||
       ((form & kShortModel4) != 0 && !counts_streams && kind != FrameKind::kZstd) ||
-      (says_window && !by_model) || ((form & kShortOneStream) != 0 && !counts_streams)) {
+      (says_window && !by_model) || ((form & kShortOneStream) != 0 && !by_model)) {
     kind = FrameKind::kRaw;
     return Unsupported(Where(1) + ": a short archive of form " + Hex(form, 2) +
                        ", which this version does not know (or the data is damaged)");
@@ -636,7 +652,7 @@ Result<std::vector<ArchiveSummary>> DescribeArchives(Source& source) {
       const size_t frame_size = head.size() + header.payload_size + kFrameCheckBytes;
       a.blocks.push_back({header.kind, header.content_size,
                           static_cast<uint32_t>(a.is_short ? reader.archive_bytes() : frame_size),
-                          header.n_streams, header.lean ? 0 : header.n_tokens, header.adaptive, header.strength});
+                          header.n_streams, header.lean ? 0 : header.n_tokens, header.adaptive, header.strength, header.encoding});
     }
     a.model = reader.model();
     a.dictionary = reader.dictionary();

@@ -418,7 +418,12 @@ TEST(HostileArchive, TokensAndStreamsThatCannotBeAreRefused) {
   ExpectError(model_block(uint64_t{1} << 63, 1), StatusCode::kCorrupt, "tokens");
   ExpectError(model_block(10, 0), StatusCode::kCorrupt, "0 streams");
   ExpectError(model_block(10, 11), StatusCode::kCorrupt, "11 streams");
-  ExpectError(model_block(1000, kMaxStreams + 1), StatusCode::kCorrupt, "streams");
+  ExpectError(model_block(10, kMaxStreams + 11), StatusCode::kCorrupt, "11 streams");  // encoding 1
+  ExpectError(model_block(4001, kMaxStreams + 1), StatusCode::kCorrupt, "4001 tokens");
+  ExpectError(model_block(4000, kMaxStreams + 1), StatusCode::kCorrupt, "truncated");  // fine as far as it goes
+  ExpectError(model_block(10, kMaxStreams * kMaxEncoding + 10), StatusCode::kCorrupt, "truncated");
+  ExpectError(model_block(10, kMaxStreams * (kMaxEncoding + 1) + 1), StatusCode::kUnsupported, "character encoding 27");
+  ExpectError(model_block(10, ~uint64_t{0}), StatusCode::kUnsupported, "character encoding");
   ExpectError(model_block(1000, 256, 513), StatusCode::kCorrupt, "expected a product");
   ExpectError(model_block(1000, 2, kMaxCachedTokens), StatusCode::kCorrupt, "expected a product");
   ExpectError(model_block(1000, 256, 512), StatusCode::kCorrupt, "truncated");  // fine as far as it goes

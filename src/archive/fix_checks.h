@@ -51,6 +51,10 @@ inline void FixChecks(Bytes& archive) {
       const bool content_check = by_model || lean || kind == FrameKind::kContexts;
       if (kind == FrameKind::kContexts) s.U8();
       if (lean) {
+        if ((form & kShortEncoding) != 0) {
+          s.U8();
+          s.Varint();
+        }
         s.U16();
       } else if (content_check) {
         s.U32();

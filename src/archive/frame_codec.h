@@ -19,6 +19,11 @@ inline FrameKind FrameKindOf(const BlockHeader& header) {
   return header.adaptive ? FrameKind::kAdaptiveModel : static_cast<FrameKind>(header.kind);
 }
 
+// Streams and encoding of a model block, as one number.
+inline uint64_t StreamsField(const BlockHeader& header) {
+  return header.n_streams + uint64_t{kMaxStreams} * header.encoding;
+}
+
 // All of a block's frame before the payload.
 inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   ByteWriter w(out);
@@ -31,7 +36,7 @@ inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
     return;
   }
   w.Varint(header.n_tokens);
-  w.Varint(header.n_streams);
+  w.Varint(StreamsField(header));
   w.U32(header.probe);
   w.U32(header.content_check);
 }
@@ -78,10 +83,11 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   const bool by_model = header.kind == BlockKind::kModel;
   const bool says_window = by_model && (model->window != kUsualWindow || model->n_sinks != kUsualSinks);
   w.Raw(kShortMagic);
-  const bool one_stream = by_model && header.n_streams == 1 && !header.lean;
+  const bool one_stream = by_model && StreamsField(header) == 1 && !header.lean;
   const uint8_t kind = header.lean ? kShortLean : static_cast<uint8_t>(FrameKindOf(header));
   w.U8(static_cast<uint8_t>(kShortForm | kind | (says_window ? kShortHasWindow : 0) |
                             (dictionary != nullptr ? kShortHasDictionary : 0) | (one_stream ? kShortOneStream : 0) |
+                            (header.lean && header.encoding != 0 ? kShortEncoding : 0) |
                             (by_model && !header.lean ? kShortModel4 : 0) | (header.bare ? kShortBareZstd : 0)));
   if (by_model) {
     w.Raw(ByteSpan(model->fingerprint.bytes).first(header.lean ? kLeanFingerprintBytes : kShortFingerprintBytes));
@@ -94,12 +100,16 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
   w.Varint(header.content_size);
   if (header.kind != BlockKind::kRaw && !header.bare) w.Varint(header.payload_size);
   if (header.lean) {
+    if (header.encoding != 0) {
+      w.U8(header.encoding);
+      w.Varint(header.text_size);
+    }
     w.U16(static_cast<uint16_t>(header.content_check));
     return;
   }
   if (by_model) {
     w.Varint(header.n_tokens);
-    if (!one_stream) w.Varint(header.n_streams);
+    if (!one_stream) w.Varint(StreamsField(header));
   }
   if (header.kind == BlockKind::kContexts) w.U8(header.strength);
   if (HasContentCheck(header)) w.U32(header.content_check);

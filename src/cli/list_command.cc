@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ struct KindTotals {
   uint32_t streams = 0;  // the most
   bool adaptive = false;  // one of them at least
   uint32_t strength = 0;  // the most; 0 where it is not by contexts
+  std::set<std::string> encodings;  // other than none
 };
 
 std::map<std::string, KindTotals> TotalsByKind(const ArchiveInfo& archive) {
@@ -86,6 +88,7 @@ std::map<std::string, KindTotals> TotalsByKind(const ArchiveInfo& archive) {
     totals.streams = std::max(totals.streams, block.streams);
     totals.adaptive |= block.adaptive;
     totals.strength = std::max(totals.strength, block.strength);
+    if (!block.encoding.empty()) totals.encodings.insert(block.encoding);
   }
   return kinds;
 }
@@ -136,6 +139,7 @@ std::string DetailText(const ArchiveInfo& archive) {
       line += ", " + Plural(totals.streams, "stream");
       if (totals.adaptive) line += ", adaptive";
     }
+    for (const std::string& encoding : totals.encodings) line += ", " + encoding;
     if (totals.strength != 0) line += totals.strength == 1 ? ", fast" : ", strong";
     text += Field("by " + kind, line);
   }
@@ -178,6 +182,7 @@ Json ToJson(const ArchiveInfo& archive) {
       entry["adaptive"] = block.adaptive;
     }
     if (block.strength != 0) entry["strength"] = block.strength;
+    if (!block.encoding.empty()) entry["encoding"] = block.encoding;
     blocks.push_back(std::move(entry));
   }
   Json json = {{"format_version", archive.format_version},

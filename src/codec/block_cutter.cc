@@ -45,7 +45,7 @@ namespace {
 
 // Whether data of class `next` may go on in a block of class `*block`, which becomes that of both. Mixed data
 // goes with either neighbour: a cut costs both sides their context, and text with odd bytes in it (a tar of
-// texts) would be cut again and again.
+// texts) would be cut again and again. Not so with UTF-16, where every other byte has a place.
 bool Joins(ContentClass next, ContentClass* block) {
   const auto is_definite = [](ContentClass c) {
     return c == ContentClass::kText || c == ContentClass::kBinary;
@@ -70,23 +70,31 @@ size_t BlockCutter::BlockSize(ContentClass* content_class) const {
     const size_t n = granule_size(at);
     if (!Joins(ClassifyContent(data.subspan(at, n)), content_class)) {
       // Text began or ended somewhere in here; the last line before is the best guess that costs nothing.
-      const bool lines = *content_class == ContentClass::kText || *content_class == ContentClass::kMixed;
-      return lines ? CutNear(at, kMinGranuleBytes / 2) : at;
+      const bool lines = *content_class != ContentClass::kBinary && *content_class != ContentClass::kNoise;
+      return lines ? CutNear(at, kMinGranuleBytes / 2, *content_class) : at;
     }
     at += n;
   }
   if (data.size() <= max_block_) return data.size();
-  if (at_end_) return CutAtLimit((data.size() + 1) / 2);
-  return CutAtLimit(max_block_);
+  if (at_end_) return CutAtLimit((data.size() + 1) / 2, *content_class);
+  return CutAtLimit(max_block_, *content_class);
 }
 
-size_t BlockCutter::CutAtLimit(size_t limit) const {
-  return CutNear(limit, std::min(kMaxCutSearch, limit / 2));
+size_t BlockCutter::CutAtLimit(size_t limit, ContentClass content_class) const {
+  return CutNear(limit, std::min(kMaxCutSearch, limit / 2), content_class);
 }
 
-// The last line's end in (position - search, position], or else a place between two UTF-8 characters.
-size_t BlockCutter::CutNear(size_t position, size_t search) const {
+// The last line's end in (position - search, position], or else a place between two UTF-8 characters or two units of UTF-16.
+size_t BlockCutter::CutNear(size_t position, size_t search, ContentClass content_class) const {
   const ByteSpan data = Ahead();
+  if (content_class == ContentClass::kWide) {
+    position -= position % 2;
+    for (size_t i = position; i > position - search; i -= 2) {
+      const uint8_t a = data[i - 2], b = data[i - 1];
+      if ((a == '\n' && b == 0) || (a == 0 && b == '\n')) return i;
+    }
+    return position;
+  }
   for (size_t i = position; i > position - search; --i) {
     if (data[i - 1] == '\n') return i;
   }

@@ -42,8 +42,8 @@ class BlockCutter {
  private:
   Status Fill();
   size_t BlockSize(ContentClass* content_class) const;
-  size_t CutAtLimit(size_t limit) const;
-  size_t CutNear(size_t position, size_t search) const;
+  size_t CutAtLimit(size_t limit, ContentClass content_class) const;
+  size_t CutNear(size_t position, size_t search, ContentClass content_class) const;
   ByteSpan Ahead() const { return ByteSpan(buffer_).subspan(begin_, end_ - begin_); }
 
   Source& source_;

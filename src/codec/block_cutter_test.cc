@@ -105,6 +105,39 @@ TEST(BlockCutter, TextIsCutAtLineEnds) {
   EXPECT_LE(pieces.size(), 11u);
 }
 
+std::string Wide(const std::string& text, bool big_endian) {
+  std::string s;
+  for (const char c : text) s += big_endian ? std::string{'\0', c} : std::string{c, '\0'};
+  return s;
+}
+
+TEST(BlockCutter, Utf16IsCutAtLineEndsBetweenUnits) {
+  for (const bool big_endian : {false, true}) {
+    const std::string input = Wide(Lines(300000), big_endian);
+    for (const size_t max_block : {size_t{4097}, size_t{100000}, size_t{99999}}) {
+      const std::vector<Piece> pieces = Cut(input, max_block);
+      EXPECT_EQ(Join(pieces), input);
+      for (size_t i = 0; i + 1 < pieces.size(); ++i) {
+        EXPECT_EQ(pieces[i].content_class, ContentClass::kWide);
+        EXPECT_EQ(pieces[i].content.size() % 2, 0u);
+        EXPECT_EQ(pieces[i].content.substr(pieces[i].content.size() - 2), Wide("\n", big_endian)) << i;
+      }
+    }
+    std::string words;
+    while (words.size() < 200000) words += "words and no line ";
+    for (const Piece& p : Cut(Wide(words, big_endian), 99999)) EXPECT_EQ(p.content.size() % 2, 0u);
+  }
+}
+
+TEST(BlockCutter, Utf16BesideOtherTextIsABlockOfItsOwn) {
+  const std::string input = Lines(200000) + Wide(Lines(100000), false) + Lines(200000);
+  const std::vector<Piece> pieces = Cut(input, 1 << 20);
+  EXPECT_EQ(Join(pieces), input);
+  ASSERT_EQ(pieces.size(), 3u);
+  EXPECT_EQ(pieces[1].content_class, ContentClass::kWide);
+  EXPECT_NEAR(static_cast<double>(pieces[1].content.size()), 200000, 2 * kGranuleBytes);
+}
+
 TEST(BlockCutter, TextWithoutLinesIsCutBetweenCharacters) {
   std::string input;
   while (input.size() < 300000) input += "\xe4\xb8\xad\xe5\x9b\xbd";

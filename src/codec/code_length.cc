@@ -1,5 +1,6 @@
 // EvaluateCodeLength: what the model alone makes of some data.
 #include "codec/block_cutter.h"
+#include "codec/block_text.h"
 #include "codec/codec.h"
 #include "codec/codec_limits.h"
 #include "codec/model_block.h"
@@ -23,9 +24,8 @@ Result<CodeLength> EvaluateCodeLength(TokenModel& model, ByteSpan data, const Ev
   while (true) {
     PITH_ASSIGN_OR_RETURN(const InputBlock block, cutter.Next());
     if (block.content.empty()) break;
-    std::vector<TokenId> tokens;
-    PITH_RETURN_IF_ERROR(model.Tokenize(block.content, tokens));
-    const uint64_t n_tokens = tokens.size();
+    PITH_ASSIGN_OR_RETURN(BlockText text, TokenizeBlock(model, block.content));
+    const uint64_t n_tokens = text.tokens.size();
     PITH_ASSIGN_OR_RETURN(const uint32_t n_streams, ChooseStreams(model, n_tokens, options.streams, 0, 0));
     const auto go_on = [&](uint64_t tokens_done, uint64_t) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
@@ -35,7 +35,7 @@ Result<CodeLength> EvaluateCodeLength(TokenModel& model, ByteSpan data, const Ev
       return true;
     };
     PITH_ASSIGN_OR_RETURN(const TokenCodeLength length,
-                          MeasureTokens(model, std::move(tokens), n_streams, go_on));
+                          MeasureTokens(model, std::move(text.tokens), n_streams, go_on));
     if (total.blocks++ == 0) total.streams = n_streams;
     total.bytes += block.content.size();
     total.tokens += n_tokens;

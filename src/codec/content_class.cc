@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 
+#include "charset/encoding_guess.h"
+
 namespace pith {
 namespace {
 
@@ -13,7 +15,6 @@ constexpr double kNoiseSlackBits = 0.12;     // below the entropy that random by
 constexpr double kTextControlShare = 0.004;  // a log with a few escape codes is text
 constexpr double kMixedPrintableShare =
     0.75;  // an executable's data section lies below, an e-mail with a picture above
-constexpr double kWideZeroShare = 0.25;  // UTF-16 of mostly ASCII or Latin: zeros in one half of the places
 
 // log2(x) for x >= 1 in units of 2^-16, rounded down. Integers, because what is chosen here shapes the
 // archive, which must be the same on machines whose libraries round logarithms differently.
@@ -48,6 +49,8 @@ const char* ContentClassName(ContentClass c) {
   switch (c) {
     case ContentClass::kText:
       return "text";
+    case ContentClass::kWide:
+      return "UTF-16";
     case ContentClass::kMixed:
       return "mixed";
     case ContentClass::kBinary:
@@ -60,36 +63,27 @@ const char* ContentClassName(ContentClass c) {
 
 ContentClass ClassifyContent(ByteSpan data) {
   if (data.empty()) return ContentClass::kText;
-  // Even and odd places apart, for UTF-16.
-  std::array<std::array<uint32_t, 256>, 2> count{};
-  size_t i = 0;
-  for (; i + 1 < data.size(); i += 2) {
-    ++count[0][data[i]];
-    ++count[1][data[i + 1]];
-  }
-  if (i < data.size()) ++count[0][data[i]];
+  std::array<uint32_t, 256> count{};
+  for (const uint8_t b : data) ++count[b];
 
   const double n = static_cast<double>(data.size());
-  std::array<uint32_t, 256> both{};
   uint64_t control = 0, high = 0;
   for (size_t b = 0; b < 256; ++b) {
-    const uint32_t c = both[b] = count[0][b] + count[1][b];
+    const uint32_t c = count[b];
     const bool space = b >= '\t' && b <= '\r';
     if ((b < 0x20 && !space) || b == 0x7f) control += c;
     if (b >= 0x80) high += c;
   }
-  const double entropy = EntropyOf(both, data.size());
+  const double entropy = EntropyOf(count, data.size());
   // What n random bytes show on average: 255 / (2 n ln 2) below 8.
   const double random_entropy = std::max(0.0, 8 - 255 / (2 * n * 0.6931));
   const double control_share = static_cast<double>(control) / n;
   if (control_share <= kTextControlShare && entropy < 7.5) return ContentClass::kText;
+  if (Utf16At(data) != CharacterEncoding::kNone) return ContentClass::kWide;
   if (data.size() >= 512 && entropy >= random_entropy - kNoiseSlackBits) return ContentClass::kNoise;
 
-  const double even_zero = count[0][0] / n;
-  const double odd_zero = count[1][0] / n;
-  const bool wide = std::max(even_zero, odd_zero) >= kWideZeroShare && std::min(even_zero, odd_zero) <= 0.02;
   const double printable_share = 1 - static_cast<double>(control + high) / n;
-  if (wide || printable_share >= kMixedPrintableShare) return ContentClass::kMixed;
+  if (printable_share >= kMixedPrintableShare) return ContentClass::kMixed;
   return ContentClass::kBinary;
 }
 

@@ -10,6 +10,7 @@ namespace pith {
 
 enum class ContentClass : uint8_t {
   kText,    // the model's ground
+  kWide,    // text in UTF-16: likewise, once it is UTF-8
   kMixed,   // neither text nor surely not: the model is tried, and left early where it does not pay
   kBinary,  // structured, but not text: zstd
   kNoise,   // compressed or encrypted: raw

@@ -77,14 +77,14 @@ TEST(ContentClass, RandomAndCompressedBytesAreNoise) {
   EXPECT_EQ(ClassifyContent(ByteSpan(*frame).first(65536)), ContentClass::kNoise);
 }
 
-TEST(ContentClass, WideTextIsMixed) {
+TEST(ContentClass, TextInUtf16IsWide) {
   std::string little, big;
   for (const char c : English(10000)) {
     little += {c, '\0'};
     big += {'\0', c};
   }
-  EXPECT_EQ(Classify(little), ContentClass::kMixed);
-  EXPECT_EQ(Classify(big), ContentClass::kMixed);
+  EXPECT_EQ(Classify(little), ContentClass::kWide);
+  EXPECT_EQ(Classify(big), ContentClass::kWide);
 }
 
 TEST(ContentClass, TablesAndProgramsAreBinary) {

@@ -4,6 +4,7 @@
 #include "archive/archive_reader.h"
 #include "base/check.h"
 #include "base/hash.h"
+#include "codec/block_text.h"
 #include "codec/codec.h"
 #include "codec/codec_limits.h"
 #include "codec/context_block.h"
@@ -109,6 +110,7 @@ class ArchiveDecoder {
     }
     const uint64_t buffer_bytes =
         2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens} * (header.lean ? 2 : 1) +
+        BlockTextBytes(static_cast<CharacterEncoding>(header.encoding), header.content_size) +
         (header.adaptive ? AdaptiveBytes(*model_, header.TokensForTables(), n_dictionary, header.content_size) : 0);
     const uint64_t needed = ModelBytes(*model_, header.n_streams) + buffer_bytes;
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {

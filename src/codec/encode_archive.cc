@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "codec/block_cutter.h"
+#include "codec/block_text.h"
 #include "codec/codec.h"
 #include "codec/codec_limits.h"
 #include "codec/context_block.h"
@@ -150,8 +151,7 @@ class ArchiveEncoder {
     }
     frame = Bytes();
 
-    const bool is_text =
-        block.content_class == ContentClass::kText || block.content_class == ContentClass::kMixed;
+    const bool is_text = block.content_class != ContentClass::kBinary && block.content_class != ContentClass::kNoise;
     bool pays = false;
     contexts_done_ = options_.contexts.has_value();
     if (model_ != nullptr && is_text) {
@@ -259,22 +259,27 @@ class ArchiveEncoder {
     header.content_size = best.content_size;
     header.n_tokens = header.n_streams = 1;
     header.lean = short_ && options_.adaptive && content.size() <= kMaxLeanContent;  // which it may become
-    const uint64_t fixed_cost = Cost(header);
+    uint64_t fixed_cost = Cost(header);
     if (fixed_cost >= rival_cost) return false;  // not even an empty code would be smaller
     if (HasNoStructure(content, rival_cost)) return false;
 
-    std::vector<TokenId> tokens;
-    PITH_RETURN_IF_ERROR(model_->Tokenize(content, tokens));
-    const uint64_t n_tokens = tokens.size();
-    if (n_tokens == 0 || n_tokens > content.size()) {
+    PITH_ASSIGN_OR_RETURN(BlockText text, TokenizeBlock(*model_, content));
+    const uint64_t n_tokens = text.tokens.size();
+    if (n_tokens == 0 || n_tokens > text.n_bytes) {
       return Status(StatusCode::kWrongModel, "tokenizer: " + std::to_string(n_tokens) + " tokens for " +
-                                                 std::to_string(content.size()) + " bytes");
+                                                 std::to_string(text.n_bytes) + " bytes");
     }
     header.n_tokens = static_cast<uint32_t>(n_tokens);
+    header.encoding = static_cast<uint8_t>(text.encoding);
+    if (text.encoding != CharacterEncoding::kNone) {
+      header.text_size = static_cast<uint32_t>(text.n_bytes);
+      fixed_cost = Cost(header);
+      if (fixed_cost >= rival_cost) return false;
+    }
     double shown_before = 0;  // share of the block's work that is done before the model's
     // What looks like data: contexts go first, being the faster, and the model has to keep up with them.
     if (options_.beside == ContextsBesideModel::kForData && !contexts_done_ && ContextsFit(content.size()) &&
-        static_cast<double>(content.size()) < kDataBytesPerToken * static_cast<double>(n_tokens)) {
+        static_cast<double>(text.n_bytes) < kDataBytesPerToken * static_cast<double>(n_tokens)) {
       PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload, /*before_model=*/true));
       shown_before = 0.5;
       rival_cost = Cost(best);
@@ -284,10 +289,10 @@ class ArchiveEncoder {
     const uint64_t code_limit = rival_cost - fixed_cost;
     // A lean block takes more memory when it is decoded, since nothing says how few tokens it has.
     const bool may_be_lean = header.lean;
-    const uint64_t most_tokens = may_be_lean ? 2 * content.size() : n_tokens;
+    const uint64_t most_tokens = may_be_lean ? 2 * text.n_bytes : n_tokens;
     const uint64_t buffer_bytes =
         content.size() + content.size() / 8 + payload.size() + code_limit + sizeof(TokenId) * most_tokens +
-        EncoderBytes(*model_, n_tokens);
+        BlockTextBytes(text.encoding, content.size()) + EncoderBytes(*model_, n_tokens);
     PITH_ASSIGN_OR_RETURN(uint32_t n_streams, ChooseStreams(*model_, n_tokens, options_.streams,
                                                             options_.memory_bytes, buffer_bytes));
     if (options_.beside == ContextsBesideModel::kAlways && options_.streams == 0) {
@@ -307,6 +312,7 @@ class ArchiveEncoder {
       if (header.adaptive) n_streams = std::min(n_streams, *n_beside);
     }
     header.lean = may_be_lean && header.adaptive && n_streams == 1;
+    if (!header.lean) header.text_size = 0;
 
     const auto go_on = [&](uint64_t tokens_done, uint64_t code_bytes) -> Result<bool> {
       const double part = static_cast<double>(tokens_done) / static_cast<double>(n_tokens);
@@ -330,7 +336,7 @@ class ArchiveEncoder {
       return steps < kFirstGlanceSteps || code <= kFirstGlanceMargin * rival_so_far;
     };
     PITH_ASSIGN_OR_RETURN(std::optional<CodedTokens> coded,
-                          EncodeTokens(*model_, std::move(tokens), n_streams, header.adaptive, header.TokensForTables(),
+                          EncodeTokens(*model_, std::move(text.tokens), n_streams, header.adaptive, header.TokensForTables(),
                                        header.adaptive ? options_.dictionary : nullptr, go_on));
     if (!coded || coded->code.size() >= content.size()) return false;
 

@@ -10,6 +10,7 @@
 #include "base/float_environment.h"
 #include "base/hash.h"
 #include "base/turns.h"
+#include "charset/character_encoding.h"
 #include "codec/stream_layout.h"
 #include "coder/arithmetic_coder.h"
 #include "predict/adaptive_mixer.h"
@@ -356,6 +357,7 @@ class BlockDecoder {
         code_(code),
         where_(where),
         go_on_(go_on),
+        encoding_(static_cast<CharacterEncoding>(header.encoding)),
         n_steps_(StepCount(header.n_tokens, header.n_streams)),
         tree_(model.vocab(), model.sum_function()),
         tokens_(header.n_tokens),
@@ -398,8 +400,11 @@ class BlockDecoder {
     }
   }
   bool Ended() const {
-    return !status_.ok() || thrown_ != nullptr || (header_.lean && content_size_ == header_.content_size);
+    return !status_.ok() || thrown_ != nullptr || (header_.lean && text_size_ == LeanTextSize());
   }
+
+  // Where a lean block ends: nothing says how many tokens it has.
+  uint64_t LeanTextSize() const { return encoding_ == CharacterEncoding::kNone ? header_.content_size : header_.text_size; }
 
   // The tokens to feed at `step` to those of the lane's streams that are so long.
   void FindInputs(size_t lane, size_t step, std::vector<StreamToken>& inputs) const {
@@ -419,7 +424,7 @@ class BlockDecoder {
     for (size_t k = 0; k < inputs.size(); ++k) {
       const TokenId token = decoder_.Decode(step, inputs[k].stream, tree_, model_.Frequencies(lane, k), model_.Hidden(lane, k));
       tokens_[Begin(inputs[k].stream) + step] = token;
-      content_size_ += model_.TokenBytes(token).size();
+      text_size_ += model_.TokenBytes(token).size();
     }
     done_ += inputs.size();
     return lane + 1 == n_lanes_ ? CheckStep(step) : OkStatus();
@@ -431,9 +436,10 @@ class BlockDecoder {
       return Mismatch("its code of " + std::to_string(code_.size()) + " bytes ended after at most " +
                       TokensDone());
     }
-    if (content_size_ > header_.content_size) {
-      return Mismatch(TokensDone() + " are " + std::to_string(content_size_) + " bytes of content, expected " +
-                      std::to_string(header_.content_size));
+    const uint64_t most = header_.lean ? LeanTextSize() : header_.MostTextBytes();
+    if (text_size_ > most) {
+      return Mismatch(TokensDone() + " are " + std::to_string(text_size_) + " bytes of content, expected " +
+                      std::to_string(most));
     }
     if (header_.has_probe && step + 1 == std::min<size_t>(n_steps_, kProbeSteps) &&
         decoder_.probe() != header_.probe) {
@@ -448,21 +454,27 @@ class BlockDecoder {
   }
 
   Status AskCaller() {
-    PITH_ASSIGN_OR_RETURN(const bool more, go_on_(header_.lean ? content_size_ : done_, code_.size()));
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on_(header_.lean ? text_size_ : done_, code_.size()));
     return more ? OkStatus() : Cancelled("cancelled by the caller");
   }
 
   Status MakeContent(Bytes& content) const {
-    if (content_size_ != header_.content_size) {
-      return Mismatch("its tokens are " + std::to_string(content_size_) + " bytes of content, expected " +
-                      std::to_string(header_.content_size));
-    }
+    if (encoding_ == CharacterEncoding::kNone) PITH_RETURN_IF_ERROR(CompareSize(text_size_));
     if (!decoder_.coder().AtEnd()) return Mismatch("bytes of its code are left over");
     content.clear();
-    content.reserve(header_.content_size);
+    content.reserve(text_size_);
     for (const TokenId token : std::span<const TokenId>(tokens_).first(done_)) {
       const ByteSpan bytes = model_.TokenBytes(token);
       content.insert(content.end(), bytes.begin(), bytes.end());
+    }
+    if (encoding_ != CharacterEncoding::kNone) {
+      std::optional<Bytes> encoded = FromUtf8(encoding_, AsText(content), header_.content_size);
+      if (!encoded) {
+        return Mismatch("its text is no " + std::string(CharacterEncodingName(encoding_)) + " of " +
+                        std::to_string(header_.content_size) + " bytes");
+      }
+      content = *std::move(encoded);
+      PITH_RETURN_IF_ERROR(CompareSize(content.size()));
     }
     const uint32_t check = header_.CheckOf(Hash32(content));
     if (check != header_.content_check) {
@@ -470,6 +482,12 @@ class BlockDecoder {
       return Mismatch("the checksum of its content is " + Hex(check, digits) + ", expected " + Hex(header_.content_check, digits));
     }
     return OkStatus();
+  }
+
+  Status CompareSize(uint64_t content_size) const {
+    if (content_size == header_.content_size) return OkStatus();
+    return Mismatch("its tokens are " + std::to_string(content_size) + " bytes of content, expected " +
+                    std::to_string(header_.content_size));
   }
 
   Status Mismatch(const std::string& what) const {
@@ -483,6 +501,7 @@ class BlockDecoder {
   const ByteSpan code_;
   const std::string& where_;
   const AfterTokens& go_on_;
+  const CharacterEncoding encoding_;
   const size_t n_steps_;
   const DecisionTree tree_;
   size_t n_lanes_ = 1;
@@ -490,7 +509,7 @@ class BlockDecoder {
 
   // Of the lane that has the turn.
   TokenDecoder<Mixer> decoder_;
-  uint64_t content_size_ = 0;
+  uint64_t text_size_ = 0;
   uint64_t done_ = 0;  // tokens
   Status status_;
   std::exception_ptr thrown_;
@@ -507,7 +526,7 @@ Status DecodeWith(Mixer& mixer, TokenModel& model, std::span<const TokenId> pref
 Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const TextDictionary* dictionary,
                         const std::string& where, Bytes& content, const AfterTokens& go_on) {
   PITH_CHECK(header.n_streams >= 1 && header.n_streams <= header.n_tokens &&
-             header.n_tokens <= header.content_size);
+             header.n_tokens <= header.MostTextBytes());
   if (!header.adaptive) {
     PassThroughMixer mixer;
     return DecodeWith(mixer, model, {}, header, code, where, content, go_on);

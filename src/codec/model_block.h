@@ -17,7 +17,7 @@
 namespace pith {
 
 // Asked on the calling thread after each part of a block. A failure ends the work and is handed on; false ends it
-// without one. Of a lean block that is decoded, tokens_done are bytes of content: how many tokens there are is not known.
+// without one. Of a lean block that is decoded, tokens_done are bytes of its text: how many tokens there are is not known.
 using AfterTokens = std::function<Result<bool>(uint64_t tokens_done, uint64_t code_bytes)>;
 
 struct CodedTokens {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/hash.h"
+#include "charset/character_encoding.h"
 #include "codec/stream_layout.h"
 #include "codec/toy_model.h"
 #include "coder/arithmetic_coder.h"
@@ -410,6 +411,64 @@ TEST(ModelBlock, ProgressCountsEveryToken) {
   Bytes back;
   ASSERT_TRUE(DecodeModelBlock(model, block.header, block.code, nullptr, "", back, count).ok());
   EXPECT_EQ(last, tokens.size());
+}
+
+// As text in an encoding; lean blocks end by its size.
+Block EncodeText(ToyModel& model, CharacterEncoding encoding, const Bytes& content, size_t n_streams, bool lean) {
+  const std::string text = ToUtf8(encoding, content);
+  Block block = Encode(model, Bytes(AsBytes(text).begin(), AsBytes(text).end()), n_streams);
+  block.header.content_size = static_cast<uint32_t>(content.size());
+  block.header.encoding = static_cast<uint8_t>(encoding);
+  if (lean) {
+    block.header.lean = true;
+    block.header.has_probe = false;
+    block.header.n_tokens = block.header.text_size = static_cast<uint32_t>(text.size());
+    std::vector<TokenId> tokens;
+    EXPECT_TRUE(model.Tokenize(AsBytes(text), tokens).ok());
+    block.code = (*EncodeTokens(model, tokens, 1, true, block.header.TokensForTables(), nullptr, kGoOn))->code;
+    block.header.payload_size = static_cast<uint32_t>(block.code.size());
+  }
+  block.header.content_check = block.header.CheckOf(Hash32(content));
+  return block;
+}
+
+TEST(ModelBlock, TextsInAnyEncodingComeBackByteForByte) {
+  ToyModel model;
+  for (int e = 1; e <= kLastCharacterEncoding; ++e) {
+    for (const bool lean : {false, true}) {
+      for (const size_t n : {1, 2, 3, 300, 1001}) {
+        Bytes content = ToyText(model, n, n + static_cast<size_t>(e));
+        content.resize(n);
+        const Block block = EncodeText(model, static_cast<CharacterEncoding>(e), content, lean ? 1 : std::min<size_t>(n, 3), lean);
+        Bytes back;
+        const Status status = Decode(model, block, &back);
+        ASSERT_TRUE(status.ok()) << e << ": " << status.message();
+        EXPECT_EQ(back, content) << e;
+      }
+    }
+  }
+}
+
+TEST(ModelBlock, TextThatDoesNotFitItsEncodingIsWrong) {
+  ToyModel model;
+  Bytes content;
+  for (int i = 0; i < 300; ++i) content.push_back(static_cast<uint8_t>(0xc0 + i % 0x40));  // Cyrillic letters
+  const Block block = EncodeText(model, CharacterEncoding::kWindows1251, content, 3, false);
+  Block other = block;
+  other.header.encoding = static_cast<uint8_t>(CharacterEncoding::kWindows1252);
+  EXPECT_EQ(Decode(model, other).code(), StatusCode::kWrongModel);
+  other = block;
+  other.header.content_size -= 1;
+  EXPECT_EQ(Decode(model, other).code(), StatusCode::kWrongModel);
+  other.header.content_size += 2;
+  EXPECT_EQ(Decode(model, other).code(), StatusCode::kWrongModel);
+  other = EncodeText(model, CharacterEncoding::kWindows1251, content, 1, true);
+  for (const int change : {-1, 1}) {
+    Block lean = other;
+    lean.header.text_size += static_cast<uint32_t>(change);
+    lean.header.n_tokens += static_cast<uint32_t>(change);
+    EXPECT_EQ(Decode(model, lean).code(), StatusCode::kWrongModel) << change;
+  }
 }
 
 TEST(ModelBlock, ProgressOfALeanBlockCountsBytes) {

@@ -66,6 +66,37 @@ TEST_F(ArchiveCommands, LevelsOneAndTwoNeedNoModel) {
   EXPECT_NE(ended.err.find("expected 1 (fast) to 9 (small)"), std::string::npos) << ended.err;
 }
 
+// The model reads what is written in them: they come to what the same text in UTF-8 does.
+TEST_F(ArchiveCommands, OtherCharacterEncodingsAreAsSmallAsUtf8) {
+  std::string text;
+  for (const char* const line :
+       {"Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.",
+        "Все смешалось в доме Облонских. Жена узнала, что муж был в связи с бывшею в их доме француженкою-гувернанткой,",
+        "и объявила мужу, что не может жить с ним в одном доме. Положение это продолжалось уже третий день",
+        "и мучительно чувствовалось и самими супругами, и всеми членами семьи, и домочадцами."}) {
+    text += line + std::string("\r\n");
+  }
+  WriteFile(folder_ / "utf8.txt", text);
+  const int code = Run({"utf8.txt"}).code;
+  if (code == 3) GTEST_SKIP() << "no built-in model";
+  ASSERT_EQ(code, 0);
+  const size_t size = ReadFile(folder_ / "utf8.txt.pith").size();
+  for (const auto& [encoding, iconv] : {std::pair{"UTF-16LE", "UTF-16LE"}, {"UTF-16BE", "UTF-16BE"}, {"windows-1251", "CP1251"},
+                                        {"KOI8-R", "KOI8-R"}, {"IBM866", "CP866"}}) {
+    const std::string name = std::string(encoding) + ".txt";
+    ASSERT_EQ(RunScript("iconv -f UTF-8 -t " + std::string(iconv) + " utf8.txt >" + name).code, 0);
+    const std::string content = ReadFile(folder_ / name);
+    ASSERT_EQ(Run({"--rm", name}).code, 0);
+    EXPECT_LE(ReadFile(folder_ / (name + ".pith")).size(), size + 4) << encoding;
+    Ended ended = Run({"list", "-v", name + ".pith"});
+    EXPECT_NE(ended.out.find(", " + std::string(encoding) + "\n"), std::string::npos) << ended.out;
+    ended = Run({"list", "--json", name + ".pith"});
+    EXPECT_EQ(Json::parse(ended.out)[0]["archives"][0]["blocks"][0]["encoding"], encoding);
+    ASSERT_EQ(Run({"-d", name + ".pith"}).code, 0);
+    EXPECT_EQ(ReadFile(folder_ / name), content) << encoding;
+  }
+}
+
 TEST_F(ArchiveCommands, LevelNineTakesTheLargestModel) {
   ASSERT_EQ(RunScript("mkdir models; head -c 20000000 /dev/zero >models/large.pmodel; cp " + TinyModel() +
                       " models/small.pmodel")

@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <stdexcept>
 
 #include "slow_decoder/slow_bytes.h"
@@ -122,6 +125,8 @@ class Code {
 
 struct ModelBlock {
   uint64_t content_size, n, s;
+  uint64_t encoding = 0;
+  uint64_t text_size = 0;  // of lean blocks with an encoding
   uint32_t probe, content_check;
   Bytes payload;
   bool adaptive;
@@ -129,6 +134,74 @@ struct ModelBlock {
   bool has_probe;
   uint64_t window;
 };
+
+// Splits the field of streams.
+void CheckTokens(ModelBlock& b, uint64_t window) {
+  Require(b.s >= 1, "number of streams");
+  b.encoding = (b.s - 1) / 256;
+  b.s -= 256 * b.encoding;
+  Require(b.encoding <= 26, "an encoding that is not known");
+  Require(b.n >= 1 && b.n <= (b.encoding == 0 ? 1 : 4) * b.content_size, "number of tokens");
+  Require(b.s <= b.n && b.s * window <= 131072, "number of streams");
+}
+
+// Section 6: characters of an encoding that has a table, by code points.
+std::map<uint64_t, Bytes> Characters(uint64_t encoding) {
+  std::ifstream in(PITH_SOURCE_DIR "/src/charset/character_tables.zst", std::ios::binary);
+  const std::string file{std::istreambuf_iterator<char>(in), {}};
+  Bytes tables(246804);
+  Require(ZSTD_decompress(tables.data(), tables.size(), file.data(), file.size()) == tables.size(), "the tables of characters");
+  const uint64_t singles = 128, pairs = 126 * 191;
+  uint64_t at = encoding < 22 ? (encoding - 3) * singles : 19 * singles + (encoding - 22) * (singles + pairs);
+  const auto next = [&] {
+    const uint64_t c = tables[2 * at] + 256u * tables[2 * at + 1];
+    ++at;
+    return c;
+  };
+  std::map<uint64_t, Bytes> characters;
+  for (int first = 0x80; first <= 0xff; ++first) {
+    if (const uint64_t c = next(); c != 0) characters[c] = {static_cast<uint8_t>(first)};
+  }
+  for (int first = 0x81; encoding >= 22 && first <= 0xfe; ++first) {
+    for (int second = 0x40; second <= 0xfe; ++second) {
+      if (const uint64_t c = next(); c != 0) characters[c] = {static_cast<uint8_t>(first), static_cast<uint8_t>(second)};
+    }
+  }
+  return characters;
+}
+
+// The content whose text this is; false where the text has characters that the encoding lacks.
+bool Encode(uint64_t encoding, const Bytes& text, Bytes& content) {
+  const bool wide = encoding <= 2;
+  const std::map<uint64_t, Bytes> characters = wide ? std::map<uint64_t, Bytes>() : Characters(encoding);
+  const auto put_unit = [&](uint64_t unit) {
+    content.push_back(static_cast<uint8_t>(encoding == 1 ? unit % 256 : unit / 256));
+    content.push_back(static_cast<uint8_t>(encoding == 1 ? unit / 256 : unit % 256));
+  };
+  for (size_t at = 0; at < text.size();) {
+    const uint8_t lead = text[at];
+    const size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (text.size() - at < n) return false;
+    uint64_t c = n == 1 ? lead : lead % (1u << (7 - n));
+    for (size_t k = 1; k < n; ++k) c = c * 64 + text[at + k] % 64;
+    at += n;
+    if (c >= 0x10ff00) {
+      content.push_back(static_cast<uint8_t>(c % 256));
+    } else if (wide && c < 0x10000) {
+      put_unit(c);
+    } else if (wide) {
+      put_unit(0xd800 + (c - 0x10000) / 1024);
+      put_unit(0xdc00 + (c - 0x10000) % 1024);
+    } else if (c < 0x80) {
+      content.push_back(lead);
+    } else if (const auto found = characters.find(c); found != characters.end()) {
+      content.insert(content.end(), found->second.begin(), found->second.end());
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
 
 // The ids below a node, and whether a decision about them is certain.
 struct Decision {
@@ -193,12 +266,13 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
     mixer.Continue(b.n, b.s);
   }
   model.begin(b.s);
+  const uint64_t most_bytes = b.encoding == 0 ? b.content_size : b.lean ? b.text_size : 4 * b.content_size;
   uint32_t first_input = model.start_token;
   for (uint64_t k = d - std::min(d, b.window / 2); k < d; ++k) {
     for (uint64_t i = 0; i < b.s; ++i) model.feed(i, first_input);
     first_input = dictionary[k];
   }
-  for (uint64_t step = 0; n_done < b.n && !(b.lean && n_bytes >= b.content_size); ++step) {
+  for (uint64_t step = 0; n_done < b.n && !(b.lean && n_bytes >= most_bytes); ++step) {
     // Every stream is fed before any is decoded, as a batch would be.
     std::vector<Model::Said> said(b.s);
     for (uint64_t i = 0; i < b.s; ++i) {
@@ -234,19 +308,24 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
       ++n_done;
     }
     differs(!code.Overrun(), "the code is at its end");
-    differs(n_bytes <= b.content_size, "the tokens have too many bytes");
+    differs(n_bytes <= most_bytes, "the tokens have too many bytes");
     if (b.has_probe && (step == 15 || (n_done == b.n && !probe_compared))) {
       differs(H32(probe) == b.probe, "the probe");
       probe_compared = true;
     }
   }
   differs(code.AllRead(), "the code is longer than its tokens");
-  Bytes content;
+  Bytes text, content;
   for (const std::vector<uint32_t>& tokens : stream) {
     for (const uint32_t token : tokens) {
       const std::string bytes = model.token_bytes(token);
-      content.insert(content.end(), bytes.begin(), bytes.end());
+      text.insert(text.end(), bytes.begin(), bytes.end());
     }
+  }
+  if (b.encoding == 0) {
+    content = text;
+  } else {
+    differs(Encode(b.encoding, text, content), "the text has characters that its encoding lacks");
   }
   differs(content.size() == b.content_size, "the tokens have too few bytes");
   differs((b.lean ? H32(content) % 65536 : H32(content)) == b.content_check, "the content's check");
@@ -323,7 +402,7 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
   const bool contexts = kind == 7;
   Require(by_model || contexts || kind == 1 || kind == 2, "a kind that is not known");
   const bool window_follows = form / 8 % 2 == 1, with_dictionary = form / 16 % 2 == 1, one_stream = form / 32 % 2 == 1;
-  Require((by_model && !lean) || !one_stream, "a stream without a model");
+  Require(by_model || !one_stream, "a stream without a model");
   Require(kind == 6 || lean || !with_dictionary, "a dictionary for nothing");
   Require(by_model || !window_follows, "a window without a model");
   Bytes fingerprint;
@@ -353,6 +432,10 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
     b.lean = lean;
     b.n = lean ? size : in.Varint();
     b.s = one_stream || lean ? 1 : in.Varint();
+    if (lean && one_stream) {
+      b.s += 256 * in.Little(1);
+      b.n = b.text_size = in.Varint();
+    }
   }
   const uint64_t strength = contexts ? in.Little(1) : 0;
   if (by_model || contexts) b.content_check = static_cast<uint32_t>(in.Little(lean ? 2 : 4));
@@ -365,8 +448,7 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
   }
   if (by_model) {
     Require(window >= 1 && window <= 131072 && sinks <= 16 && sinks < window, "window or sinks");
-    Require(b.n >= 1 && b.n <= size, "number of tokens");
-    Require(b.s >= 1 && b.s <= b.n && b.s <= 256 && b.s * window <= 131072, "number of streams");
+    CheckTokens(b, window);
     const Model* model = find_model("", fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
     if (model == nullptr) throw ModelDiffers("no such model");
     b.payload = payload;
@@ -456,8 +538,7 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
         b.payload = in.Take(payload_size);
         compare_check();
         Require(described, "a model block without a model description");
-        Require(b.n >= 1 && b.n <= size, "number of tokens");
-        Require(b.s >= 1 && b.s <= b.n && b.s <= 256 && b.s * window <= 131072, "number of streams");
+        CheckTokens(b, window);
         const Model* model =
             find_model(model_name, fingerprint, static_cast<uint32_t>(window), static_cast<uint32_t>(sinks));
         if (model == nullptr) throw ModelDiffers("no such model");

@@ -9,6 +9,7 @@
 
 #include "archive/archive_writer.h"
 #include "archive/fix_checks.h"
+#include "charset/character_encoding.h"
 #include "codec/block_cutter.h"
 #include "codec/codec.h"
 #include "codec/model_block.h"
@@ -297,6 +298,64 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   EXPECT_GT(n_ok, 0u);             // names and times may be anything
   EXPECT_GT(n_wrong_model, 500u);  // so payloads were reached
   EXPECT_LT(n_ok, n_rounds / 2);
+}
+
+// A block whose text is in an encoding, in a long archive and in a short one, with and without counted tokens.
+TEST(SlowDecoder, DecodesTextsInEveryEncoding) {
+  ToyModel model;
+  const AfterTokens go_on = [](uint64_t, uint64_t) -> Result<bool> { return true; };
+  size_t compared = 0;
+  for (int e = 1; e <= kLastCharacterEncoding; ++e) {
+    const auto encoding = static_cast<CharacterEncoding>(e);
+    // Characters of the encoding, bytes that are none of it, and a pair of UTF-16, often enough for the mixer to learn them.
+    Bytes part = RandomBytes(80, static_cast<uint64_t>(e));
+    const Bytes pair = e == 1 ? Bytes{0x3d, 0xd8, 0x00, 0xde} : Bytes{0xd8, 0x3d, 0xde, 0x00};
+    if (e <= 2) part.insert(part.end(), pair.begin(), pair.end());
+    Bytes content;
+    for (int i = 0; i < 10; ++i) content.insert(content.end(), part.begin(), part.end());
+    const std::string text = ToUtf8(encoding, content);
+    for (const bool lean : {false, true}) {
+      std::vector<TokenId> tokens;
+      ASSERT_TRUE(model.Tokenize(AsBytes(text), tokens).ok());
+      BlockHeader header;
+      header.kind = BlockKind::kModel;
+      header.content_size = static_cast<uint32_t>(content.size());
+      header.adaptive = true;
+      header.encoding = static_cast<uint8_t>(e);
+      header.lean = lean;
+      header.text_size = lean ? static_cast<uint32_t>(text.size()) : 0;
+      const Result<std::optional<CodedTokens>> coded = EncodeTokens(
+          model, tokens, lean ? 1 : 3, true, lean ? header.TokensForTables() : tokens.size(), nullptr, go_on);
+      ASSERT_TRUE(coded.ok() && *coded);
+      const CodedTokens& c = **coded;
+      if (c.code.size() >= content.size()) continue;
+      ++compared;
+      header.payload_size = static_cast<uint32_t>(c.code.size());
+      header.n_tokens = c.n_tokens;
+      header.n_streams = c.n_streams;
+      header.probe = c.probe;
+      header.content_check = header.CheckOf(Hash32(content));
+      for (const bool is_short : {false, true}) {
+        if (lean && !is_short) continue;
+        MemorySink sink;
+        ArchiveWriter writer(sink);
+        if (is_short) {
+          ASSERT_TRUE(writer.WriteShort(header, &model.identity(), nullptr, c.code).ok());
+        } else {
+          ASSERT_TRUE(writer.WriteModelInfo(model.identity()).ok());
+          ASSERT_TRUE(writer.WriteBlock(header, c.code, content).ok());
+          ASSERT_TRUE(writer.Finish("", std::nullopt).ok());
+        }
+        const Result<Bytes> fast = FastDecode(model, sink.bytes);
+        ASSERT_TRUE(fast.ok()) << e << ": " << fast.status().message();
+        EXPECT_EQ(*fast, content) << e;
+        const slow_decoder::Outcome slow = SlowDecode(model, sink.bytes);
+        ASSERT_TRUE(slow.ok) << e << ": " << slow.error;
+        EXPECT_EQ(slow.archives[0].content, content) << e;
+      }
+    }
+  }
+  EXPECT_GT(compared, 20u);
 }
 
 // ---- The example of docs/format.md

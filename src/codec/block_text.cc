@@ -1,0 +1,57 @@
+#include "codec/block_text.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "archive/archive_format.h"
+#include "base/check.h"
+#include "charset/encoding_guess.h"
+#include "codec/model_block.h"
+
+namespace pith {
+namespace {
+
+static_assert(kMaxEncoding == kLastCharacterEncoding && kMaxTextBytesPerByte == kMaxUtf8BytesPerByte);
+
+Result<std::vector<TokenId>> TokensOf(TokenModel& model, ByteSpan text) {
+  std::vector<TokenId> tokens;
+  PITH_RETURN_IF_ERROR(model.Tokenize(text, tokens));
+  return tokens;
+}
+
+// The content as text of `encoding`; empty where its bytes would not come back.
+std::string TextOf(CharacterEncoding encoding, ByteSpan content) {
+  std::string text = ToUtf8(encoding, content);
+  const std::optional<Bytes> back = FromUtf8(encoding, text, content.size());
+  const bool same = back && std::equal(back->begin(), back->end(), content.begin(), content.end());
+  return same ? text : std::string();
+}
+
+}  // namespace
+
+Result<BlockText> TokenizeBlock(TokenModel& model, ByteSpan content) {
+  const CodeBytes code_bytes = [&](ByteSpan text) -> Result<size_t> {
+    PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, text));
+    const AfterTokens go_on = [](uint64_t, uint64_t) -> Result<bool> { return true; };
+    PITH_ASSIGN_OR_RETURN(const std::optional<CodedTokens> coded,
+                          EncodeTokens(model, std::move(tokens), 1, /*adaptive=*/false, 0, nullptr, go_on));
+    PITH_CHECK(coded.has_value());
+    return coded->code.size();
+  };
+  PITH_ASSIGN_OR_RETURN(const CharacterEncoding encoding, GuessEncoding(content, code_bytes));
+  if (encoding != CharacterEncoding::kNone) {
+    if (const std::string text = TextOf(encoding, content); !text.empty()) {
+      PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, AsBytes(text)));
+      return BlockText{encoding, text.size(), std::move(tokens)};
+    }
+  }
+  PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, content));
+  return BlockText{CharacterEncoding::kNone, content.size(), std::move(tokens)};
+}
+
+uint64_t BlockTextBytes(CharacterEncoding encoding, uint64_t content_size) {
+  return encoding == CharacterEncoding::kNone ? 0 : kMaxUtf8BytesPerByte * content_size;
+}
+
+}  // namespace pith
