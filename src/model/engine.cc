@@ -32,8 +32,9 @@ size_t MaxSlots(size_t window) { return 2 * kPanelRows + RoundUp(window + Engine
 // page, is up to speed. To ask for all of it costs more than it gains: the requests themselves then wait for each other.
 void Prefetch(const int8_t* data, size_t bytes) {
   constexpr size_t kPage = 4096;
-  constexpr size_t kHead = 4 * kCacheLine;
-  for (size_t page = 0; page < bytes; page += kPage) {
+  constexpr size_t kHead = 2 * kCacheLine;
+  const size_t first_page = kPage - reinterpret_cast<uintptr_t>(data) % kPage;  // that begins within the data
+  for (size_t page = 0; page < bytes; page = page == 0 ? first_page : page + kPage) {
     for (size_t i = page; i < std::min(bytes, page + kHead); i += kCacheLine) __builtin_prefetch(data + i, 0, 2);
   }
 }
@@ -383,6 +384,14 @@ class Engine::Pass {
       kernels_.matmul(quantize_queries(ws_.q_sink, scratch.query_sink), keys, 0, 1, scores, stride);
     }
 
+    if (tile.n == 1 && parallel_.n_threads() == 1 && tile_index + 1 < ws_.tiles.size()) {
+      const AttentionTile& next = ws_.tiles[tile_index + 1];
+      const Piece& next_piece = ws_.pieces[next.piece];
+      const size_t next_slots = next_piece.cache->n_slots(next_piece.position + next.begin + next.n - 1);
+      const PanelMatrixView next_keys = next_piece.cache->Keys(layer, next.kv_head, next_slots);
+      Prefetch(next_keys.plane, next_keys.n_panels() * next_keys.stride);
+    }
+
     // Softmax, then codes of the weights; the total goes into their scale.
     const CodeRowsView weights = scratch.weight.View(n_rows, n_slots, terms.weight);
     const float* value_scale = cache.ValueScale(layer, tile.kv_head);
@@ -402,13 +411,6 @@ class Engine::Pass {
       }
     }
     const size_t out_stride = RoundUp(d, kPanelRows);
-    if (tile.n == 1 && parallel_.n_threads() == 1 && tile_index + 1 < ws_.tiles.size()) {
-      const AttentionTile& next = ws_.tiles[tile_index + 1];
-      const Piece& next_piece = ws_.pieces[next.piece];
-      const size_t next_slots = next_piece.cache->n_slots(next_piece.position + next.begin + next.n - 1);
-      const PanelMatrixView next_keys = next_piece.cache->Keys(layer, next.kv_head, next_slots);
-      Prefetch(next_keys.plane, next_keys.n_panels() * next_keys.stride);
-    }
     kernels_.matmul(weights, values, 0, values.n_panels(), scratch.out.data(), out_stride);
     for (size_t r = 0; r < n_rows; ++r) {
       float* out = ws_.attention.data() + (first_row + r / group) * ws_.q_stride +
