@@ -189,7 +189,7 @@ struct ArchiveBlock {
   uint64_t tokens = 0;   // "model" only; 0 where the archive does not say
   bool adaptive = false;  // "model" only: mixed with what the block teaches
   uint32_t strength = 0;  // "contexts" only: as in CompressOptions
-  std::string encoding;   // "model" only: the character encoding, such as "UTF-16LE", if the model was given its text; else empty
+  std::string encoding;   // "model", "contexts": the character encoding, such as "UTF-16LE", if its text was coded; else empty
 };
 
 struct ArchiveInfo {

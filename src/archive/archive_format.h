@@ -75,8 +75,9 @@ inline constexpr uint32_t kProbeSteps = 16;
 
 // Section 5: how much is computed for a bit of a contexts block (docs/byte_mixing.md).
 inline constexpr uint8_t kMaxContextStrength = 2;  // 1 .. this
+inline constexpr int kContextStrengthBits = 3;     // of the byte that says it; above them is the encoding
 
-// Section 6: the character encodings whose text a model may code instead of the bytes, 1 .. this; 0: the bytes are the text.
+// Section 6: the character encodings whose text a model or contexts may code instead of the bytes, 1 .. this; 0: the bytes are the text.
 inline constexpr uint8_t kMaxEncoding = 26;
 inline constexpr uint64_t kMaxTextBytesPerByte = 4;  // bytes of text that a byte of such content can become
 
@@ -126,15 +127,20 @@ struct BlockHeader {
   // Adaptive, one stream, in short archives: nothing says how many tokens it has; it ends with the content. Of the content's
   // check 16 bits are stored.
   bool lean = false;
-  uint8_t encoding = 0;  // 0 .. kMaxEncoding: the tokens are those of the content as text of this encoding
-  uint32_t text_size = 0;  // lean blocks with an encoding only: bytes of the text, 1 .. MostTextBytes()
   // kZstd only, in short archives: what UsualZstdHeader says is left out; payload_size counts it.
   bool bare = false;
   // kContexts only:
   uint8_t strength = 0;  // 1 .. kMaxContextStrength
+  // kModel and kContexts:
+  uint8_t encoding = 0;    // 0 .. kMaxEncoding: what is coded is the content as text of this encoding
+  uint32_t text_size = 0;  // with an encoding, of lean and contexts blocks only: bytes of the text, 1 .. MostTextBytes()
 
-  // Bytes of the text that the tokens are; where an encoding stands between, no more than this.
-  uint64_t MostTextBytes() const { return encoding == 0 ? content_size : kMaxTextBytesPerByte * content_size; }
+  // Bytes of the text; where an encoding stands between, no more than this. A contexts block's text is never larger than the content.
+  uint64_t MostTextBytes() const {
+    return encoding == 0 || kind == BlockKind::kContexts ? content_size : kMaxTextBytesPerByte * content_size;
+  }
+  // Where the size of the text is known before it is decoded.
+  uint32_t TextSize() const { return encoding == 0 ? content_size : text_size; }
   // As how many tokens' the tables of what adapts are made.
   uint32_t TokensForTables() const { return lean ? (content_size + 1) / 2 : n_tokens; }
   // What content_check is for content with this Hash32.

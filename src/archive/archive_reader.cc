@@ -173,7 +173,8 @@ struct ArchiveReader::Impl {
   bool IsLean() const { return is_short && (form & ((1 << kFrameKindBits) - 1)) == kShortLean; }
   Status CheckContentSize(uint64_t content_size, uint64_t most = kMaxBlockContent) const;
   Status CheckPayloadSize(uint64_t payload_size, uint64_t content_size) const;
-  Status CheckStrength(uint8_t strength) const;
+  Status CheckContexts(const BlockHeader& header) const;
+  Status CheckEncoding(uint64_t encoding) const;
   Status CheckModel(uint64_t window, uint64_t n_sinks) const;
   // As stored, not yet checked.
   struct TokenCounts {
@@ -296,7 +297,7 @@ Status ArchiveReader::Impl::ReadBlock(uint64_t content_size, BlockHeader& header
   TokenCounts counts;
   PITH_RETURN_IF_ERROR(ReadBody(content_size, header, payload, counts));
   // The data is as it was written; what is wrong from here on is a writer's doing.
-  if (header.kind == BlockKind::kContexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
+  if (header.kind == BlockKind::kContexts) PITH_RETURN_IF_ERROR(CheckContexts(header));
   if (header.kind == BlockKind::kModel) {
     PITH_RETURN_IF_ERROR(TakeTokens(counts, header));
   } else if (model_is_new) {
@@ -366,7 +367,12 @@ Status ArchiveReader::Impl::ReadBody(uint64_t content_size, BlockHeader& header,
   }
   if (by_contexts) {
     PITH_RETURN_IF_ERROR(ExtendHead(1));
-    header.strength = head.back();
+    header.strength = head.back() & ((1 << kContextStrengthBits) - 1);
+    header.encoding = head.back() >> kContextStrengthBits;
+    if (header.encoding != 0) {
+      PITH_ASSIGN_OR_RETURN(const uint64_t text_size, HeadVarint());
+      header.text_size = static_cast<uint32_t>(std::min<uint64_t>(text_size, ~uint32_t{0}));  // CheckContexts refuses what is too large
+    }
   }
   if (by_model && !is_short) {
     PITH_ASSIGN_OR_RETURN(header.probe, HeadU32());
@@ -416,10 +422,7 @@ Status ArchiveReader::Impl::TakeTokens(const TokenCounts& counts, BlockHeader& h
     encoding = (n_streams - 1) / kMaxStreams;
     n_streams -= encoding * kMaxStreams;
   }
-  if (encoding > kMaxEncoding) {
-    return Unsupported(Place() + ": text in character encoding " + std::to_string(encoding) + ", of which this version knows 1 to " +
-                       std::to_string(kMaxEncoding));
-  }
+  PITH_RETURN_IF_ERROR(CheckEncoding(encoding));
   header.encoding = static_cast<uint8_t>(encoding);
   if (n_tokens == 0 || n_tokens > header.MostTextBytes()) {
     return Bad(std::to_string(n_tokens) + " tokens for " + std::to_string(header.content_size) +
@@ -486,7 +489,7 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   } else {
     PITH_RETURN_IF_ERROR(ReadBody(content_size, header, payload, counts));
   }
-  if (by_contexts) PITH_RETURN_IF_ERROR(CheckStrength(header.strength));
+  if (by_contexts) PITH_RETURN_IF_ERROR(CheckContexts(header));
   if (by_model) {
     PITH_RETURN_IF_ERROR(CheckModel(window, n_sinks));
     m.window = static_cast<uint32_t>(window);
@@ -502,10 +505,23 @@ Status ArchiveReader::Impl::ReadShort(BlockHeader& header, Bytes& payload) {
   return OkStatus();
 }
 
-Status ArchiveReader::Impl::CheckStrength(uint8_t strength) const {
-  if (strength >= 1 && strength <= kMaxContextStrength) return OkStatus();
-  return Unsupported(Place() + ": contexts of strength " + std::to_string(strength) +
-                     ", of which this version knows 1 to " + std::to_string(kMaxContextStrength));
+Status ArchiveReader::Impl::CheckContexts(const BlockHeader& header) const {
+  if (header.strength < 1 || header.strength > kMaxContextStrength) {
+    return Unsupported(Place() + ": contexts of strength " + std::to_string(header.strength) +
+                       ", of which this version knows 1 to " + std::to_string(kMaxContextStrength));
+  }
+  PITH_RETURN_IF_ERROR(CheckEncoding(header.encoding));
+  if (header.encoding != 0 && (header.text_size == 0 || header.text_size > header.MostTextBytes())) {
+    return Bad("text of " + std::to_string(header.text_size) + " bytes for " + std::to_string(header.content_size) +
+               " bytes of content, expected 1 to " + std::to_string(header.MostTextBytes()));
+  }
+  return OkStatus();
+}
+
+Status ArchiveReader::Impl::CheckEncoding(uint64_t encoding) const {
+  if (encoding <= kMaxEncoding) return OkStatus();
+  return Unsupported(Place() + ": text in character encoding " + std::to_string(encoding) + ", of which this version knows 1 to " +
+                     std::to_string(kMaxEncoding));
 }
 
 Status ArchiveReader::Impl::ReadModelInfo(uint64_t payload_size) {

@@ -72,7 +72,7 @@ struct BlockSummary {
   uint32_t n_tokens = 0;     // kModel only; 0: the archive does not say
   bool adaptive = false;     // kModel only
   uint8_t strength = 0;      // kContexts only
-  uint8_t encoding = 0;      // kModel only: as in BlockHeader
+  uint8_t encoding = 0;      // kModel, kContexts: as in BlockHeader
 };
 
 struct ArchiveSummary {

@@ -50,6 +50,14 @@ TestBlock Coded(BlockKind kind, size_t content_size, size_t payload_size, uint32
   return b;
 }
 
+TestBlock Encoded(BlockKind kind, uint8_t encoding) {
+  const bool by_model = kind == BlockKind::kModel;
+  TestBlock b = Coded(kind, 300, 40, by_model ? 1000 : 0, by_model ? 256 : 0);
+  b.header.encoding = encoding;
+  if (!by_model) b.header.text_size = 299;
+  return b;
+}
+
 ModelIdentity SomeModel() {
   ModelIdentity m;
   m.name = "toy";
@@ -130,7 +138,7 @@ Status ReadStatus(ByteSpan data, const std::vector<TestBlock>* contents = nullpt
 std::vector<TestBlock> OneOfEach() {
   return {Raw(RandomBytes(100, 1)), Coded(BlockKind::kModel, 300, 40, 77, 3),
           Coded(BlockKind::kZstd, 200, 150), Coded(BlockKind::kModel, 1, 0, 1, 1), Raw({7}),
-          Coded(BlockKind::kContexts, 500, 20)};
+          Coded(BlockKind::kContexts, 500, 20), Encoded(BlockKind::kModel, 9), Encoded(BlockKind::kContexts, kMaxEncoding)};
 }
 
 void ExpectReadsBack(const std::vector<TestBlock>& blocks, const Bytes& archive) {
@@ -345,6 +353,7 @@ class Forger {
     ByteWriter w(p);
     if (kind != BlockKind::kRaw) w.Varint(payload);
     if (kind == BlockKind::kContexts) w.U8(static_cast<uint8_t>(tokens));
+    if (kind == BlockKind::kContexts && tokens >> kContextStrengthBits != 0) w.Varint(streams);
     if (kind == BlockKind::kModel) {
       w.Varint(tokens);
       w.Varint(streams);
@@ -471,9 +480,19 @@ TEST(HostileArchive, ContextsBlocksKeepTheirLimits) {
   const auto read = [](uint64_t content, uint64_t payload, uint64_t strength) {
     return Forger().Block(BlockKind::kContexts, content, payload, strength).Read();
   };
-  for (const uint64_t strength : {0u, 3u, 255u}) {
+  for (const uint64_t strength : {0u, 3u, 7u}) {
     ExpectError(read(100, 10, strength), StatusCode::kUnsupported, "strength");
   }
+  // With an encoding, the size of the text follows.
+  const auto encoded = [](uint64_t strength, uint64_t encoding, uint64_t text) {
+    return Forger().Block(BlockKind::kContexts, 100, 10, strength + 8 * encoding, text).Read();
+  };
+  ExpectError(encoded(1, 1, 0), StatusCode::kCorrupt, "text of 0 bytes");
+  ExpectError(encoded(1, 26, 101), StatusCode::kCorrupt, "text of 101 bytes");
+  ExpectError(encoded(1, 26, ~uint64_t{0}), StatusCode::kCorrupt, "text of 4294967295 bytes");
+  ExpectError(encoded(1, 27, 50), StatusCode::kUnsupported, "character encoding 27");
+  ExpectError(encoded(3, 1, 50), StatusCode::kUnsupported, "strength 3");
+  ExpectError(encoded(2, 1, 50), StatusCode::kCorrupt, "truncated");  // fine as far as it goes
   ExpectError(read(100, 100, 1), StatusCode::kCorrupt, "expected less");
   ExpectError(read(0, 0, 1), StatusCode::kCorrupt, "expected 1 to");
   ExpectError(Forger().Model().Block(BlockKind::kContexts, 10, 1, 1).Read(), StatusCode::kCorrupt, "not used");
@@ -550,7 +569,7 @@ TEST(DescribeArchives, SaysWhatIsInside) {
   EXPECT_EQ(a.model, SomeModel());
   EXPECT_EQ(a.end.file_name, "name");
   EXPECT_EQ(a.end.mtime_ns, 42);
-  EXPECT_EQ(a.end.content_size, 1102u);
+  EXPECT_EQ(a.end.content_size, 1702u);
   ASSERT_EQ(a.blocks.size(), blocks.size());
   EXPECT_EQ(a.blocks[1].kind, BlockKind::kModel);
   EXPECT_EQ(a.blocks[1].n_tokens, 77u);
@@ -559,6 +578,11 @@ TEST(DescribeArchives, SaysWhatIsInside) {
   EXPECT_EQ(a.blocks[5].kind, BlockKind::kContexts);
   EXPECT_EQ(a.blocks[5].strength, 2u);
   EXPECT_EQ(a.blocks[5].stored_size, 2u + 1 + 1 + 20 + 4);
+  EXPECT_EQ(a.blocks[6].n_streams, 256u);
+  EXPECT_EQ(a.blocks[6].encoding, 9u);
+  EXPECT_EQ(a.blocks[6].stored_size, 2u + 1 + 2 + 2 + 8 + 40 + 4);
+  EXPECT_EQ(a.blocks[7].encoding, kMaxEncoding);
+  EXPECT_EQ(a.blocks[7].stored_size, 2u + 1 + 1 + 2 + 40 + 4);
 }
 
 TEST(ArchiveIndex, LeadsFromTheEndToEveryBlock) {

@@ -49,7 +49,7 @@ inline void FixChecks(Bytes& archive) {
         if ((form & kShortOneStream) == 0) s.Varint();
       }
       const bool content_check = by_model || lean || kind == FrameKind::kContexts;
-      if (kind == FrameKind::kContexts) s.U8();
+      if (kind == FrameKind::kContexts && s.U8() >> kContextStrengthBits != 0) s.Varint();
       if (lean) {
         if ((form & kShortEncoding) != 0) {
           s.U8();
@@ -77,7 +77,7 @@ inline void FixChecks(Bytes& archive) {
       uint64_t payload = size;
       const bool by_model = kind == FrameKind::kModel || kind == FrameKind::kAdaptiveModel;
       if (kind == FrameKind::kZstd || kind == FrameKind::kContexts || by_model) payload = r.Varint();
-      if (kind == FrameKind::kContexts) r.U8();
+      if (kind == FrameKind::kContexts && r.U8() >> kContextStrengthBits != 0) r.Varint();
       if (by_model) {
         r.Varint();
         r.Varint();

@@ -24,6 +24,12 @@ inline uint64_t StreamsField(const BlockHeader& header) {
   return header.n_streams + uint64_t{kMaxStreams} * header.encoding;
 }
 
+// Strength and encoding of a contexts block, and the size of its text.
+inline void AppendStrength(const BlockHeader& header, ByteWriter& w) {
+  w.U8(static_cast<uint8_t>(header.strength | header.encoding << kContextStrengthBits));
+  if (header.encoding != 0) w.Varint(header.text_size);
+}
+
 // All of a block's frame before the payload.
 inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   ByteWriter w(out);
@@ -32,7 +38,7 @@ inline void AppendBlockHeader(const BlockHeader& header, Bytes& out) {
   w.Varint(header.payload_size);
   if (header.kind == BlockKind::kZstd) return;
   if (header.kind == BlockKind::kContexts) {
-    w.U8(header.strength);
+    AppendStrength(header, w);
     return;
   }
   w.Varint(header.n_tokens);
@@ -111,7 +117,7 @@ inline void AppendShortHeader(const BlockHeader& header, const ModelIdentity* mo
     w.Varint(header.n_tokens);
     if (!one_stream) w.Varint(StreamsField(header));
   }
-  if (header.kind == BlockKind::kContexts) w.U8(header.strength);
+  if (header.kind == BlockKind::kContexts) AppendStrength(header, w);
   if (HasContentCheck(header)) w.U32(header.content_check);
 }
 

@@ -139,8 +139,8 @@ std::string DetailText(const ArchiveInfo& archive) {
       line += ", " + Plural(totals.streams, "stream");
       if (totals.adaptive) line += ", adaptive";
     }
-    for (const std::string& encoding : totals.encodings) line += ", " + encoding;
     if (totals.strength != 0) line += totals.strength == 1 ? ", fast" : ", strong";
+    for (const std::string& encoding : totals.encodings) line += ", " + encoding;
     text += Field("by " + kind, line);
   }
   if (!archive.model_fingerprint.empty()) {

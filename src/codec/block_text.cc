@@ -30,6 +30,22 @@ std::string TextOf(CharacterEncoding encoding, ByteSpan content) {
 
 }  // namespace
 
+std::optional<WideText> WideTextOf(ByteSpan content) {
+  const CharacterEncoding encoding = Utf16At(content);
+  if (encoding == CharacterEncoding::kNone) return std::nullopt;
+  std::string text = TextOf(encoding, content);
+  if (text.empty() || text.size() > content.size()) return std::nullopt;
+  return WideText{encoding, std::move(text)};
+}
+
+Result<Bytes> ContentOf(CharacterEncoding encoding, ByteSpan text, uint64_t content_size) {
+  std::optional<Bytes> content = FromUtf8(encoding, AsText(text), content_size);
+  if (!content || content->size() != content_size) {
+    return Corrupt("its text is no " + std::string(CharacterEncodingName(encoding)) + " of " + std::to_string(content_size) + " bytes");
+  }
+  return *std::move(content);
+}
+
 Result<BlockText> TokenizeBlock(TokenModel& model, ByteSpan content) {
   const CodeBytes code_bytes = [&](ByteSpan text) -> Result<size_t> {
     PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, text));

@@ -1,6 +1,7 @@
 // BlockText: what a model is given of a block: its bytes, or, where they are text in another encoding, that text in UTF-8.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,17 @@ struct BlockText {
   uint64_t n_bytes = 0;  // of the text
   std::vector<TokenId> tokens;
 };
+
+// A block in UTF-16 as its text, if that is no longer than the content and the content comes back from it; else nothing. Contexts
+// over bytes have half as many to go through then, and say them better. (Of encodings of one byte a letter they make less as they are.)
+struct WideText {
+  CharacterEncoding encoding = CharacterEncoding::kNone;
+  std::string text;
+};
+std::optional<WideText> WideTextOf(ByteSpan content);
+
+// The content that a block's text stands for. kCorrupt unless that is content_size bytes.
+Result<Bytes> ContentOf(CharacterEncoding encoding, ByteSpan text, uint64_t content_size);
 
 // The tokens of a block's content. An encoding only where the content comes back from its text byte for byte.
 Result<BlockText> TokenizeBlock(TokenModel& model, ByteSpan content);

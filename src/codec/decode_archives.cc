@@ -77,16 +77,22 @@ class ArchiveDecoder {
 
   Status DecodeContexts(const BlockHeader& header, ByteSpan code, Bytes& content) {
     const ContextStrength strength = static_cast<ContextStrength>(header.strength);
-    const uint64_t needed = ByteMixer::MemoryBytes(strength, header.content_size) + header.content_size + code.size();
+    const uint64_t needed = ByteMixer::MemoryBytes(strength, header.TextSize()) + header.content_size + code.size() +
+                            (header.encoding != 0 ? header.text_size : 0);
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
       return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory for its contexts, allowed are " +
                          MebibytesText(options_.memory_bytes));
     }
     const auto go_on = [&](uint64_t bytes_done, uint64_t) -> Result<bool> {
-      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(bytes_done)));
+      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(bytes_done * header.content_size / header.TextSize())));
       return true;
     };
-    PITH_RETURN_IF_ERROR(DecodeByContexts(strength, code, header.content_size, reader_.where(), content, go_on));
+    PITH_RETURN_IF_ERROR(DecodeByContexts(strength, code, header.TextSize(), reader_.where(), content, go_on));
+    if (header.encoding != 0) {
+      Result<Bytes> encoded = ContentOf(static_cast<CharacterEncoding>(header.encoding), content, header.content_size);
+      if (!encoded.ok()) return encoded.status().WithContext(reader_.where());
+      content = *std::move(encoded);
+    }
     // Long archives have a hash of the whole content.
     if (const uint32_t check = Hash32(content); reader_.is_short() && check != header.content_check) {
       return Corrupt(reader_.where() + ": the checksum of its content is " + Hex(check) + ", expected " +

@@ -225,25 +225,32 @@ class ArchiveEncoder {
                      bool before_model = false) {
     contexts_done_ = true;
     const uint64_t rival_cost = Cost(best);
+    const std::optional<WideText> wide = WideTextOf(content);
+    const ByteSpan text = wide ? AsBytes(wide->text) : content;
     const auto go_on = [&](uint64_t bytes_done, uint64_t code_bytes) -> Result<bool> {
       // After the model the block counts as done; before it contexts are half of the work: the model, ten times as slow, is
       // mostly left at its first glance.
-      const uint64_t shown = model_ == nullptr ? bytes_done : before_model ? bytes_done / 2 : content.size();
+      const uint64_t done = bytes_done * content.size() / text.size();
+      const uint64_t shown = model_ == nullptr ? done : before_model ? done / 2 : content.size();
       PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(shown)));
-      const double part = static_cast<double>(bytes_done) / static_cast<double>(content.size());
+      const double part = static_cast<double>(bytes_done) / static_cast<double>(text.size());
       if (part >= kContextsGlance &&
           static_cast<double>(code_bytes) > kContextsMargin * part * static_cast<double>(rival_cost)) {
         return false;
       }
       return code_bytes < rival_cost;
     };
-    PITH_ASSIGN_OR_RETURN(std::optional<Bytes> code, EncodeByContexts(strength, content, go_on));
+    PITH_ASSIGN_OR_RETURN(std::optional<Bytes> code, EncodeByContexts(strength, text, go_on));
     if (!code || code->size() >= content.size()) return OkStatus();
     BlockHeader header;
     header.kind = BlockKind::kContexts;
     header.content_size = best.content_size;
     header.payload_size = static_cast<uint32_t>(code->size());
     header.strength = static_cast<uint8_t>(strength);
+    if (wide) {
+      header.encoding = static_cast<uint8_t>(wide->encoding);
+      header.text_size = static_cast<uint32_t>(text.size());
+    }
     header.content_check = short_ ? Hash32(content) : 0;
     if (Cost(header) >= rival_cost) return OkStatus();
     best = header;

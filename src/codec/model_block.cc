@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/turns.h"
 #include "charset/character_encoding.h"
+#include "codec/block_text.h"
 #include "codec/stream_layout.h"
 #include "coder/arithmetic_coder.h"
 #include "predict/adaptive_mixer.h"
@@ -400,11 +401,8 @@ class BlockDecoder {
     }
   }
   bool Ended() const {
-    return !status_.ok() || thrown_ != nullptr || (header_.lean && text_size_ == LeanTextSize());
+    return !status_.ok() || thrown_ != nullptr || (header_.lean && text_size_ == header_.TextSize());
   }
-
-  // Where a lean block ends: nothing says how many tokens it has.
-  uint64_t LeanTextSize() const { return encoding_ == CharacterEncoding::kNone ? header_.content_size : header_.text_size; }
 
   // The tokens to feed at `step` to those of the lane's streams that are so long.
   void FindInputs(size_t lane, size_t step, std::vector<StreamToken>& inputs) const {
@@ -436,7 +434,7 @@ class BlockDecoder {
       return Mismatch("its code of " + std::to_string(code_.size()) + " bytes ended after at most " +
                       TokensDone());
     }
-    const uint64_t most = header_.lean ? LeanTextSize() : header_.MostTextBytes();
+    const uint64_t most = header_.lean ? header_.TextSize() : header_.MostTextBytes();
     if (text_size_ > most) {
       return Mismatch(TokensDone() + " are " + std::to_string(text_size_) + " bytes of content, expected " +
                       std::to_string(most));
@@ -459,7 +457,10 @@ class BlockDecoder {
   }
 
   Status MakeContent(Bytes& content) const {
-    if (encoding_ == CharacterEncoding::kNone) PITH_RETURN_IF_ERROR(CompareSize(text_size_));
+    if (encoding_ == CharacterEncoding::kNone && text_size_ != header_.content_size) {
+      return Mismatch("its tokens are " + std::to_string(text_size_) + " bytes of content, expected " +
+                      std::to_string(header_.content_size));
+    }
     if (!decoder_.coder().AtEnd()) return Mismatch("bytes of its code are left over");
     content.clear();
     content.reserve(text_size_);
@@ -468,13 +469,9 @@ class BlockDecoder {
       content.insert(content.end(), bytes.begin(), bytes.end());
     }
     if (encoding_ != CharacterEncoding::kNone) {
-      std::optional<Bytes> encoded = FromUtf8(encoding_, AsText(content), header_.content_size);
-      if (!encoded) {
-        return Mismatch("its text is no " + std::string(CharacterEncodingName(encoding_)) + " of " +
-                        std::to_string(header_.content_size) + " bytes");
-      }
+      Result<Bytes> encoded = ContentOf(encoding_, content, header_.content_size);
+      if (!encoded.ok()) return Mismatch(encoded.status().message());
       content = *std::move(encoded);
-      PITH_RETURN_IF_ERROR(CompareSize(content.size()));
     }
     const uint32_t check = header_.CheckOf(Hash32(content));
     if (check != header_.content_check) {
@@ -482,12 +479,6 @@ class BlockDecoder {
       return Mismatch("the checksum of its content is " + Hex(check, digits) + ", expected " + Hex(header_.content_check, digits));
     }
     return OkStatus();
-  }
-
-  Status CompareSize(uint64_t content_size) const {
-    if (content_size == header_.content_size) return OkStatus();
-    return Mismatch("its tokens are " + std::to_string(content_size) + " bytes of content, expected " +
-                    std::to_string(header_.content_size));
   }
 
   Status Mismatch(const std::string& what) const {

@@ -95,6 +95,12 @@ TEST_F(ArchiveCommands, OtherCharacterEncodingsAreAsSmallAsUtf8) {
     ASSERT_EQ(Run({"-d", name + ".pith"}).code, 0);
     EXPECT_EQ(ReadFile(folder_ / name), content) << encoding;
   }
+  // Without a model UTF-16 is read, too.
+  const std::string wide = ReadFile(folder_ / "UTF-16LE.txt");
+  ASSERT_EQ(Run({"-2", "-f", "--rm", "UTF-16LE.txt"}).code, 0);
+  EXPECT_NE(Run({"list", "-v", "UTF-16LE.txt.pith"}).out.find(", strong, UTF-16LE\n"), std::string::npos);
+  ASSERT_EQ(Run({"-d", "UTF-16LE.txt.pith"}).code, 0);
+  EXPECT_EQ(ReadFile(folder_ / "UTF-16LE.txt"), wide);
 }
 
 TEST_F(ArchiveCommands, LevelNineTakesTheLargestModel) {

@@ -334,7 +334,23 @@ Bytes DecodeModelBlock(const ModelBlock& b, const Model& model, const std::vecto
 
 // ---- Contexts blocks
 
-Bytes DecodeContexts(const Bytes& payload, int strength, uint64_t content_size) {
+// What precedes the payload, or the check in a short archive.
+struct Contexts {
+  uint64_t strength, encoding, text_size;
+};
+Contexts ReadContexts(Cursor& in, uint64_t content_size) {
+  const uint64_t byte = in.Little(1);
+  Contexts c = {byte % 8, byte / 8, content_size};
+  if (c.encoding != 0) c.text_size = in.Varint();
+  return c;
+}
+void CheckContexts(const Contexts& c, uint64_t content_size) {
+  Require(c.strength == 1 || c.strength == 2, "strength of a contexts block");
+  Require(c.encoding <= 26, "an encoding that is not known");
+  Require(c.text_size >= 1 && c.text_size <= content_size, "size of a text");
+}
+
+Bytes DecodeText(const Bytes& payload, int strength, uint64_t content_size) {
   Bytes content;
   Code code(payload);
   SlowBytes mixer(strength, content_size);
@@ -349,6 +365,14 @@ Bytes DecodeContexts(const Bytes& payload, int strength, uint64_t content_size) 
     Require(!code.Overrun(), "the code of a contexts block is at its end");
   }
   Require(code.AllRead(), "the code of a contexts block is longer than its content");
+  return content;
+}
+
+Bytes DecodeContexts(const Bytes& payload, const Contexts& c, uint64_t content_size) {
+  const Bytes text = DecodeText(payload, static_cast<int>(c.strength), c.text_size);
+  if (c.encoding == 0) return text;
+  Bytes content;
+  Require(Encode(c.encoding, text, content) && content.size() == content_size, "a text that does not fit its encoding");
   return content;
 }
 
@@ -437,7 +461,7 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
       b.n = b.text_size = in.Varint();
     }
   }
-  const uint64_t strength = contexts ? in.Little(1) : 0;
+  const Contexts by = contexts ? ReadContexts(in, size) : Contexts{};
   if (by_model || contexts) b.content_check = static_cast<uint32_t>(in.Little(lean ? 2 : 4));
   const Bytes payload = bare.empty() ? in.Take(payload_size) : bare;
   const uint32_t check = H32(in.Since(begin));
@@ -458,8 +482,8 @@ void DecodeShort(Cursor& in, size_t begin, uint64_t form, const FindModel& find_
     }
     archive.content = DecodeModelBlock(b, *model, with_dictionary ? dictionary.tokens : std::vector<uint32_t>());
   } else if (contexts) {
-    Require(strength == 1 || strength == 2, "strength of a contexts block");
-    archive.content = DecodeContexts(payload, static_cast<int>(strength), size);
+    CheckContexts(by, size);
+    archive.content = DecodeContexts(payload, by, size);
     Require(H32(archive.content) == b.content_check, "the content's check");
   } else {
     archive.content = kind == 1 ? payload : DecodeZstd(payload, size);
@@ -518,12 +542,12 @@ void DecodeArchive(Cursor& in, const FindModel& find_model, const Dictionary& di
       } else if (contexts) {
         const uint64_t payload_size = in.Varint();
         Require(payload_size < size, "size of a payload");
-        const uint64_t strength = in.Little(1);
+        const Contexts by = ReadContexts(in, size);
         const Bytes payload = in.Take(payload_size);
         compare_check();
-        Require(strength == 1 || strength == 2, "strength of a contexts block");
+        CheckContexts(by, size);
         Require(description_used, "a model description that no model block follows");
-        content = DecodeContexts(payload, static_cast<int>(strength), size);
+        content = DecodeContexts(payload, by, size);
       } else {
         ModelBlock b;
         b.adaptive = adaptive;

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 
+#include "archive/archive_reader.h"
 #include "archive/archive_writer.h"
 #include "archive/fix_checks.h"
 #include "charset/character_encoding.h"
@@ -298,6 +299,34 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   EXPECT_GT(n_ok, 0u);             // names and times may be anything
   EXPECT_GT(n_wrong_model, 500u);  // so payloads were reached
   EXPECT_LT(n_ok, n_rounds / 2);
+}
+
+TEST(SlowDecoder, DecodesUtf16ByContexts) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "Zeile " + std::to_string(i * i) + ": gr\u00fc\u00dfe \U0001f600\n";
+  for (const CharacterEncoding encoding : {CharacterEncoding::kUtf16Le, CharacterEncoding::kUtf16Be}) {
+    const std::optional<Bytes> content = FromUtf8(encoding, text, 1 << 20);
+    ASSERT_TRUE(content.has_value());
+    for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong}) {
+      for (const bool allow_short : {false, true}) {
+        EncodeOptions options;
+        options.contexts = strength;
+        options.allow_short = allow_short;
+        const Bytes archive = Encode(nullptr, *content, options);
+        MemorySource source(archive);
+        const Result<std::vector<ArchiveSummary>> summary = DescribeArchives(source);
+        ASSERT_TRUE(summary.ok());
+        EXPECT_EQ((*summary)[0].blocks[0].encoding, static_cast<uint8_t>(encoding));
+        ToyModel model;
+        const Result<Bytes> fast = FastDecode(model, archive);
+        ASSERT_TRUE(fast.ok()) << fast.status().message();
+        EXPECT_EQ(*fast, *content);
+        const slow_decoder::Outcome slow = SlowDecode(model, archive);
+        ASSERT_TRUE(slow.ok) << slow.error;
+        EXPECT_EQ(slow.archives[0].content, *content);
+      }
+    }
+  }
 }
 
 // A block whose text is in an encoding, in a long archive and in a short one, with and without counted tokens.
