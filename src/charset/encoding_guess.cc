@@ -17,7 +17,7 @@ constexpr double kMinSpaceShare = 0.005;
 constexpr double kMaxOddShare = 0.004;
 
 struct UnitCounts {
-  size_t space = 0, odd = 0;
+  size_t space = 0, wide_space = 0, odd = 0;
 };
 
 UnitCounts CountUnits(ByteSpan data, bool big_endian) {
@@ -32,23 +32,25 @@ UnitCounts CountUnits(ByteSpan data, bool big_endian) {
     }
     n.odd += after_high;
     after_high = u >= 0xd800 && u <= 0xdbff;
-    const bool space = u == ' ' || u == '\n' || u == '\t' || u == '\r' || u == 0x3000 || u == 0x3001 || u == 0x3002 || u == 0xff0c;
+    const bool space = u == ' ' || u == '\n' || u == '\t' || u == '\r';
     n.space += space;
+    n.wide_space += u == 0x3000 || u == 0x3001 || u == 0x3002 || u == 0xff0c;
     n.odd += (u < 0x20 && !space) || (u >= 0x7f && u < 0xa0) || (u >= 0xe000 && u <= 0xf8ff) || u >= 0xfff0;
   }
   return n;
 }
 
-// High bytes that belong to a character of UTF-8, and others.
-struct HighBytes {
-  size_t utf8 = 0, other = 0;
+// High bytes that belong to a character of UTF-8, and others; and controls, which no text has in any number.
+struct ByteCounts {
+  size_t utf8 = 0, other = 0, control = 0;
 };
 
-HighBytes CountHighBytes(ByteSpan data) {
-  HighBytes n;
+ByteCounts CountBytes(ByteSpan data) {
+  ByteCounts n;
   const std::string_view text = AsText(data);
   for (size_t at = 0; at < text.size();) {
     if (data[at] < 0x80) {
+      n.control += data[at] < '\t' || (data[at] > '\r' && data[at] < ' ');
       ++at;
       continue;
     }
@@ -145,6 +147,9 @@ size_t Oddity(std::string_view text) {
 // UTF-8 with a broken character here and there is UTF-8.
 constexpr size_t kMaxBrokenPart = 8;
 
+// More controls than this, and it is a program or alike: what looks like letters there is none.
+constexpr double kMaxControlShare = 0.004;
+
 constexpr size_t kLookPieces = 8, kLookPieceBytes = 512;    // to tell words from no words
 constexpr size_t kModelPieces = 4, kModelPieceBytes = 96;   // for the model
 constexpr size_t kMostForModel = 6;                         // encodings
@@ -152,20 +157,21 @@ constexpr size_t kMostForModel = 6;                         // encodings
 }  // namespace
 
 CharacterEncoding Utf16At(ByteSpan data) {
-  const size_t units = data.size() / 2;
-  for (const CharacterEncoding encoding : {CharacterEncoding::kUtf16Le, CharacterEncoding::kUtf16Be}) {
-    const UnitCounts n = CountUnits(data, encoding == CharacterEncoding::kUtf16Be);
-    if (static_cast<double>(n.space) > kMinSpaceShare * static_cast<double>(units) &&
-        static_cast<double>(n.odd) <= kMaxOddShare * static_cast<double>(units)) {
-      return encoding;
-    }
-  }
-  return CharacterEncoding::kNone;
+  const double units = static_cast<double>(data.size() / 2);
+  const auto is_text = [&](const UnitCounts& n) {
+    return static_cast<double>(n.space + n.wide_space) > kMinSpaceShare * units &&
+           static_cast<double>(n.odd) <= kMaxOddShare * units;
+  };
+  const UnitCounts little = CountUnits(data, false), big = CountUnits(data, true);
+  // Where both are, that is one with many 0, which the wrong way round is the ideographic space.
+  if (is_text(little) && (!is_text(big) || little.space >= big.space)) return CharacterEncoding::kUtf16Le;
+  return is_text(big) ? CharacterEncoding::kUtf16Be : CharacterEncoding::kNone;
 }
 
 Result<CharacterEncoding> GuessEncoding(ByteSpan data, const CodeBytes& code_bytes) {
   if (const CharacterEncoding wide = Utf16At(data); wide != CharacterEncoding::kNone) return wide;
-  const HighBytes n = CountHighBytes(data);
+  const ByteCounts n = CountBytes(data);
+  if (static_cast<double>(n.control) > kMaxControlShare * static_cast<double>(data.size())) return CharacterEncoding::kNone;
   if (n.other == 0 || n.other * kMaxBrokenPart <= n.utf8) return CharacterEncoding::kNone;
   struct Candidate {
     CharacterEncoding encoding;

@@ -59,6 +59,8 @@ TEST(EncodingGuess, Utf16IsSeen) {
   for (const std::string& text : {kEnglish, kRussian, kGerman, kChinese, kJapanese, std::string("\ufeff") + kRussian}) {
     EXPECT_EQ(Utf16At(In(kUtf16Le, text)), kUtf16Le) << text;
     EXPECT_EQ(Utf16At(In(kUtf16Be, text)), kUtf16Be) << text;
+    EXPECT_EQ(Utf16At(In(kUtf16Be, text + "00:00:00,000 100 2000 0000000")), kUtf16Be) << text;
+    EXPECT_EQ(Utf16At(In(kUtf16Le, text + "00:00:00,000 100 2000 0000000")), kUtf16Le) << text;
     Bytes odd = In(kUtf16Le, text);
     odd.pop_back();
     EXPECT_EQ(Utf16At(odd), kUtf16Le);
@@ -115,6 +117,18 @@ TEST(EncodingGuess, Utf8AndAsciiAreNotAskedAbout) {
     ASSERT_TRUE(guess.ok());
     EXPECT_EQ(*guess, kNone) << text;
   }
+}
+
+TEST(EncodingGuess, ProgramsAreNotAskedAbout) {
+  const auto fail = [](ByteSpan) -> Result<size_t> {
+    ADD_FAILURE() << "asked";
+    return 0;
+  };
+  Bytes program = In(kWindows1251, kRussian);
+  for (size_t i = 0; i < program.size(); i += 100) program[i] = 1;
+  const Result<CharacterEncoding> guess = GuessEncoding(program, fail);
+  ASSERT_TRUE(guess.ok());
+  EXPECT_EQ(*guess, kNone);
 }
 
 TEST(EncodingGuess, NothingIsGuessedWhereNoEncodingHelps) {
