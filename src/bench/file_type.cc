@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "charset/character_encoding.h"
+#include "charset/encoding_guess.h"
 #include "tokenizer/unicode_class.h"
 
 namespace pith::bench {
@@ -111,7 +113,7 @@ Characters Count(ByteSpan text, bool whole) {
 }
 
 // Text in an old encoding has some bytes that are no UTF-8, compressed data every second one. Control characters, zero
-// among them, occur in what terminals show and between the files of a tar archive; in UTF-16 every second byte is zero.
+// among them, occur in what terminals show and between the files of a tar archive.
 bool IsBinary(const Characters& n) {
   constexpr double kMostInvalid = 0.10, kMostControls = 0.05;
   return Share(n.invalid_bytes, n.bytes) > kMostInvalid || Share(n.controls, n.bytes) > kMostControls;
@@ -373,6 +375,11 @@ bool IsProse(const Characters& n) {
 }  // namespace
 
 FileType ClassifyFile(ByteSpan sample, bool whole, std::string_view path) {
+  std::string wide;
+  if (const CharacterEncoding encoding = Utf16At(sample); encoding != CharacterEncoding::kNone) {
+    wide = ToUtf8(encoding, sample);
+    sample = AsBytes(wide);
+  }
   const std::string_view name = path.substr(path.rfind('/') + 1);
   const size_t dot = name.rfind('.');
   std::string extension(dot == std::string_view::npos ? "" : name.substr(dot + 1));

@@ -44,6 +44,18 @@ TEST(FileType, ProseInAnyScript) {
       "prose");
 }
 
+TEST(FileType, Utf16IsReadAsTheTextThatItIs) {
+  const auto wide = [](const std::string& text) {
+    std::string s = "\xff\xfe";
+    for (const char c : text) s += {c, '\0'};
+    return s;
+  };
+  EXPECT_EQ(TypeOf(wide("Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do.")),
+            "prose");
+  EXPECT_EQ(TypeOf(wide("{\"a\": [1, 2.5e3, true, null], \"b\": \"x\"}")), "json");
+  EXPECT_EQ(TypeOf(wide("a,b,c\n1,2,3\n4,5,6\n7,8,9\n"), "t.csv"), "csv");
+}
+
 TEST(FileType, JsonAndItsLines) {
   EXPECT_EQ(TypeOf("{\"a\": [1, 2.5e3, true, null], \"b\": \"x\\\"y\"}"), "json");
   EXPECT_EQ(TypeOf("  [1,2]\n"), "json");
