@@ -105,8 +105,9 @@ class Dictionary {
   // A file that Serialize made. kNotFound, kCorrupt, kUnsupported.
   static Result<Dictionary> Open(const std::string& path);
   static Result<Dictionary> Parse(std::span<const uint8_t> file);
-  // Chosen from samples, at most `size` bytes. kInvalidArgument where they hold too little text.
-  static Result<Dictionary> Train(std::span<const std::span<const uint8_t>> samples, size_t size);
+  // Chosen from samples, at most `size` bytes. kInvalidArgument where they hold too little text. Samples in UTF-16 count as the text that
+  // they are, as they do in Compress, and those in other encodings, too, if there is a model to say which.
+  static Result<Dictionary> Train(std::span<const std::span<const uint8_t>> samples, size_t size, Model* model = nullptr);
 
   Dictionary(Dictionary&&) noexcept;
   Dictionary& operator=(Dictionary&&) noexcept;

@@ -11,6 +11,7 @@
 #include "api/builtin_model.h"
 #include "api/calibration_text.h"
 #include "base/file.h"
+#include "charset/character_encoding.h"
 #include "convert/test_checkpoint.h"
 
 namespace pith {
@@ -183,6 +184,35 @@ TEST_F(Builtin, IsWhatItSays) {
   EXPECT_EQ(info->fingerprint, BuiltinFingerprint());
   EXPECT_EQ(info->name, model_->info().name);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(BuiltinModelFile().data()) % 64, 0u);
+}
+
+TEST_F(Builtin, DictionariesAreOfTheTextWhateverItsEncoding) {
+  std::vector<std::string> utf8;
+  for (int i = 0; i < 15; ++i) {
+    utf8.push_back("Обращение номер " + std::to_string(1000 + 7 * i) + "\nОтвет: ваша заявка принята, ожидайте звонка в течение " +
+                   std::to_string(i % 5) + " часов.\nОтдел: поддержка\n");
+  }
+  const auto train = [&](CharacterEncoding encoding, Model* model) {
+    std::vector<std::vector<uint8_t>> samples;
+    for (const std::string& text : utf8) {
+      if (encoding == CharacterEncoding::kNone) {
+        samples.emplace_back(text.begin(), text.end());
+      } else {
+        samples.push_back(FromUtf8(encoding, text, 1 << 20).value());
+      }
+    }
+    const std::vector<std::span<const uint8_t>> spans(samples.begin(), samples.end());
+    const Result<Dictionary> dictionary = Dictionary::Train(spans, 2000, model);
+    EXPECT_TRUE(dictionary.ok()) << dictionary.status().message();
+    return dictionary.ok() ? dictionary->id() : "";
+  };
+  const std::string id = train(CharacterEncoding::kNone, &*model_);
+  EXPECT_EQ(train(CharacterEncoding::kNone, nullptr), id);
+  EXPECT_EQ(train(CharacterEncoding::kUtf16Le, nullptr), id);
+  EXPECT_EQ(train(CharacterEncoding::kUtf16Be, &*model_), id);
+  EXPECT_EQ(train(CharacterEncoding::kWindows1251, &*model_), id);
+  EXPECT_EQ(train(CharacterEncoding::kKoi8R, &*model_), id);
+  EXPECT_NE(train(CharacterEncoding::kKoi8R, nullptr), id);
 }
 
 TEST_F(Builtin, RoundTripsWithEveryOption) {

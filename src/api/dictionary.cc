@@ -1,10 +1,16 @@
 // Dictionary of include/pith/pith.h, over the codec's TextDictionary.
+#include <list>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "api/boundary.h"
 #include "api/dictionary_impl.h"
+#include "api/model_impl.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "codec/block_text.h"
 
 namespace pith {
 
@@ -31,9 +37,19 @@ Result<Dictionary> Dictionary::Parse(std::span<const uint8_t> file) {
   });
 }
 
-Result<Dictionary> Dictionary::Train(std::span<const std::span<const uint8_t>> samples, size_t size) {
+Result<Dictionary> Dictionary::Train(std::span<const std::span<const uint8_t>> samples, size_t size, Model* model) {
   return AtBoundary([&]() -> Result<Dictionary> {
-    PITH_ASSIGN_OR_RETURN(TextDictionary text, TrainDictionary(samples, size));
+    TokenModel* token_model = nullptr;
+    if (model != nullptr) {
+      PITH_ASSIGN_OR_RETURN(token_model, model->impl().ForContext(model->impl().ContextFor(0)));
+    }
+    std::vector<std::span<const uint8_t>> texts(samples.begin(), samples.end());
+    std::list<std::string> encoded;  // what some of `texts` are views of
+    for (std::span<const uint8_t>& text : texts) {
+      PITH_ASSIGN_OR_RETURN(std::optional<EncodedText> found, TextOfContent(token_model, text));
+      if (found) text = AsBytes(encoded.emplace_back(std::move(found->text)));
+    }
+    PITH_ASSIGN_OR_RETURN(TextDictionary text, TrainDictionary(texts, size));
     return Dictionary(std::make_unique<Impl>(std::move(text)));
   });
 }

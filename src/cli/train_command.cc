@@ -45,8 +45,11 @@ Status Train(const Arguments& arguments, Console& console) {
     samples.push_back(std::move(sample));
   }
   const std::vector<std::span<const uint8_t>> spans(samples.begin(), samples.end());
+  // Says which encodings samples are in that are not UTF-8; any model can.
+  Result<Model> builtin = Model::Builtin({});
   PITH_ASSIGN_OR_RETURN(const Dictionary dictionary,
-                        Dictionary::Train(spans, arguments.size != 0 ? arguments.size : kDictionaryBytes));
+                        Dictionary::Train(spans, arguments.size != 0 ? arguments.size : kDictionaryBytes,
+                                          builtin.ok() ? &*builtin : nullptr));
   Result<std::unique_ptr<Target>> target = Target::Create(*arguments.output, arguments.force);
   if (!target.ok()) {
     if (target.status().code() != StatusCode::kAlreadyExists) return target.status();

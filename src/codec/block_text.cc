@@ -20,22 +20,21 @@ Result<std::vector<TokenId>> TokensOf(TokenModel& model, ByteSpan text) {
   return tokens;
 }
 
-// The content as text of `encoding`; empty where its bytes would not come back.
-std::string TextOf(CharacterEncoding encoding, ByteSpan content) {
+// Nothing for no encoding, and where the content's bytes would not come back from the text.
+std::optional<EncodedText> TextIn(CharacterEncoding encoding, ByteSpan content) {
+  if (encoding == CharacterEncoding::kNone) return std::nullopt;
   std::string text = ToUtf8(encoding, content);
   const std::optional<Bytes> back = FromUtf8(encoding, text, content.size());
-  const bool same = back && std::equal(back->begin(), back->end(), content.begin(), content.end());
-  return same ? text : std::string();
+  if (!back || !std::equal(back->begin(), back->end(), content.begin(), content.end())) return std::nullopt;
+  return EncodedText{encoding, std::move(text)};
 }
 
 }  // namespace
 
-std::optional<WideText> WideTextOf(ByteSpan content) {
-  const CharacterEncoding encoding = Utf16At(content);
-  if (encoding == CharacterEncoding::kNone) return std::nullopt;
-  std::string text = TextOf(encoding, content);
-  if (text.empty() || text.size() > content.size()) return std::nullopt;
-  return WideText{encoding, std::move(text)};
+std::optional<EncodedText> WideTextOf(ByteSpan content) {
+  std::optional<EncodedText> wide = TextIn(Utf16At(content), content);
+  if (wide && wide->text.size() > content.size()) wide.reset();
+  return wide;
 }
 
 Result<Bytes> ContentOf(CharacterEncoding encoding, ByteSpan text, uint64_t content_size) {
@@ -46,24 +45,25 @@ Result<Bytes> ContentOf(CharacterEncoding encoding, ByteSpan text, uint64_t cont
   return *std::move(content);
 }
 
-Result<BlockText> TokenizeBlock(TokenModel& model, ByteSpan content) {
+Result<std::optional<EncodedText>> TextOfContent(TokenModel* model, ByteSpan content) {
+  if (model == nullptr) return TextIn(Utf16At(content), content);
   const CodeBytes code_bytes = [&](ByteSpan text) -> Result<size_t> {
-    PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, text));
+    PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(*model, text));
     const AfterTokens go_on = [](uint64_t, uint64_t) -> Result<bool> { return true; };
     PITH_ASSIGN_OR_RETURN(const std::optional<CodedTokens> coded,
-                          EncodeTokens(model, std::move(tokens), 1, /*adaptive=*/false, 0, nullptr, go_on));
+                          EncodeTokens(*model, std::move(tokens), 1, /*adaptive=*/false, 0, nullptr, go_on));
     PITH_CHECK(coded.has_value());
     return coded->code.size();
   };
   PITH_ASSIGN_OR_RETURN(const CharacterEncoding encoding, GuessEncoding(content, code_bytes));
-  if (encoding != CharacterEncoding::kNone) {
-    if (const std::string text = TextOf(encoding, content); !text.empty()) {
-      PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, AsBytes(text)));
-      return BlockText{encoding, text.size(), std::move(tokens)};
-    }
-  }
-  PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, content));
-  return BlockText{CharacterEncoding::kNone, content.size(), std::move(tokens)};
+  return TextIn(encoding, content);
+}
+
+Result<BlockText> TokenizeBlock(TokenModel& model, ByteSpan content) {
+  PITH_ASSIGN_OR_RETURN(const std::optional<EncodedText> encoded, TextOfContent(&model, content));
+  const ByteSpan text = encoded ? AsBytes(encoded->text) : content;
+  PITH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens, TokensOf(model, text));
+  return BlockText{encoded ? encoded->encoding : CharacterEncoding::kNone, text.size(), std::move(tokens)};
 }
 
 uint64_t BlockTextBytes(CharacterEncoding encoding, uint64_t content_size) {

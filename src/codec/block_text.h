@@ -18,13 +18,18 @@ struct BlockText {
   std::vector<TokenId> tokens;
 };
 
-// A block in UTF-16 as its text, if that is no longer than the content and the content comes back from it; else nothing. Contexts
-// over bytes have half as many to go through then, and say them better. (Of encodings of one byte a letter they make less as they are.)
-struct WideText {
+struct EncodedText {
   CharacterEncoding encoding = CharacterEncoding::kNone;
   std::string text;
 };
-std::optional<WideText> WideTextOf(ByteSpan content);
+
+// Content in another encoding as the text that the model is given of it; nothing where it is given the bytes. Without a model only
+// UTF-16 is seen.
+Result<std::optional<EncodedText>> TextOfContent(TokenModel* model, ByteSpan content);
+
+// The same of UTF-16 alone, where the text is no longer than the content. Contexts over bytes have half as many to go through then, and
+// say them better. (Of encodings of one byte a letter they make less as they are.)
+std::optional<EncodedText> WideTextOf(ByteSpan content);
 
 // The content that a block's text stands for. kCorrupt unless that is content_size bytes.
 Result<Bytes> ContentOf(CharacterEncoding encoding, ByteSpan text, uint64_t content_size);

@@ -225,7 +225,7 @@ class ArchiveEncoder {
                      bool before_model = false) {
     contexts_done_ = true;
     const uint64_t rival_cost = Cost(best);
-    const std::optional<WideText> wide = WideTextOf(content);
+    const std::optional<EncodedText> wide = WideTextOf(content);
     const ByteSpan text = wide ? AsBytes(wide->text) : content;
     const auto go_on = [&](uint64_t bytes_done, uint64_t code_bytes) -> Result<bool> {
       // After the model the block counts as done; before it contexts are half of the work: the model, ten times as slow, is
