@@ -8,6 +8,7 @@
 #include "archive/archive_reader.h"
 #include "archive/archive_writer.h"
 #include "archive/frame_codec.h"
+#include "base/random_bytes.h"
 
 namespace pith {
 namespace {
@@ -17,13 +18,6 @@ struct TestBlock {
   Bytes payload;
   Bytes content;
 };
-
-Bytes RandomBytes(size_t n, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Bytes b(n);
-  for (uint8_t& v : b) v = static_cast<uint8_t>(random());
-  return b;
-}
 
 TestBlock Raw(const Bytes& content) {
   TestBlock b;

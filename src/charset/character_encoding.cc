@@ -79,18 +79,15 @@ void AppendByte(uint8_t byte, std::string& text) { AppendUtf8(kByteCodePoints + 
 std::string FromUtf16(bool big_endian, ByteSpan data) {
   std::string text;
   text.reserve(data.size());
-  const auto unit = [&](size_t at) -> uint32_t {
-    return big_endian ? data[at] << 8u | data[at + 1] : data[at + 1] << 8u | data[at];
-  };
   size_t i = 0;
   while (data.size() - i >= 2) {
-    const uint32_t u = unit(i);
+    const uint32_t u = Utf16Unit(data, i, big_endian);
     if (!IsSurrogate(u)) {
       AppendUtf8(u, text);
       i += 2;
       continue;
     }
-    const uint32_t next = data.size() - i >= 4 ? unit(i + 2) : 0;
+    const uint32_t next = data.size() - i >= 4 ? Utf16Unit(data, i + 2, big_endian) : 0;
     if (u < 0xdc00 && next >= 0xdc00 && next <= 0xdfff) {
       AppendUtf8(0x10000 + ((u & 0x3ff) << 10 | (next & 0x3ff)), text);
       i += 4;

@@ -57,6 +57,11 @@ inline constexpr uint32_t kByteCodePoints = 0x10ff00;
 // The most bytes of UTF-8 that a byte can become.
 inline constexpr size_t kMaxUtf8BytesPerByte = 4;
 
+// The unit of UTF-16 that begins at data[at]. REQUIRES: at + 1 < data.size().
+inline uint32_t Utf16Unit(ByteSpan data, size_t at, bool big_endian) {
+  return big_endian ? data[at] << 8u | data[at + 1] : data[at + 1] << 8u | data[at];
+}
+
 // REQUIRES: encoding != kNone.
 std::string ToUtf8(CharacterEncoding encoding, ByteSpan data);
 

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 #include <iconv.h>
 
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/random_bytes.h"
 #include "base/utf8.h"
 
 namespace pith {
@@ -25,13 +25,6 @@ bool IsUtf8(std::string_view text) {
     if (TakeUtf8(text, at) > kMaxCodePoint) return false;
   }
   return true;
-}
-
-Bytes RandomBytes(size_t n, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Bytes b(n);
-  for (uint8_t& v : b) v = static_cast<uint8_t>(random());
-  return b;
 }
 
 void ExpectRoundTrip(CharacterEncoding encoding, const Bytes& data) {

@@ -24,7 +24,7 @@ UnitCounts CountUnits(ByteSpan data, bool big_endian) {
   UnitCounts n;
   bool after_high = false;
   for (size_t i = 0; i + 1 < data.size(); i += 2) {
-    const uint32_t u = big_endian ? data[i] << 8u | data[i + 1] : data[i + 1] << 8u | data[i];
+    const uint32_t u = Utf16Unit(data, i, big_endian);
     if (u >= 0xdc00 && u <= 0xdfff) {
       n.odd += !after_high;
       after_high = false;

@@ -13,6 +13,7 @@
 
 #include "archive/archive_writer.h"
 #include "archive/fix_checks.h"
+#include "base/random_bytes.h"
 #include "codec/block_cutter.h"
 #include "codec/codec_limits.h"
 #include "codec/model_block.h"
@@ -23,13 +24,6 @@ namespace pith {
 namespace {
 
 const CodecProgressCallback kNoProgress;
-
-Bytes RandomBytes(size_t n, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Bytes b(n);
-  for (uint8_t& v : b) v = static_cast<uint8_t>(random());
-  return b;
-}
 
 Bytes Concatenate(std::initializer_list<Bytes> parts) {
   Bytes all;

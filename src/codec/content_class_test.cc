@@ -8,6 +8,7 @@
 #include <random>
 #include <string>
 
+#include "base/random_bytes.h"
 #include "codec/zstd_block.h"
 
 namespace pith {
@@ -21,13 +22,6 @@ std::string English(size_t n) {
   while (s.size() < n) s += kLine;
   s.resize(n);
   return s;
-}
-
-Bytes RandomBytes(size_t n, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Bytes b(n);
-  for (uint8_t& v : b) v = static_cast<uint8_t>(random());
-  return b;
 }
 
 ContentClass Classify(const std::string& s) { return ClassifyContent(AsBytes(s)); }

@@ -10,6 +10,7 @@
 #include "archive/archive_reader.h"
 #include "archive/archive_writer.h"
 #include "archive/fix_checks.h"
+#include "base/random_bytes.h"
 #include "charset/character_encoding.h"
 #include "codec/block_cutter.h"
 #include "codec/codec.h"
@@ -72,13 +73,6 @@ Bytes Encode(TokenModel* model, const Bytes& content, const EncodeOptions& optio
   MemorySink sink;
   EXPECT_TRUE(EncodeArchive(model, source, sink, options, {}).ok());
   return sink.bytes;
-}
-
-Bytes RandomBytes(size_t n, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Bytes b(n);
-  for (uint8_t& v : b) v = static_cast<uint8_t>(random());
-  return b;
 }
 
 Bytes Mixed(const ToyModel& model, size_t text, size_t zeros, size_t noise) {
