@@ -12,7 +12,7 @@ namespace {
 // 4 panels x 6 term rows, and 1 panel x 24, likewise.
 struct TileLimits {
   static constexpr size_t kPanels = 4;
-  static constexpr size_t kScratch = 1;
+  struct Scratch {};
   static constexpr size_t RowsOf(size_t panels) { return panels == 1 ? 24 : panels == 2 ? 12 : 6; }
   // The keys of one head have few columns and lie in cache: with few rows, four panels at once keep the
   // multipliers busy and make tiles that are worth their call. Other matrices with few rows are bound by

@@ -12,7 +12,7 @@ namespace {
 struct TileLimits {
   static constexpr size_t kPanels = 1;
   static constexpr size_t RowsOf(size_t) { return 4; }
-  static constexpr size_t kScratch = 1;
+  struct Scratch {};
   static size_t PanelsOf(size_t, size_t) { return 1; }
 };
 

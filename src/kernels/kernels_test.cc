@@ -47,11 +47,18 @@ struct Codes {
 
 std::unique_ptr<Codes> RandomCodes(Random& random, size_t rows, size_t cols, int terms) {
   auto c = std::make_unique<Codes>(rows, cols, terms);
+  const bool positive = random.Below(3) == 0;  // high terms, as those of the weights of attention
   for (size_t t = 0; t < c->n_terms; ++t) {
     const bool low = terms == 2 && t % 2 == 1;
+    // Runs of large codes, of small ones and of zeros, since some tables add small ones in fewer bits and leave zeros out.
+    int most = 127;
     for (size_t i = 0; i < cols; ++i) {
-      c->Set(t, i,
-             low ? static_cast<int>(random.Below(128)) - 64 : static_cast<int>(random.Below(255)) - 127);
+      if (i % 8 == 0) {
+        const uint32_t kind = random.Below(8);
+        most = kind < 4 ? 127 : kind < 6 ? static_cast<int>(random.Below(90)) : 0;
+      }
+      const int code = static_cast<int>(random.Below(static_cast<uint32_t>(2 * most + 1))) - most;
+      c->Set(t, i, low ? std::clamp(code, -64, 63) : positive ? std::abs(code) : code);
     }
   }
   for (size_t t = 0; t < rows; ++t) c->view.scale[t] = random.Uniform(0.0f, 1.0f);
@@ -220,6 +227,40 @@ TEST(Matmul, ExtremeCodesAndWeightsStayExact) {
             EXPECT_EQ(out[t * 37 + 16], expected) << IsaName(isa) << " cols " << cols << " terms " << terms;
             EXPECT_EQ(out[t * 37], expected);
           }
+        }
+      }
+    }
+  }
+}
+
+// AVX2 adds the products of columns k, k + 1, k + 4 and k + 5 in a word where the codes are small enough: up to that edge and
+// beyond, with the largest weights of both signs and with codes of every pattern of signs.
+TEST(Matmul, SumsAtTheEdgeOfAWordStayExact) {
+  constexpr size_t kCols = 8;
+  constexpr int kMagnitudes[][4] = {{64, 64, 64, 64}, {127, 127, 1, 1},  {127, 127, 2, 0},   {127, 127, 1, 2},
+                                    {127, 1, 127, 2}, {0, 127, 3, 127}, {65, 64, 64, 64},   {127, 127, 127, 127},
+                                    {0, 0, 127, 127}, {126, 127, 1, 1}, {127, 127, 127, 0}, {85, 86, 85, 0}};
+  for (const auto& magnitudes : kMagnitudes) {
+    for (int signs = 0; signs < 256; ++signs) {
+      Codes a(1, kCols, 1);
+      Matrix w(16, kCols, 1);
+      for (size_t k = 0; k < kCols; ++k) {
+        const int magnitude = magnitudes[k % 2 + k / 4 * 2];
+        const bool negative = (signs >> k & 1) != 0;
+        a.Set(0, k, negative ? -magnitude : magnitude);
+        // Rows of one sign, then rows whose products are all positive or all negative.
+        for (size_t r = 0; r < 16; ++r) {
+          const int sign = (r % 2 == 0 ? 1 : -1) * (r >= 8 && negative ? -1 : 1);
+          w.plane[PanelIndex(r, k, kCols)] = static_cast<int8_t>(127 * sign);
+        }
+      }
+      a.Finish();
+      a.scale.Fill(1.0f);
+      w.scale.Fill(1.0f);
+      for (Isa isa : AvailableIsas()) {
+        const std::vector<float> out = Product(isa, a.view, w.view);
+        for (size_t r = 0; r < 16; ++r) {
+          ASSERT_EQ(out[r], NaiveElement(a, w.view, nullptr, 0, r)) << IsaName(isa) << " row " << r << " signs " << signs;
         }
       }
     }

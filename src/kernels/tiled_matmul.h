@@ -5,7 +5,7 @@
 //     static constexpr size_t kPanels;                // of the widest tile
 //     // Most term rows of a tile of so many panels (1 to kPanels): even, no more for more panels.
 //     static constexpr size_t RowsOf(size_t panels);
-//     static constexpr size_t kScratch;               // words of memory that Sums wants, at least 1
+//     struct Scratch;                                 // memory that Sums wants; not cleared
 //     // Panels of a tile, given the term rows of the whole product and its groups of four columns.
 //     static size_t PanelsOf(size_t term_rows, size_t n_groups);
 //   };
@@ -49,8 +49,9 @@ struct TileCall {
   float* out;  // element [first row of the tile's codes, first row of its panels]
   size_t out_stride;
   Plane plane;
-  bool new_codes;    // false when `scratch` still holds what the last tile made of the same codes
-  int16_t* scratch;  // TileLimits::kScratch elements, 64-byte aligned
+  bool first_rows;  // at most one tile has met these weights before
+  bool new_codes;   // false when `scratch` still holds what the last tile made of the same codes
+  TileLimits::Scratch* scratch;
 };
 
 template <size_t P, size_t kRows, size_t kTerms>
@@ -116,6 +117,7 @@ void MatmulBlock(const CodeRowsView& a, const PanelMatrixView& w, size_t begin, 
     c->codes = a.codes + t * terms * a.stride;
     c->code_scale = a.scale + t;
     c->code_sum = a.sum + t * terms;
+    c->first_rows = i < 2;
     c->new_codes = true;
     for (size_t p = begin; p < end;) {
       const size_t n_panels = end - p < panels_a_tile ? end - p : panels_a_tile;
@@ -145,14 +147,14 @@ void MatmulBlock(const CodeRowsView& a, const PanelMatrixView& w, size_t begin, 
 
 void Matmul(const CodeRowsView& a, const PanelMatrixView& w, size_t panel_begin, size_t panel_end, float* out,
             size_t out_stride) {
-  alignas(64) int16_t scratch[TileLimits::kScratch];
+  TileLimits::Scratch scratch;
   TileCall c;
   c.w_stride = w.stride;
   c.code_stride = a.stride;
   c.n_groups = (a.cols + kPanelDepth - 1) / kPanelDepth;
   c.out = out;
   c.out_stride = out_stride;
-  c.scratch = scratch;
+  c.scratch = &scratch;
   const size_t panels_a_tile = TileLimits::PanelsOf(a.rows * static_cast<size_t>(a.terms), c.n_groups);
   const size_t fitting = kWeightBlockBytes / ((c.n_groups + 1) * kPanelBytes) / panels_a_tile * panels_a_tile;
   const size_t block = fitting == 0 ? panels_a_tile : fitting;
