@@ -1,17 +1,17 @@
 // The AVX2 table.
 //
-// Products: vpmaddubsw multiplies unsigned by signed bytes and adds two products in a word. Magnitudes of codes are the
-// unsigned bytes; the sign goes to the weights, as w ^ -1 = -w - 1 where the code is negative, and the sum of those
-// codes' magnitudes comes back at the end. Neither saturates: 127 * (128 + 128) < 32768. Then vpmaddwd by ones and vpaddd:
-// 4 operations for 32 products. Where the magnitudes allow it, which is in nine tenths of the products of a model, two
-// groups of columns are added as words before: 7 operations for 64 products.
+// Products: vpmaddubsw multiplies unsigned by signed bytes and adds two products in a word. Magnitudes of
+// codes are the unsigned bytes; the sign goes to the weights, as w ^ -1 = -w - 1 where the code is negative,
+// and the sum of those codes' magnitudes comes back at the end. Nothing saturates: 127 * (128 + 128) < 32768.
+// Then vpmaddwd by ones and vpaddd: 4 operations for 32 products. Where the magnitudes allow it, which is in
+// nine tenths of the products of a model, two groups of columns are added as words before: 7 operations for
+// 64 products. Weights of attention have no sign in their high terms, half of which are zero: 5 operations,
+// or none.
 //
-// Weights of attention have no sign in their high terms, half of which are zero: 5 operations, or none.
-//
-// Before, bytes were split into words for vpmaddwd: 4.75 operations for 32 products. On Zen 3, in registers: 125 GOPS then,
-// 141 and 178 now. Rejected: vpsignb instead of vpxor, which needs the ports of the multiplications (133); four groups at a
-// time, which only a third of the products allow without knowing the weights; taking a panel for several tiles of rows while it
-// is in the first-level cache (nothing gained).
+// Before, bytes were split into words for vpmaddwd: 4.75 operations for 32 products. On Zen 3, in registers:
+// 125 GOPS then, 141 and 178 now. Rejected: vpsignb instead of vpxor, which needs the ports of the
+// multiplications (133); four groups at a time, which only a third of the products allow without knowing the
+// weights; taking a panel for several tiles of rows while it is in the first-level cache (nothing gained).
 #include "kernels/tables.h"
 
 #include <type_traits>
@@ -23,15 +23,17 @@
 namespace pith {
 namespace {
 
-constexpr size_t kMaxTermRows = 4;  // 8 accumulators, 2 registers of weights, 5 for what is in between, 1 constant
+constexpr size_t kMaxTermRows =
+    4;  // 8 accumulators, 2 registers of weights, 5 for what is in between, 1 constant
 constexpr size_t kPairCodes = 2 * kPanelDepth;
-constexpr int16_t kMostInWord = 256;  // sum of magnitudes: 256 * -128 is the least word, 256 * 127 below the largest
+constexpr int16_t kMostInWord =
+    256;  // sum of magnitudes: 256 * -128 is the least word, 256 * 127 below the largest
 constexpr size_t kChunkPairs = 512;  // pairs of groups of four columns that are prepared at a time
 // No power of two, so that rows do not share the sets of the first-level cache.
 constexpr size_t kRowPairs = kChunkPairs + 12;
-// The first two tiles of rows to meet weights ask for them, since they come from further away than the hardware's prefetch
-// expects. 8 KiB ahead (Zen 3, 3 and 7 rows, 12 MB of weights): 1.5 and 1.25 times as fast; 4 KiB the same, 24 KiB less. Later
-// rows would pay 5 % for nothing.
+// The first two tiles of rows to meet weights ask for them, since they come from further away than the
+// hardware's prefetch expects. 8 KiB ahead (Zen 3, 3 and 7 rows, 12 MB of weights): 1.5 and 1.25 times as
+// fast; 4 KiB the same, 24 KiB less. Later rows would pay 5 % for nothing.
 constexpr ptrdiff_t kAheadBytes = 8192;
 
 struct TileLimits {
@@ -39,16 +41,17 @@ struct TileLimits {
   static constexpr size_t RowsOf(size_t) { return kMaxTermRows; }
   static size_t PanelsOf(size_t, size_t) { return 1; }
 
-  // Codes of a pair of groups: |c|, and 255 where c < 0, else 0. It is narrow when no sum of its products that meet in a
-  // word can leave the word, whatever the weights: when the four magnitudes add up to at most 256.
+  // Codes of a pair of groups: |c|, and 255 where c < 0, else 0. It is narrow when no sum of its products
+  // that meet in a word can leave the word, whatever the weights: when the four magnitudes add up to at most
+  // kMostInWord.
   struct alignas(16) Pair {
     uint8_t magnitude[kPairCodes];
     uint8_t sign[kPairCodes];
   };
   struct Scratch {
     alignas(64) Pair pairs[kMaxTermRows * kRowPairs];  // pair i of row t at t * kRowPairs + i
-    // The whole pairs that are not zero in every row. With two terms, those whose high terms are zero in every row, which
-    // are half of the weights of attention, stand apart: low terms lie in [-64, 63], so they are narrow.
+    // The whole pairs that are not zero in every row. With two terms, those whose high terms are zero in
+    // every row stand apart: low terms lie in [-64, 63], so they are narrow.
     uint16_t narrow[kChunkPairs], wide[kChunkPairs], low[kChunkPairs];
     size_t n_narrow, n_wide, n_low;
     int32_t negative[kMaxTermRows];  // sum of -c over c < 0
@@ -73,9 +76,12 @@ PITH_INLINE uint32_t NonzeroPairs(__m256i x) {
   return ~static_cast<uint32_t>(_mm256_movemask_pd(_mm256_castsi256_pd(zero)));
 }
 
-// Fills scratch from the codes of T term rows, n_groups groups of each.
+// Fills scratch from the codes of T term rows, n_groups groups of each. In one pass, over weights that are
+// still far away, what is saved on high terms that are zero would be lost by waiting twice: then no pair
+// stands apart.
 template <size_t T, size_t kTerms>
-PITH_INLINE void Prepare(const int8_t* codes, size_t code_stride, size_t n_groups, Scratch* scratch) {
+PITH_INLINE void Prepare(const int8_t* codes, size_t code_stride, size_t n_groups, bool one_pass,
+                         Scratch* scratch) {
   const size_t n_whole = n_groups / 2;
   const __m256i zero = _mm256_setzero_si256();
   const __m256i ones = _mm256_set1_epi8(1);
@@ -97,14 +103,14 @@ PITH_INLINE void Prepare(const int8_t* codes, size_t code_stride, size_t n_group
       const __m256i odd = _mm256_unpackhi_epi64(magnitude, sign);
       _mm256_storeu_si256(Vector(out), _mm256_permute2x128_si256(even, odd, 0x20));
       _mm256_storeu_si256(Vector(out + 2), _mm256_permute2x128_si256(even, odd, 0x31));
-      negative[t] =
-          _mm256_add_epi64(negative[t], _mm256_sad_epu8(_mm256_and_si256(magnitude, sign), zero));
+      negative[t] = _mm256_add_epi64(negative[t], _mm256_sad_epu8(_mm256_and_si256(magnitude, sign), zero));
       const __m256i sums = _mm256_maddubs_epi16(magnitude, ones);
       largest = _mm256_max_epi16(largest, _mm256_add_epi16(sums, _mm256_srli_epi64(sums, 32)));
       (t % kTerms == 0 ? high : low) = _mm256_or_si256(t % kTerms == 0 ? high : low, c);
     }
     const uint32_t over = NonzeroPairs(_mm256_cmpgt_epi16(largest, _mm256_set1_epi16(kMostInWord)));
-    const uint32_t any_high = NonzeroPairs(high), any_low = kTerms == 1 ? 0 : NonzeroPairs(low);
+    const uint32_t any_low = kTerms == 1 ? 0 : NonzeroPairs(low);
+    const uint32_t any_high = NonzeroPairs(high) | (one_pass ? any_low : 0);
     PITH_UNROLL
     for (size_t i = 0; i < 4; ++i) {
       if (pair + i >= n_whole) break;
@@ -139,9 +145,10 @@ struct Word32 {
 } __attribute__((may_alias));
 PITH_INLINE const Word32& Four(const uint8_t* p) { return *reinterpret_cast<const Word32*>(p); }
 
-// acc += the products of one term row's codes of a narrow pair and the pair's weights: w0 of its first group, w1 of its
-// second.
-PITH_INLINE void AddPair(const Pair& pair, const __m256i (&w0)[2], const __m256i* w1, __m256i one, __m256i (&acc)[2]) {
+// acc += the products of one term row's codes of a narrow pair and the pair's weights: w0 of its first group,
+// w1 of its second.
+PITH_INLINE void AddPair(const Pair& pair, const __m256i (&w0)[2], const __m256i* w1, __m256i one,
+                         __m256i (&acc)[2]) {
   __m256i a, b, c, d, e;
   asm("vpbroadcastd %[s0], %[a]\n\t"
       "vpxor %[w01], %[a], %[b]\n\t"
@@ -232,12 +239,12 @@ PITH_INLINE void Sums(const TileCall& c, I (&s)[P][kRows * kTerms]) {
   for (size_t begin = 0; begin < n_groups; begin += 2 * kChunkPairs) {
     const size_t n = n_groups - begin < 2 * kChunkPairs ? n_groups - begin : 2 * kChunkPairs;
     if (c.new_codes || n_groups > 2 * kChunkPairs)
-      Prepare<T, kTerms>(c.codes + begin * kPanelDepth, c.code_stride, n, scratch);
+      Prepare<T, kTerms>(c.codes + begin * kPanelDepth, c.code_stride, n, c.first_rows, scratch);
     PITH_UNROLL
     for (size_t t = 0; t < T; ++t) negative[t] += scratch->negative[t];
     const Pair* const pairs = scratch->pairs;
-    const auto add_pairs = [&](const uint16_t* order, size_t n_pairs, auto rows, auto fetch)
-        __attribute__((always_inline)) {
+    const auto add_pairs = [&](const uint16_t* order, size_t n_pairs, auto rows,
+                               auto fetch) __attribute__((always_inline)) {
       for (size_t i = 0; i < n_pairs; ++i) {
         const size_t at = order[i];
         const __m256i* v = Vector(w + at * (2 * kPanelBytes));
@@ -289,7 +296,7 @@ PITH_INLINE void Sums(const TileCall& c, I (&s)[P][kRows * kTerms]) {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {Isa::kAvx2, QuantizeRows,  Matmul,  RmsNorm,     Rope,  AddTo,
-                              Swiglu,     DequantizeRow, Softmax, Frequencies, Mix, MixLearn, Sigmoids, SumU32};
+const Kernels kAvx2Kernels = {Isa::kAvx2,    QuantizeRows, Matmul,      RmsNorm, Rope,     AddTo,    Swiglu,
+                              DequantizeRow, Softmax,      Frequencies, Mix,     MixLearn, Sigmoids, SumU32};
 
 }  // namespace pith

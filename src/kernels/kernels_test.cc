@@ -50,7 +50,7 @@ std::unique_ptr<Codes> RandomCodes(Random& random, size_t rows, size_t cols, int
   const bool positive = random.Below(3) == 0;  // high terms, as those of the weights of attention
   for (size_t t = 0; t < c->n_terms; ++t) {
     const bool low = terms == 2 && t % 2 == 1;
-    // Runs of large codes, of small ones and of zeros, since some tables add small ones in fewer bits and leave zeros out.
+    // Runs of large codes, of small ones and of zeros: some tables add small ones in fewer bits, leave zeros out.
     int most = 127;
     for (size_t i = 0; i < cols; ++i) {
       if (i % 8 == 0) {
@@ -233,8 +233,8 @@ TEST(Matmul, ExtremeCodesAndWeightsStayExact) {
   }
 }
 
-// AVX2 adds the products of columns k, k + 1, k + 4 and k + 5 in a word where the codes are small enough: up to that edge and
-// beyond, with the largest weights of both signs and with codes of every pattern of signs.
+// AVX2 adds the products of columns k, k + 1, k + 4 and k + 5 in a word where the codes are small enough: up to that
+// edge and beyond, with the largest weights of both signs and with codes of every pattern of signs.
 TEST(Matmul, SumsAtTheEdgeOfAWordStayExact) {
   constexpr size_t kCols = 8;
   constexpr int kMagnitudes[][4] = {{64, 64, 64, 64}, {127, 127, 1, 1},  {127, 127, 2, 0},   {127, 127, 1, 2},
@@ -260,7 +260,8 @@ TEST(Matmul, SumsAtTheEdgeOfAWordStayExact) {
       for (Isa isa : AvailableIsas()) {
         const std::vector<float> out = Product(isa, a.view, w.view);
         for (size_t r = 0; r < 16; ++r) {
-          ASSERT_EQ(out[r], NaiveElement(a, w.view, nullptr, 0, r)) << IsaName(isa) << " row " << r << " signs " << signs;
+          ASSERT_EQ(out[r], NaiveElement(a, w.view, nullptr, 0, r))
+              << IsaName(isa) << " row " << r << " signs " << signs;
         }
       }
     }
