@@ -23,11 +23,11 @@
 namespace pith {
 namespace {
 
-constexpr size_t kMaxTermRows =
-    4;  // 8 accumulators, 2 registers of weights, 5 for what is in between, 1 constant
+// 8 accumulators, 2 registers of weights, 5 for what is in between, 1 constant.
+constexpr size_t kMaxTermRows = 4;
 constexpr size_t kPairCodes = 2 * kPanelDepth;
-constexpr int16_t kMostInWord =
-    256;  // sum of magnitudes: 256 * -128 is the least word, 256 * 127 below the largest
+// Sum of the magnitudes that meet in a word: 256 * -128 is the least word, 256 * 127 below the largest.
+constexpr int16_t kMostInWord = 256;
 constexpr size_t kChunkPairs = 512;  // pairs of groups of four columns that are prepared at a time
 // No power of two, so that rows do not share the sets of the first-level cache.
 constexpr size_t kRowPairs = kChunkPairs + 12;
