@@ -12,7 +12,7 @@ struct FormerBuiltin {
   std::string fingerprint;
   std::string version;
 };
-const FormerBuiltin kFormerBuiltins[] = {{"a23d55447fa098c83f68ed0f0f4edb95", "0.2.0"}};
+const FormerBuiltin kFormerBuiltins[] = {{"a23d55447fa098c83f68ed0f0f4edb95", "0.2.0"}, {"3ef1c7ed21ad2c300e4dae7d9eeea883", "0.4.0"}};
 constexpr size_t kTellingDigits = 8;  // of a fingerprint: fewer might be any model's
 
 }  // namespace
