@@ -87,9 +87,10 @@ Result<Model*> ModelFinder::FindFor(const std::string& name, const std::string& 
   const std::vector<std::string> folders = UserModelFolders();
   if (!folders.empty()) way_out += " or put it into " + folders.back();
   for (const FormerBuiltin& former : kFormerBuiltins) {
-    if (former.fingerprint.starts_with(fingerprint) && fingerprint.size() >= kTellingDigits) {
-      return NotFound(wanted + ", which pith " + former.version + " had built in and this version has not; decompress with that one, or " + way_out);
-    }
+    if (!former.fingerprint.starts_with(fingerprint)) continue;
+    const std::string certainty = fingerprint.size() < kTellingDigits ? "perhaps the one that" : "which";
+    return NotFound(wanted + ", " + certainty + " pith " + former.version +
+                    " had built in and this version has not; decompress with that one, or " + way_out);
   }
   return NotFound(wanted + ", which is not here; " + way_out);
 }
