@@ -14,7 +14,7 @@ import os
 CODE_FOLDERS = {
     "python": ("/usr/lib/python3*", "/usr/local/lib/python3*", (".py",)),
     "headers": ("/usr/include", "/usr/lib/gcc", (".h", ".hpp")),
-    "go": ("/usr/lib/go*", "/usr/local/go/src", (".go",)),
+    "go": ("/usr/share/go-*", "/usr/local/go/src", (".go",)),  # Debian has links to the first in /usr/lib
     "node": ("/usr/lib/node_modules", "/usr/local/lib/node_modules", (".js", ".ts")),
     "perl": ("/usr/share/perl*", "/usr/lib/x86_64-linux-gnu/perl*", (".pm", ".pl")),
     "cmake": ("/usr/share/cmake*", "/usr/local/share/cmake*", (".cmake",)),
