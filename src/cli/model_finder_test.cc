@@ -27,7 +27,8 @@ TEST(ModelFinder, NamesTheVersionThatHadTheModelBuiltIn) {
 }
 
 TEST(ModelFinder, FourDigitsNameItPerhaps) {
-  EXPECT_NE(MessageFor("3ef1").find("fingerprint 3ef1.., perhaps the one that pith 0.4.0 had built in"), std::string::npos) << MessageFor("3ef1");
+  const std::string message = MessageFor("3ef1");
+  EXPECT_NE(message.find("fingerprint 3ef1.., perhaps the one that pith 0.4.0 had built in"), std::string::npos) << message;
 }
 
 TEST(ModelFinder, AModelThatNoVersionHad) {
