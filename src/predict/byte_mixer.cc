@@ -8,150 +8,35 @@
 
 #include "base/aligned_buffer.h"
 #include "base/check.h"
+#include "predict/bit_histories.h"
 #include "predict/byte_kinds.h"
 #include "predict/mixer_lanes.h"
+#include "predict/record_tracker.h"
 
 namespace pith {
 namespace {
 
-// ---- Section 1: functions -----------------------------------------------------------------------------------------
-
-constexpr int kInputEnd = 2047;  // of stretched probabilities: 8 bits after the point
-constexpr int kSumEnd = 3071;    // of what mixers make of them
-constexpr uint32_t kMaxMapCount = 1023;
-
-constexpr int kSquashKnots[49] = {
-    1,     1,     1,     2,     3,     5,     8,     13,    22,    36,    60,    98,    162,   267,   439,   720,  1179,
-    1921,  3108,  4971,  7812,  11955, 17625, 24743, 32768, 40793, 47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816,
-    65097, 65269, 65374, 65438, 65476, 65500, 65514, 65523, 65528, 65531, 65533, 65534, 65535, 65535, 65535};
-
-// Bit histories, section 2. A state is how many zeros and ones a context has seen, the rarer ones forgotten, and the
-// last bit.
-struct State {
-  uint8_t zeros;
-  uint8_t ones;
-};
-
-constexpr uint32_t InputPair(int first, int second) {
-  return static_cast<uint16_t>(first) | static_cast<uint32_t>(static_cast<uint16_t>(second)) << 16;
-}
-
-struct Tables {
-  std::array<uint16_t, 2 * (kSumEnd + 1)> squash;
-  std::array<int16_t, 4096> stretch;
-  std::array<uint32_t, kMaxMapCount + 1> reciprocal;
-  std::array<std::array<uint8_t, 2>, 256> next{};
-  // The two inputs of a probability, side by side as a mixer reads them: stretched, and linearly in the upper half. What
-  // a history lets through of them: nothing yet, the first, or, if it has only zeros or only ones, both.
-  std::array<uint32_t, 4096> input_pair;
-  std::array<uint32_t, 256> input_mask{};
-  std::array<uint32_t, 256> initial{};   // entry of a map
-
-  Tables() {
-    for (size_t i = 0; i < squash.size(); ++i) {
-      const int part = static_cast<int>(i % 128);
-      squash[i] = static_cast<uint16_t>((kSquashKnots[i / 128] * (128 - part) + kSquashKnots[i / 128 + 1] * part) / 128);
-    }
-    int x = -kInputEnd;
-    for (int p = 0; p < 4096; ++p) {
-      while (x < kInputEnd && Squash(x) < p * 16 + 8) ++x;
-      stretch[static_cast<size_t>(p)] = static_cast<int16_t>(x);
-      input_pair[static_cast<size_t>(p)] = InputPair(x, (p - 2048) / 2);
-    }
-    for (uint32_t n = 0; n <= kMaxMapCount; ++n) reciprocal[n] = 131072 / (2 * n + 3);
-    MakeStates();
-  }
-
-  int Squash(int x) const { return SquashOfSum(std::clamp(x, -kSumEnd, kSumEnd)); }
-  // REQUIRES: -kSumEnd <= x <= kSumEnd.
-  int SquashOfSum(int x) const { return squash[static_cast<size_t>(x + kSumEnd + 1)]; }
-
- private:
-  // The most of the commoner bit beside n of the rarer one.
-  static bool Allowed(int a, int b) {
-    constexpr int kLimits[] = {41, 24, 12, 8, 6, 5};
-    const int rarer = std::min(a, b);
-    return rarer < static_cast<int>(std::size(kLimits)) && std::max(a, b) <= kLimits[rarer];
-  }
-
-  void MakeStates() {
-    constexpr int kMaxCount = 41;
-    uint8_t number[kMaxCount + 1][kMaxCount + 1][2] = {};
-    State states[256];
-    int n_states = 0;
-    for (int total = 0; total <= kMaxCount; ++total) {
-      for (int zeros = 0; zeros <= total; ++zeros) {
-        const int ones = total - zeros;
-        if (!Allowed(zeros, ones)) continue;
-        for (int last = 0; last < 2; ++last) {
-          if (total == 0 ? last == 1 : (last == 0 ? zeros : ones) == 0) continue;
-          PITH_CHECK(n_states < 256);
-          states[n_states] = {static_cast<uint8_t>(zeros), static_cast<uint8_t>(ones)};
-          number[zeros][ones][last] = static_cast<uint8_t>(n_states++);
-        }
-      }
-    }
-    for (int s = 0; s < n_states; ++s) {
-      for (int bit = 0; bit < 2; ++bit) {
-        int n[2] = {states[s].zeros, states[s].ones};
-        int& other = n[1 - bit];
-        if (other > 2) other = std::bit_width(static_cast<unsigned>(other));
-        if (Allowed(n[bit] + 1, other)) ++n[bit];
-        while (!Allowed(n[0], n[1])) --n[bit];
-        next[s][bit] = number[n[0]][n[1]][bit];
-      }
-      input_mask[s] = s == 0 ? 0 : states[s].zeros == 0 || states[s].ones == 0 ? 0xffffffff : 0xffff;
-      const uint32_t all = static_cast<uint32_t>(states[s].zeros + states[s].ones);
-      initial[s] = (uint32_t{4} * states[s].ones + 1) * (uint32_t{1} << 22) / (4 * all + 2) << 10 | 6;
-    }
-  }
-};
-
-const Tables& TheTables() {
-  static const Tables tables;
-  return tables;
-}
-
-// A map's entry: probability in 22 bits, and how often it has learned in 10.
-uint32_t Entry(uint32_t numerator, uint32_t denominator, uint32_t count) {
-  return static_cast<uint32_t>((uint64_t{numerator} << 22) / denominator) << 10 | count;
-}
-inline uint32_t Probability12(uint32_t entry) { return entry >> 20; }
-inline void LearnEntry(const Tables& t, uint32_t& entry, int bit, uint32_t limit) {
-  const uint32_t count = entry & kMaxMapCount;
-  const int64_t p = entry >> 10;
-  const int64_t target = bit != 0 ? (1 << 22) - 1 : 0;
-  const uint32_t step = static_cast<uint32_t>((target - p) * t.reciprocal[count] >> 16);
-  entry = entry + (step << 10) + (count < limit ? 1 : 0);
-}
+using namespace bit_histories;
 
 inline void Prefetch(const void* p) { __builtin_prefetch(p, 1); }
 
-inline uint64_t Mix(uint64_t h) {
-  h *= 0x9E3779B97F4A7C15;
-  return h ^ h >> 29;
-}
-template <typename... Values>
-inline uint64_t Hash(Values... values) {
-  uint64_t h = 0;
-  ((h = Mix(h + static_cast<uint64_t>(values) + 1)), ...);
-  return h;
-}
+// ---- The strengths ---------------------------------------------------------------------------------------------------
 
-// ---- The two strengths ---------------------------------------------------------------------------------------------
-
-// The numbers of both were found by trying, on prose, logs, tables, markup and code of 4 KB to 1 MB.
+// The numbers were found by trying, on prose, logs, tables, markup and code of 4 KB to 1 MB.
 struct Fast {
   static constexpr bool kStrong = false;
+  static constexpr bool kThorough = false;
   static constexpr size_t kContexts = 6;
   static constexpr size_t kMatches = 1;
   static constexpr uint32_t kMatchLengths[] = {6};
   static constexpr size_t kDirect = 1;
   static constexpr size_t kSets = 2;
+  static constexpr size_t kFinals = 0;
   static constexpr uint32_t kRows[] = {256, 128};
   static constexpr size_t kCorrections = 2;
   static constexpr int kMaxLineBits = 19;  // 32 MiB
   static constexpr int kFirstWeight = 127;  // of 1024
+  static constexpr int kFirstMatchWeight = 1 << 28;
   static constexpr int kFirstRate = 79;
   static constexpr int kLastRate = 3;
   static constexpr int kRateShift = 9;
@@ -161,15 +46,18 @@ struct Fast {
 
 struct Strong {
   static constexpr bool kStrong = true;
+  static constexpr bool kThorough = false;
   static constexpr size_t kContexts = 24;
   static constexpr size_t kMatches = 2;
   static constexpr uint32_t kMatchLengths[] = {5, 12};
   static constexpr size_t kDirect = 3;
   static constexpr size_t kSets = 6;
+  static constexpr size_t kFinals = 1;
   static constexpr uint32_t kRows[] = {256, 256, 256, 2048, 256, 768};
   static constexpr size_t kCorrections = 3;
   static constexpr int kMaxLineBits = 19;
   static constexpr int kFirstWeight = 54;
+  static constexpr int kFirstMatchWeight = 1 << 28;
   static constexpr int kFirstRate = 50;
   static constexpr int kLastRate = 5;
   static constexpr int kRateShift = 10;
@@ -178,8 +66,32 @@ struct Strong {
   static constexpr int kFinalShift = 4;
 };
 
+// For records: logs, tables, JSON, XML. What it adds to the strong one it has from RecordTracker.
+struct Thorough {
+  static constexpr bool kStrong = true;
+  static constexpr bool kThorough = true;
+  static constexpr size_t kContexts = 52;
+  static constexpr size_t kMatches = 3;
+  static constexpr uint32_t kMatchLengths[] = {5, 12, 24};
+  static constexpr size_t kDirect = 9;
+  static constexpr size_t kSets = 12;
+  static constexpr size_t kFinals = 4;
+  static constexpr uint32_t kRows[] = {256, 256, 256, 2048, 768, 256, 256, 256, 128, 128, 256, 256};
+  static constexpr size_t kCorrections = 3;
+  static constexpr int kMaxLineBits = 20;
+  static constexpr int kFirstWeight = 30;
+  static constexpr int kFirstMatchWeight = 1 << 27;
+  static constexpr int kFirstRate = 20;
+  static constexpr int kLastRate = 2;
+  static constexpr int kRateShift = 10;
+  static constexpr int kMapLimit = 1023;
+  static constexpr int kCorrectionShift = 5;
+  static constexpr int kFinalShift = 4;
+};
+
 constexpr size_t kKnots = 33;       // of a correction
 constexpr size_t kTrustClasses = 48;  // of a match
+constexpr uint32_t kFinalRows[] = {256, 144, 256, 384};
 
 template <typename Shape>
 class ContextMixer final : public ByteMixer {
@@ -189,7 +101,10 @@ class ContextMixer final : public ByteMixer {
   static constexpr size_t kDirectInputs = kMatchInputs + 2 * kM;
   static constexpr size_t kInputs = kDirectInputs + Shape::kDirect + 1;  // the last one is the bias
   static_assert(kInputs % mixer_lanes::kLanes == 0);
-  static constexpr size_t kFinalStride = 8;
+  static constexpr size_t kFinalStride = RoundUp(Shape::kSets, 8);
+
+  static constexpr size_t kTrustLevels = Shape::kThorough ? 8 : 1;
+  static constexpr int kFollowers3Bits = 18;
 
   // The states of the 15 nodes of half a byte in one context.
   struct alignas(16) Slot {
@@ -222,23 +137,25 @@ class ContextMixer final : public ByteMixer {
         history_(content_size),
         maps_(kN * 256),
         direct_(DirectSize(size_bits_)),
-        trust_(kM * kTrustClasses),
-        finals_(Shape::kStrong ? 256 * kFinalStride : 0) {
+        trust_(kM * kTrustClasses * kTrustLevels),
+        records_(history_.data()) {
     lines_.PreferLargePages();
     for (size_t i = 0; i < maps_.size(); ++i) maps_[i] = t_.initial[i % 256];
     std::fill(direct_.begin(), direct_.end(), Entry(1, 2, 0));
     for (size_t i = 0; i < trust_.size(); ++i) {
-      const uint32_t n = 2 * static_cast<uint32_t>(i % kTrustClasses) + 2;
+      const uint32_t n = 2 * static_cast<uint32_t>(i / kTrustLevels % kTrustClasses) + 2;
       trust_[i] = Entry(n, n + 2, 8);
     }
     for (size_t k = 0; k < Shape::kSets; ++k) {
       weights_[k] = AlignedBuffer<int32_t>(Shape::kRows[k] * kInputs);
       for (size_t at = 0; at < weights_[k].size(); at += kInputs) {
         for (size_t i = 0; i < kN; ++i) weights_[k][at + 2 * i] = Shape::kFirstWeight << 19;
-        for (size_t m = 0; m < kM; ++m) weights_[k][at + kMatchInputs + 2 * m] = 1 << 28;
+        for (size_t m = 0; m < kM; ++m) weights_[k][at + kMatchInputs + 2 * m] = Shape::kFirstMatchWeight;
       }
     }
-    std::fill(finals_.begin(), finals_.end(), (1 << 29) / static_cast<int>(Shape::kSets));
+    for (size_t f = 0; f < Shape::kFinals; ++f) {
+      finals_[f].assign(kFinalRows[f] * kFinalStride, (1 << 29) / static_cast<int>(Shape::kSets));
+    }
     for (Match& match : matches_) match.heads.resize(size_t{1} << size_bits_);
     for (size_t j = 0; j < Shape::kCorrections; ++j) {
       corrections_[j].resize((j == 0 ? 768 : size_t{1} << CorrectionBits(size_bits_)) * kKnots);
@@ -249,6 +166,7 @@ class ContextMixer final : public ByteMixer {
     if constexpr (Shape::kStrong) {
       followers1_.resize(256);
       followers2_.resize(1 << 16);
+      if constexpr (Shape::kThorough) followers3_.resize(size_t{1} << kFollowers3Bits);
     }
     StartByte();
     Predict();
@@ -261,7 +179,7 @@ class ContextMixer final : public ByteMixer {
     uint64_t corrections = 768 + ((Shape::kCorrections - 1) << CorrectionBits(size_bits));
     return (sizeof(Line) << LineBits(content_size)) + content_size + 4 * DirectSize(size_bits) +
            4 * rows * kInputs + (kM << (2 + size_bits)) + 2 * kKnots * corrections +
-           (Shape::kStrong ? 4 * (256 + (1 << 16)) : 0);
+           (Shape::kStrong ? 4 * (256 + (1 << 16)) : 0) + (Shape::kThorough ? RecordTracker::MemoryBytes() : 0);
   }
 
   void Learn(int bit) override {
@@ -291,7 +209,12 @@ class ContextMixer final : public ByteMixer {
     return std::clamp(static_cast<int>(std::bit_width(wanted)), 10, Shape::kMaxLineBits);
   }
   static int CorrectionBits(int size_bits) { return std::min(size_bits, 16); }
-  static size_t DirectSize(int size_bits) { return Shape::kStrong ? 256 + 65536 + (size_t{1} << size_bits) : 65536; }
+  // The last inputs' cells: of the bits of the byte at hand, with the last byte, and with what is hashed into as many as
+  // there are sizes.
+  static constexpr size_t kHashedDirect = Shape::kStrong ? Shape::kDirect - 2 : 0;
+  static size_t DirectSize(int size_bits) {
+    return Shape::kStrong ? 256 + 65536 + (kHashedDirect << size_bits) : 65536;
+  }
 
   uint64_t LineOf(uint64_t hash) const { return hash >> 32 & (lines_.size() - 1); }
 
@@ -310,7 +233,14 @@ class ContextMixer final : public ByteMixer {
       followers1 = followers1 << 8 | c;
       uint32_t& followers2 = followers2_[last_ & 0xffff];
       followers2 = followers2 << 8 | c;
+      if constexpr (Shape::kThorough) {
+        uint32_t& followers3 = followers3_[Mix(LastOf(last_, 3)) >> (64 - kFollowers3Bits)];
+        followers3 = followers3 << 8 | c;
+      }
     }
+    const uint32_t above = Shape::kThorough ? Above(0) : 0;
+    const uint64_t inside = in_field_;
+    const uint32_t before = Byte(1);
     history_[position_++] = byte;
     last_ = last_ << 8 | c;
     partial_ = 1;
@@ -323,6 +253,7 @@ class ContextMixer final : public ByteMixer {
       word_ = 0;
     }
     if constexpr (Shape::kStrong) EndByteOfLine(c, letter);
+    if constexpr (Shape::kThorough) records_.Append(c, before, above, inside, field_, position_);
     for (size_t m = 0; m < kM; ++m) FindHead(matches_[m], Shape::kMatchLengths[m]);
   }
 
@@ -335,6 +266,7 @@ class ContextMixer final : public ByteMixer {
                                                  : 8 + c % 8;
     kinds_ = kinds_ << 4 | kind;
     if (c == '\n') {
+      above2_begin_ = above_begin_;
       above_begin_ = line_begin_;
       line_begin_ = position_;
       field_ = head_ = 0;
@@ -411,6 +343,14 @@ class ContextMixer final : public ByteMixer {
     return at < line_begin_ ? history_[at] : 0;
   }
 
+  // Of the line before that one.
+  uint32_t Above2(uint32_t k) const {
+    const uint32_t at = above2_begin_ + (position_ - line_begin_) + k;
+    return at < above_begin_ ? history_[at] : 0;
+  }
+
+  uint32_t Column() const { return std::min(position_ - line_begin_, 255u); }
+
   // Context i of a byte from its value, section 5.
   static uint64_t ContextHash(size_t i, uint64_t value) { return Mix(value + i * 0xD6E8FEB86659FD93); }
 
@@ -449,7 +389,7 @@ class ContextMixer final : public ByteMixer {
       add(Hash(c2, c3));
       add(Hash(c1, c3));
       add(Hash(c3, Byte(4)));
-      add(Hash(above, std::min(position_ - line_begin_, 255u)));
+      add(Hash(above, Column()));
       add(Hash(field_, in_field_, head_));
       add(Hash(followers1_[last(1)] & 0xffffff, last(1)));
       add(Hash(followers2_[last(2)] & 0xffff, last(2)));
@@ -458,10 +398,11 @@ class ContextMixer final : public ByteMixer {
       add(Hash(field_, in_field_, above));
       add(Hash(kinds_ & 0xffff, word_));
       UpdateMatches();
-      uint32_t expected = 0;
-      for (const Match& match : matches_) expected = match.expected != 0 ? match.expected : expected;
-      add(Hash(expected, last(2)));
+      expected_ = 0;
+      for (const Match& match : matches_) expected_ = match.expected != 0 ? match.expected : expected_;
+      add(Hash(expected_, last(2)));
       add(Hash(first_word_, word_));
+      if constexpr (Shape::kThorough) AddRecordContexts(add);
     }
     PITH_CHECK(n == kN);
     const int64_t first = (int64_t{Shape::kFirstRate} << (8 + Shape::kRateShift)) / ((int64_t{1} << Shape::kRateShift) + position_);
@@ -469,6 +410,40 @@ class ContextMixer final : public ByteMixer {
     if constexpr (!Shape::kStrong) PrefetchHeads();
     FindSlots();
     if constexpr (!Shape::kStrong) UpdateMatches();  // no context depends on them, and they wait for memory
+  }
+
+  template <typename Add>
+  void AddRecordContexts(const Add& add) {
+    const RecordTracker& r = records_;
+    const uint32_t c1 = Byte(1), c2 = Byte(2), c3 = Byte(3), c4 = Byte(4), above = Above(0), in_field = r.in_field();
+    add(Hash(in_field_, r.field(0)));
+    add(Hash(in_field_, r.field(0), field_));
+    add(Hash(r.FieldBack(2), r.FieldBack(2, 1), std::min(in_field, 15u), c1));
+    add(Hash(r.FieldBack(1), r.FieldBack(2), c1));
+    add(Hash(r.InRole(0), r.InRole(0, 1), c1, std::min(in_field, 3u)));
+    add(Hash(r.InRole(1), r.InRole(1, 1), c1, std::min(in_field, 3u)));
+    add(Hash(r.InRole(2), r.InRole(2, 1), c1, std::min(in_field, 3u)));
+    add(Hash(r.InRole(1), r.InRole(2), c1));
+    add(Hash(above, Above(1), r.agree(), std::min(in_field, 7u)));
+    add(Hash(above, Above2(0), c1));
+    add(Hash(above, Above2(0), Column()));
+    add(Hash(r.element(), in_field_));
+    add(Hash(r.last_element(), in_field_));
+    add(Hash(r.key(), in_field_));
+    add(Hash(r.digits(), c1, c2));
+    add(Hash(r.digits(), field_));
+    add(Hash(r.digits(), above, c1));
+    add(Hash(followers3_[Mix(LastOf(last_, 3)) >> (64 - kFollowers3Bits)] & 0xffff, LastOf(last_, 3)));
+    add(Hash(c1, c2, c4));
+    add(Hash(c2, c3, c4));
+    add(Hash(c1, c3, c4, Byte(5)));
+    add(Hash(c4, Byte(5), Byte(6)));
+    add(Hash(field_, c1, c2));
+    add(Hash(head_, in_field_));
+    add(Hash(first_word_, in_field_));
+    add(Hash(kinds_ & 0xfff, above, c1));
+    add(Hash(expected_, c1, Column()));
+    add(Hash(matches_[0].expected, matches_[1].expected, matches_[2].expected, std::min(matches_[1].length, 15u)));
   }
 
   // The slots of the half byte that begins.
@@ -501,12 +476,13 @@ class ContextMixer final : public ByteMixer {
     if constexpr (Shape::kStrong) Prefetch(&corrections_[2][correction2 * kKnots + kKnots / 2]);
     const uint32_t node = level < 4 ? partial_ - 1 : (1u << (level - 4)) - 1 + (partial_ & ((1u << (level - 4)) - 1));
     uint32_t pairs[kInputs / 2];
-    uint32_t known = 0;
+    uint32_t known = 0, sided = 0;
     for (size_t i = 0; i < kN; ++i) {
       states_[i] = slots_[i] + node;
       const uint8_t state = *states_[i];
       entries_[i] = &maps_[i * 256 + state];
       known += state != 0 ? 1 : 0;
+      if constexpr (Shape::kThorough) sided += t_.input_mask[state] > 0xffff ? 1 : 0;
       pairs[i] = t_.input_pair[Probability12(*entries_[i])] & t_.input_mask[state];
     }
     uint32_t expects = 0, length = 0;
@@ -514,7 +490,8 @@ class ContextMixer final : public ByteMixer {
       Match& match = matches_[m];
       const bool live = match.expected >> (8 - level) == partial_;
       const uint32_t expected_bit = match.expected >> (7 - level) & 1;
-      match.trust = live ? &trust_[m * kTrustClasses + match.trust_class] : &match.no_trust;
+      match.trust = live ? &trust_[(m * kTrustClasses + match.trust_class) * kTrustLevels +
+                                         static_cast<size_t>(level) % kTrustLevels] : &match.no_trust;
       const uint32_t p = Probability12(*match.trust);
       const int sign = static_cast<int>(2 * expected_bit) - 1;
       const uint32_t pair = InputPair(sign * t_.stretch[p], sign * ((static_cast<int>(p) - 2048) / 2));
@@ -526,7 +503,18 @@ class ContextMixer final : public ByteMixer {
     if constexpr (Shape::kStrong) {
       direct_entries_[0] = &direct_[partial_];
       direct_entries_[1] = &direct_[256 + (c1 << 8 | partial_)];
-      direct_entries_[2] = &direct_[256 + 65536 + (Hash(word_, partial_) >> (64 - size_bits_))];
+      size_t d = 2;
+      const auto add = [&](uint64_t hash) {
+        direct_entries_[d] = &direct_[256 + 65536 + ((d - 2) << size_bits_) + (hash >> (64 - size_bits_))];
+        ++d;
+      };
+      add(Hash(word_, partial_));
+      if constexpr (Shape::kThorough) {
+        for (const int n : {2, 3, 4}) add(Hash(LastOf(last_, n), partial_));
+        add(Hash(in_field_, field_, partial_));
+        add(Hash(in_field_, records_.field(0), partial_));
+        add(Hash(expected_, LastOf(last_, 2), partial_));
+      }
     } else {
       direct_entries_[0] = &direct_[c1 << 8 | partial_];
     }
@@ -538,12 +526,25 @@ class ContextMixer final : public ByteMixer {
 
     uint32_t rows[Shape::kSets];
     rows[0] = partial_;
-    if constexpr (Shape::kStrong) {
+    if constexpr (Shape::kThorough) {
+      const uint32_t in_field = records_.in_field(), l = static_cast<uint32_t>(level);
+      rows[1] = length * 14 + known / 4;
+      rows[2] = c1;
+      rows[3] = (kinds_ & 0xff) << 3 | l;
+      rows[4] = Column() + 256 * expects;
+      rows[5] = Byte(2);
+      rows[6] = std::min(field_, 31u) << 3 | std::min(in_field, 7u);
+      rows[7] = Above(0);
+      rows[8] = sided / 4 << 3 | l;
+      rows[9] = std::min(records_.digits(), 15u) << 3 | l;
+      rows[10] = records_.FieldBack(2);
+      rows[11] = kinds_ >> 8 & 0xff;
+    } else if constexpr (Shape::kStrong) {
       rows[1] = length * 16 + known / 2;
       rows[2] = c1;
       rows[3] = (kinds_ & 0xff) << 3 | static_cast<uint32_t>(level);
       rows[4] = known << 3 | static_cast<uint32_t>(level);
-      rows[5] = std::min(position_ - line_begin_, 255u) + 256 * expects;
+      rows[5] = Column() + 256 * expects;
     } else {
       rows[1] = length * 8 + known;
     }
@@ -552,10 +553,17 @@ class ContextMixer final : public ByteMixer {
       dots_[k] = std::clamp(mixer_lanes::Dot(inputs_, rows_[k], kInputs) >> 13, -kSumEnd, kSumEnd);
     }
     if constexpr (Shape::kStrong) {
-      final_row_ = &finals_[partial_ * kFinalStride];
-      int64_t sum = 0;
-      for (size_t k = 0; k < Shape::kSets; ++k) sum += int64_t{dots_[k]} * (final_row_[k] >> 14);
-      sum_ = static_cast<int>(std::clamp<int64_t>(sum >> 15, -kSumEnd, kSumEnd));
+      const uint32_t final_rows[] = {partial_, length * 8 + static_cast<uint32_t>(level), c1,
+                                     (kinds_ & 15) * 24 + static_cast<uint32_t>(level) * 3 + expects};
+      int sums = 0;
+      for (size_t f = 0; f < Shape::kFinals; ++f) {
+        final_rows_[f] = &finals_[f][final_rows[f] * kFinalStride];
+        int64_t sum = 0;
+        for (size_t k = 0; k < Shape::kSets; ++k) sum += int64_t{dots_[k]} * (final_rows_[f][k] >> 14);
+        final_sums_[f] = static_cast<int>(std::clamp<int64_t>(sum >> 15, -kSumEnd, kSumEnd));
+        sums += final_sums_[f];
+      }
+      sum_ = sums >> std::countr_zero(Shape::kFinals);
     } else {
       sum_ = (dots_[0] + dots_[1]) >> 1;
     }
@@ -581,10 +589,12 @@ class ContextMixer final : public ByteMixer {
     const Tables& t = t_;  // what is written below might be t_, for all that the compiler knows
     const int target = bit != 0 ? 65535 : 0;
     if constexpr (Shape::kStrong) {
-      const int error = target - t.SquashOfSum(sum_);
-      for (size_t k = 0; k < Shape::kSets; ++k) {
-        const uint32_t step = static_cast<uint32_t>(error * dots_[k] >> Shape::kFinalShift);
-        final_row_[k] = static_cast<int32_t>(static_cast<uint32_t>(final_row_[k]) + step);
+      for (size_t f = 0; f < Shape::kFinals; ++f) {
+        const int error = target - t.SquashOfSum(final_sums_[f]);
+        for (size_t k = 0; k < Shape::kSets; ++k) {
+          const uint32_t step = static_cast<uint32_t>(error * dots_[k] >> Shape::kFinalShift);
+          final_rows_[f][k] = static_cast<int32_t>(static_cast<uint32_t>(final_rows_[f][k]) + step);
+        }
       }
     }
     for (size_t k = 0; k < Shape::kSets; ++k) {
@@ -612,11 +622,11 @@ class ContextMixer final : public ByteMixer {
   std::vector<uint8_t> history_;
   std::vector<uint32_t> maps_;    // [contexts, states]
   std::vector<uint32_t> direct_;  // order 0, order 1, word; fast: order 1
-  std::vector<uint32_t> trust_;   // [matches, classes]
+  std::vector<uint32_t> trust_;   // [matches, classes, levels]
   AlignedBuffer<int32_t> weights_[Shape::kSets];                         // [rows, inputs]
-  std::vector<int32_t> finals_;                                          // [256, sets padded]
+  std::array<std::vector<int32_t>, Shape::kFinals> finals_;             // [rows, sets padded]
   std::array<std::vector<uint16_t>, Shape::kCorrections> corrections_;  // [contexts, knots]
-  std::vector<uint32_t> followers1_, followers2_;                        // the last four bytes after one, two bytes
+  std::vector<uint32_t> followers1_, followers2_, followers3_;           // the last four bytes after one, two, three
   Match matches_[kM];
 
   // Of the stream.
@@ -625,8 +635,10 @@ class ContextMixer final : public ByteMixer {
   uint32_t partial_ = 1;   // the bits of the byte at hand after a one
   uint64_t word_ = 0, word1_ = 0, word2_ = 0;
   uint32_t kinds_ = 0;
-  uint32_t line_begin_ = 0, above_begin_ = 0, field_ = 0, head_ = 0;
+  uint32_t line_begin_ = 0, above_begin_ = 0, above2_begin_ = 0, field_ = 0, head_ = 0;
   uint64_t in_field_ = 0, first_word_ = 0;
+  RecordTracker records_;
+  uint32_t expected_ = 0;  // the matches' byte + 256; 0: none
   int rate_ = 0;
   uint64_t contexts_[kN] = {};
   uint8_t* slots_[kN] = {};
@@ -638,7 +650,8 @@ class ContextMixer final : public ByteMixer {
   uint32_t* direct_entries_[Shape::kDirect] = {};
   int32_t* rows_[Shape::kSets] = {};
   int dots_[Shape::kSets] = {};
-  int32_t* final_row_ = nullptr;
+  std::array<int32_t*, Shape::kFinals> final_rows_{};
+  std::array<int, Shape::kFinals> final_sums_{};
   int sum_ = 0;
   uint16_t* knots_[Shape::kCorrections] = {};
 };
@@ -647,13 +660,21 @@ class ContextMixer final : public ByteMixer {
 
 std::unique_ptr<ByteMixer> ByteMixer::Make(ContextStrength strength, uint32_t content_size) {
   PITH_CHECK(content_size != 0);
-  if (strength == ContextStrength::kFast) return std::make_unique<ContextMixer<Fast>>(content_size);
-  return std::make_unique<ContextMixer<Strong>>(content_size);
+  switch (strength) {
+    case ContextStrength::kFast: return std::make_unique<ContextMixer<Fast>>(content_size);
+    case ContextStrength::kStrong: return std::make_unique<ContextMixer<Strong>>(content_size);
+    case ContextStrength::kThorough: return std::make_unique<ContextMixer<Thorough>>(content_size);
+  }
+  PITH_CHECK(false);
 }
 
 uint64_t ByteMixer::MemoryBytes(ContextStrength strength, uint32_t content_size) {
-  return strength == ContextStrength::kFast ? ContextMixer<Fast>::MemoryBytes(content_size)
-                                            : ContextMixer<Strong>::MemoryBytes(content_size);
+  switch (strength) {
+    case ContextStrength::kFast: return ContextMixer<Fast>::MemoryBytes(content_size);
+    case ContextStrength::kStrong: return ContextMixer<Strong>::MemoryBytes(content_size);
+    case ContextStrength::kThorough: return ContextMixer<Thorough>::MemoryBytes(content_size);
+  }
+  PITH_CHECK(false);
 }
 
 }  // namespace pith

@@ -11,7 +11,7 @@
 namespace pith {
 
 // How much is computed for a bit. The numbers are those of a block's frame (docs/format.md).
-enum class ContextStrength : uint8_t { kFast = 1, kStrong = 2 };
+enum class ContextStrength : uint8_t { kFast = 1, kStrong = 2, kThorough = 3 };
 
 class ByteMixer {
  public:
