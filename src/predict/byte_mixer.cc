@@ -79,7 +79,7 @@ struct Thorough {
   static constexpr uint32_t kRows[] = {256, 256, 256, 2048, 768, 256, 256, 256, 128, 128, 256, 256};
   static constexpr size_t kCorrections = 3;
   static constexpr int kMaxLineBits = 20;
-  static constexpr int kFirstWeight = 30;
+  static constexpr int kFirstWeight = 20;
   static constexpr int kFirstMatchWeight = 1 << 27;
   static constexpr int kFirstRate = 20;
   static constexpr int kLastRate = 2;
@@ -141,7 +141,7 @@ class ContextMixer final : public ByteMixer {
         records_(history_.data()) {
     lines_.PreferLargePages();
     for (size_t i = 0; i < maps_.size(); ++i) maps_[i] = t_.initial[i % 256];
-    std::fill(direct_.begin(), direct_.end(), Entry(1, 2, 0));
+    std::fill(direct_.span().begin(), direct_.span().end(), Entry(1, 2, 0));
     for (size_t i = 0; i < trust_.size(); ++i) {
       const uint32_t n = 2 * static_cast<uint32_t>(i / kTrustLevels % kTrustClasses) + 2;
       trust_[i] = Entry(n, n + 2, 8);
@@ -416,8 +416,8 @@ class ContextMixer final : public ByteMixer {
   void AddRecordContexts(const Add& add) {
     const RecordTracker& r = records_;
     const uint32_t c1 = Byte(1), c2 = Byte(2), c3 = Byte(3), c4 = Byte(4), above = Above(0), in_field = r.in_field();
-    add(Hash(in_field_, r.field(0)));
-    add(Hash(in_field_, r.field(0), field_));
+    add(Hash(in_field_, r.last_field()));
+    add(Hash(in_field_, r.last_field(), field_));
     add(Hash(r.FieldBack(2), r.FieldBack(2, 1), std::min(in_field, 15u), c1));
     add(Hash(r.FieldBack(1), r.FieldBack(2), c1));
     add(Hash(r.InRole(0), r.InRole(0, 1), c1, std::min(in_field, 3u)));
@@ -446,8 +446,25 @@ class ContextMixer final : public ByteMixer {
     add(Hash(matches_[0].expected, matches_[1].expected, matches_[2].expected, std::min(matches_[1].length, 15u)));
   }
 
+  // The lines of the last inputs' cells for the half byte that begins.
+  void FindDirectLines() {
+    size_t d = 0;
+    const auto add = [&](uint64_t value) {
+      const uint64_t line = Hash(value, partial_) >> (64 - (size_bits_ - 4));
+      direct_lines_[d] = &direct_[256 + 65536 + (d << size_bits_) + 16 * line];
+      Prefetch(direct_lines_[d]);
+      ++d;
+    };
+    add(word_);
+    for (const int n : {2, 3, 4}) add(LastOf(last_, n));
+    add(Hash(in_field_, field_));
+    add(Hash(in_field_, records_.last_field()));
+    add(Hash(expected_, LastOf(last_, 2)));
+  }
+
   // The slots of the half byte that begins.
   void FindSlots() {
+    if constexpr (Shape::kThorough) FindDirectLines();
     for (size_t i = 0; i < kN; ++i) {
       const uint64_t hash = partial_ == 1 ? contexts_[i] : Mix(contexts_[i] + partial_);
       Slot* const slots = lines_[LineOf(hash)].slots;
@@ -503,17 +520,10 @@ class ContextMixer final : public ByteMixer {
     if constexpr (Shape::kStrong) {
       direct_entries_[0] = &direct_[partial_];
       direct_entries_[1] = &direct_[256 + (c1 << 8 | partial_)];
-      size_t d = 2;
-      const auto add = [&](uint64_t hash) {
-        direct_entries_[d] = &direct_[256 + 65536 + ((d - 2) << size_bits_) + (hash >> (64 - size_bits_))];
-        ++d;
-      };
-      add(Hash(word_, partial_));
       if constexpr (Shape::kThorough) {
-        for (const int n : {2, 3, 4}) add(Hash(LastOf(last_, n), partial_));
-        add(Hash(in_field_, field_, partial_));
-        add(Hash(in_field_, records_.field(0), partial_));
-        add(Hash(expected_, LastOf(last_, 2), partial_));
+        for (size_t d = 0; d < kHashedDirect; ++d) direct_entries_[2 + d] = direct_lines_[d] + node;
+      } else {
+        direct_entries_[2] = &direct_[256 + 65536 + (Hash(word_, partial_) >> (64 - size_bits_))];
       }
     } else {
       direct_entries_[0] = &direct_[c1 << 8 | partial_];
@@ -599,7 +609,8 @@ class ContextMixer final : public ByteMixer {
     }
     for (size_t k = 0; k < Shape::kSets; ++k) {
       const int64_t error = target - t.SquashOfSum(dots_[k]);
-      mixer_lanes::Train(inputs_, rows_[k], kInputs, static_cast<int16_t>((error * rate_ + 32768) >> 16));
+      const auto step = static_cast<int16_t>((error * rate_ + 32768) >> 16);
+      if (step != 0) mixer_lanes::Train(inputs_, rows_[k], kInputs, step);  // often: what is sure needs no learning
     }
     for (size_t i = 0; i < kN; ++i) {
       LearnEntry(t, *entries_[i], bit, Shape::kMapLimit);
@@ -621,7 +632,7 @@ class ContextMixer final : public ByteMixer {
   AlignedBuffer<Line> lines_;
   std::vector<uint8_t> history_;
   std::vector<uint32_t> maps_;    // [contexts, states]
-  std::vector<uint32_t> direct_;  // order 0, order 1, word; fast: order 1
+  AlignedBuffer<uint32_t> direct_;  // order 0, order 1, word; fast: order 1
   std::vector<uint32_t> trust_;   // [matches, classes, levels]
   AlignedBuffer<int32_t> weights_[Shape::kSets];                         // [rows, inputs]
   std::array<std::vector<int32_t>, Shape::kFinals> finals_;             // [rows, sets padded]
@@ -647,6 +658,7 @@ class ContextMixer final : public ByteMixer {
   alignas(64) int16_t inputs_[kInputs] = {};
   uint8_t* states_[kN] = {};
   uint32_t* entries_[kN] = {};
+  std::array<uint32_t*, kHashedDirect> direct_lines_{};  // thorough
   uint32_t* direct_entries_[Shape::kDirect] = {};
   int32_t* rows_[Shape::kSets] = {};
   int dots_[Shape::kSets] = {};

@@ -16,7 +16,6 @@ namespace pith {
 
 class RecordTracker {
  public:
-  static constexpr size_t kFields = 2;
   static constexpr size_t kRoles = 3;
 
   // `history` has the block's bytes up to the position, and outlives the tracker.
@@ -30,18 +29,15 @@ class RecordTracker {
     position_ = position;
     digits_ = (c >= '0' && c <= '9') || c == '.' ? digits_ + 1 : 0;
     agree_ = c != above ? 0 : agree_ < kMostAgree ? agree_ + 1 : kMostAgree;
-    if (c == ':' || c == '=') key_ = inside != 0 ? inside : fields_[0];
+    if (c == ':' || c == '=') key_ = inside != 0 ? inside : last_field_;
     FollowElements(c, before);
     if (!IsSeparator(c) && c != '\n') {
       for (uint32_t& place : places_) place += place != 0 ? 1 : 0;
       return;
     }
-    if (inside != 0) {
-      fields_[1] = fields_[0];
-      fields_[0] = inside;
-    }
+    if (inside != 0) last_field_ = inside;
     begins_[++n_begins_ % kBegins] = position;
-    const uint64_t roles[kRoles] = {bit_histories::Hash(field), bit_histories::Hash(fields_[0], c),
+    const uint64_t roles[kRoles] = {bit_histories::Hash(field), bit_histories::Hash(last_field_, c),
                                     bit_histories::Hash(key_, c, before)};
     for (size_t j = 0; j < kRoles; ++j) {
       uint32_t& last = roles_[(j << kRoleBits) + (roles[j] >> (64 - kRoleBits))];
@@ -53,8 +49,8 @@ class RecordTracker {
   uint32_t digits() const { return digits_; }                  // directly before the position, points among them
   uint32_t agree() const { return agree_; }                    // bytes directly before it that were those above
   uint32_t in_field() const { return position_ - begins_[n_begins_ % kBegins]; }  // bytes of the field so far
-  uint64_t field(size_t back) const { return fields_[back]; }  // hash of the last field that had bytes, the one before
-  uint64_t key() const { return key_; }
+  uint64_t last_field() const { return last_field_; }  // hash of the last field that had bytes
+  uint64_t key() const { return key_; }                // hash of what stood before the last : or =
   uint64_t element() const { return depth_ != 0 ? open_[depth_ - 1] : 0; }
   uint64_t last_element() const { return last_element_; }
 
@@ -73,7 +69,7 @@ class RecordTracker {
 
  private:
   static constexpr int kRoleBits = 16;
-  static constexpr uint32_t kBegins = 8;
+  static constexpr uint32_t kBegins = 4;  // of the last fields, a power of two
   static constexpr size_t kMostOpen = 64;
   static constexpr uint32_t kMostAgree = 15;
 
@@ -107,7 +103,7 @@ class RecordTracker {
   const uint8_t* history_;
   uint32_t position_ = 0;
   uint32_t digits_ = 0, agree_ = 0;
-  std::array<uint64_t, kFields> fields_{};
+  uint64_t last_field_ = 0;
   std::array<uint32_t, kBegins> begins_{};
   uint32_t n_begins_ = 0;
   uint64_t key_ = 0;
