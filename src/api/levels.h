@@ -6,10 +6,9 @@
 
 namespace pith {
 
-// The first levels use contexts alone, fast or strong; then comes the small built-in model, then the large one, each
+// The first levels use contexts alone, fast, strong or thorough; then comes the small built-in model, then the large one, each
 // with what the text looks like deciding between model and contexts, or with the best of both for every block; at last
 // the largest model that is installed.
-inline constexpr uint32_t kStrongContextsLevel = 2;
 inline constexpr uint32_t kFirstModelLevel = 4;
 inline constexpr uint32_t kDefaultLevel = 6;
 inline constexpr uint32_t kMaxLevel = 9;
@@ -21,7 +20,7 @@ struct LevelMeaning {
 
 // REQUIRES: 1 <= level <= kMaxLevel.
 constexpr LevelMeaning MeaningOf(uint32_t level) {
-  if (level < kFirstModelLevel) return {.contexts = level >= kStrongContextsLevel ? 2u : 1u};
+  if (level < kFirstModelLevel) return {.contexts = level};
   return {.best_of = level == kFirstModelLevel + 1 || level > kDefaultLevel};
 }
 

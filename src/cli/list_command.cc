@@ -1,6 +1,7 @@
 // pith list
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -139,7 +140,8 @@ std::string DetailText(const ArchiveInfo& archive) {
       line += ", " + Plural(totals.streams, "stream");
       if (totals.adaptive) line += ", adaptive";
     }
-    if (totals.strength != 0) line += totals.strength == 1 ? ", fast" : ", strong";
+    constexpr const char* kStrengths[] = {"", ", fast", ", strong", ", thorough"};
+    if (totals.strength < std::size(kStrengths)) line += kStrengths[totals.strength];
     for (const std::string& encoding : totals.encodings) line += ", " + encoding;
     text += Field("by " + kind, line);
   }

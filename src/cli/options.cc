@@ -275,7 +275,7 @@ constexpr OptionSpec kOptions[] = {
     {OptionId::kSize, 0, "size", ValueKind::kSize, "SIZE", "", kR, "bytes of the dictionary; 48K is the default",
      "At most 1M. Larger ones take longer to start with: 48K takes half a second."},
     {OptionId::kLevel, 0, "level", ValueKind::kCount, "N", "", kC, "-1 (fast) to -9 (small); 6 is the default",
-     "1 to 3 use no model, neither to compress nor to decompress: 1 is fast, 2 and 3 are smaller. 4 and 5 use the small built-in "
+     "1 to 3 use no model, neither to compress nor to decompress: 1 is fast, 2 is smaller, 3 smaller still, above all tables and logs. 4 and 5 use the small built-in "
      "model (nano), from 6 on it is the large one (mini); 4 and 6 take contexts for text that looks like data, 5, 7 and 8 try both for "
      "every block. 9 does so with the largest model in the model folders, if one is larger than mini. The README shows what each gives."},
     {OptionId::kBestOf, 0, "best-of", ValueKind::kNone, "", "", kC, "try model and contexts for every block (as -7 does)", ""},

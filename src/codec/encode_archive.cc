@@ -49,7 +49,8 @@ constexpr double kContextsMargin = 1.3;
 // Streams where size goes before speed: each begins cold. 14 instead of 4 cost 0.3 % of alice29.txt.
 constexpr uint32_t kMostStreamsForSize = 4;
 
-// Text of fewer bytes a token is tried by contexts over bytes, too. Prose has 2.8 to 3, code 2.1, tables and logs 1.1 to 2.
+// Text of fewer bytes a token is tried by contexts over bytes, too. Prose has 2.8 to 3, code 2.1, tables and logs 1.1 to 2. So is what zstd
+// makes very little of (kRepetitiveShare): records whose long indentations are a token each.
 constexpr double kDataBytesPerToken = 2.3;
 
 // Where zstd finds nothing beyond the frequencies of the bytes, there is no text for the model to know: random letters,
@@ -161,8 +162,10 @@ class ArchiveEncoder {
     if (options_.beside == ContextsBesideModel::kForData && model_ != nullptr && is_text) {
       beside = !pays;  // the model knows nothing of it
     }
-    if (beside && !contexts_done_ && ContextsFit(content.size())) {
-      PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload));
+    if (beside && !contexts_done_) {
+      if (const std::optional<ContextStrength> strength = StrengthBesideModel(content.size())) {
+        PITH_RETURN_IF_ERROR(TryContexts(*strength, content, best, payload));
+      }
     }
     const bool by_model = best.kind == BlockKind::kModel;
     if (by_model) ++result_.model_blocks;
@@ -214,10 +217,13 @@ class ArchiveEncoder {
            static_cast<double>(rival_cost) >= kNoStructureShare * order_zero;
   }
 
-  // In the memory allowed, beside the block itself.
-  bool ContextsFit(uint64_t size) const {
-    return options_.memory_bytes == 0 ||
-           ByteMixer::MemoryBytes(ContextStrength::kStrong, static_cast<uint32_t>(size)) + 3 * size <= options_.memory_bytes;
+  // The most that the memory allows, beside the block itself. Even the thorough one is faster than a model.
+  std::optional<ContextStrength> StrengthBesideModel(uint64_t size) const {
+    for (const ContextStrength strength : {ContextStrength::kThorough, ContextStrength::kStrong}) {
+      const uint64_t needed = ByteMixer::MemoryBytes(strength, static_cast<uint32_t>(size)) + 3 * size;
+      if (options_.memory_bytes == 0 || needed <= options_.memory_bytes) return strength;
+    }
+    return std::nullopt;
   }
 
   // Replaces `best` and `payload` where contexts make less of the block.
@@ -285,9 +291,12 @@ class ArchiveEncoder {
     }
     double shown_before = 0;  // share of the block's work that is done before the model's
     // What looks like data: contexts go first, being the faster, and the model has to keep up with them.
-    if (options_.beside == ContextsBesideModel::kForData && !contexts_done_ && ContextsFit(content.size()) &&
-        static_cast<double>(text.n_bytes) < kDataBytesPerToken * static_cast<double>(n_tokens)) {
-      PITH_RETURN_IF_ERROR(TryContexts(ContextStrength::kStrong, content, best, payload, /*before_model=*/true));
+    const std::optional<ContextStrength> strength = StrengthBesideModel(content.size());
+    const bool looks_like_data =
+        static_cast<double>(text.n_bytes) < kDataBytesPerToken * static_cast<double>(n_tokens) ||
+        (best.kind == BlockKind::kZstd && best.payload_size <= kRepetitiveShare * best.content_size);
+    if (options_.beside == ContextsBesideModel::kForData && looks_like_data && !contexts_done_ && strength) {
+      PITH_RETURN_IF_ERROR(TryContexts(*strength, content, best, payload, /*before_model=*/true));
       shown_before = 0.5;
       rival_cost = Cost(best);
       if (fixed_cost >= rival_cost) return false;

@@ -89,7 +89,7 @@ const std::vector<History>& Histories() {
   return all;
 }
 
-uint64_t Append(uint64_t number, int bit) {
+uint16_t Append(uint16_t number, int bit) {
   const History h = Histories().at(number);
   int64_t mine = bit == 1 ? h.ones : h.zeros, other = bit == 1 ? h.zeros : h.ones;
   if (other > 2) other = static_cast<int64_t>(BitsOf(static_cast<uint64_t>(other)));
@@ -97,27 +97,29 @@ uint64_t Append(uint64_t number, int bit) {
   while (!Allowed(mine, other)) --mine;
   const History next = bit == 1 ? History{other, mine, 1} : History{mine, other, 0};
   const auto found = std::find(Histories().begin(), Histories().end(), next);
-  return static_cast<uint64_t>(found - Histories().begin());
+  return static_cast<uint16_t>(found - Histories().begin());
 }
 
 int32_t Wrap(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(x))); }
 
 struct Slot {
-  uint64_t check = 0;
-  std::array<uint64_t, 15> histories{};
+  uint16_t check = 0;
+  std::array<uint16_t, 15> histories{};
 };
 
 struct Match {
   uint64_t minimal;
   std::vector<uint64_t> heads;
   uint64_t position = 0, length = 0, misses = 0;
-  std::vector<Cell> cells;
+  std::vector<Cell> cells;  // 48, or 48 for each level after one another
 };
+
+bool IsOneOf(uint8_t c, const std::string& bytes) { return bytes.find(static_cast<char>(c)) != std::string::npos; }
 
 }  // namespace
 
 struct SlowBytes::State {
-  bool strong;
+  bool strong, thorough;  // strong: also where thorough
   uint64_t S, L, C;
   // Constants of the table in section 8, and how many contexts there are.
   int64_t first, first_rate, last_rate, rs, limit, cs;
@@ -125,9 +127,16 @@ struct SlowBytes::State {
 
   std::vector<uint8_t> block;
   uint64_t word = 0, word1 = 0, word2 = 0;
-  std::vector<uint32_t> followers1, followers2;
+  std::vector<uint32_t> followers1, followers2, followers3;
   uint32_t kinds = 0, head = 0;
   uint64_t line = 0, line_above = 0, field = 0, inside = 0, first_word = 0;
+  uint64_t line_above2 = 0, digits = 0, agree = 0, key = 0, field1 = 0;
+  std::vector<uint64_t> elements;
+  bool name_open = false;
+  uint64_t name = 0, last_element = 0;
+  std::vector<uint64_t> fields = {0};  // where each begins
+  std::vector<std::vector<uint32_t>> role_tables;
+  std::vector<uint64_t> places = {0, 0, 0};
   uint64_t partial = 1, level = 0;
   std::vector<Match> matches;
 
@@ -136,17 +145,20 @@ struct SlowBytes::State {
   std::vector<uint64_t> slot_of;
   std::vector<std::vector<Cell>> map;
   std::vector<Cell> order0, order1, by_word;
+  std::vector<std::vector<Cell>> by_value;
+  uint64_t half = 1;
   std::vector<std::vector<int32_t>> weights;  // of each mixer, set after set
-  std::vector<int32_t> finals;
+  std::vector<std::vector<int32_t>> finals;   // likewise
   std::vector<std::vector<int64_t>> corrections;
 
   // Of the bit at hand.
   uint64_t node = 0;
   std::vector<int64_t> x, dot;
-  std::vector<uint64_t> sets;
+  std::vector<uint64_t> sets, final_sets;
   std::vector<Cell*> cells, last_cells;
   std::vector<bool> live;
   int64_t f = 0;
+  std::vector<int64_t> fs;  // of each set of finals
   std::vector<uint64_t> arrays;
 
   uint64_t B(uint64_t back) const { return back <= block.size() ? block[block.size() - back] : 0; }
@@ -160,27 +172,61 @@ struct SlowBytes::State {
     const uint64_t at = line_above + Column() + k;
     return at < line ? block[at] : 0;
   }
+  uint64_t Above2(uint64_t k) const {
+    const uint64_t at = line_above2 + Column() + k;
+    return at < line_above ? block[at] : 0;
+  }
+  uint64_t InField() const { return block.size() - fields.back(); }
+  uint64_t Role(size_t r, uint64_t d) const {
+    const uint64_t at = places[r] + d;
+    return places[r] != 0 && at < block.size() ? block[at] : 0;
+  }
+  uint64_t Back(size_t k, uint64_t d) const {
+    if (fields.size() <= k) return 0;
+    const size_t i = fields.size() - 1 - k;
+    const uint64_t at = fields[i] + InField() + d;
+    return at < fields[i + 1] ? block[at] : 0;
+  }
+  // 256 + the expected byte, or 0.
+  uint64_t Expected(const Match& m) const { return m.position != 0 ? 256u + block[m.position] : 0; }
+  uint64_t E() const {
+    uint64_t e = 0;
+    for (const Match& m : matches) {
+      if (m.position != 0) e = Expected(m);
+    }
+    return e;
+  }
   uint64_t Class(const Match& m) const {
     const uint64_t k = m.length < 16 ? m.length : std::min<uint64_t>(31, 16 + (m.length - 16) / 8);
     return m.misses != 0 ? 32 + std::min<uint64_t>(k, 15) : k;
   }
+  Cell& CellOf(Match& m) const { return m.cells.at((thorough ? level * 48 : 0) + Class(m)); }
 
-  State(int strength, uint64_t n) : strong(strength == 2) {
-    n_contexts = strong ? 24 : 6;
+  State(int strength, uint64_t n) : strong(strength >= 2), thorough(strength == 3) {
+    n_contexts = thorough ? 52 : strong ? 24 : 6;
     // Section 2
     S = std::clamp<uint64_t>(BitsOf(n), 10, 20);
-    L = std::clamp<uint64_t>(BitsOf(n * n_contexts / 4), 10, 19);
+    L = std::clamp<uint64_t>(BitsOf(n * n_contexts / 4), 10, thorough ? 20 : 19);
     C = std::min<uint64_t>(S, 16);
-    if (strong) {
+    if (thorough) {
+      first = 20, first_rate = 20, last_rate = 2, rs = 10, limit = 1023, cs = 5;
+    } else if (strong) {
       first = 54, first_rate = 50, last_rate = 5, rs = 10, limit = 400, cs = 5;
     } else {
       first = 127, first_rate = 79, last_rate = 3, rs = 9, limit = 560, cs = 4;
     }
     followers1.resize(256);
     followers2.resize(65536);
-    for (const uint64_t minimal : strong ? std::vector<uint64_t>{5, 12} : std::vector<uint64_t>{6}) {
+    followers3.resize(1 << 18);
+    role_tables.assign(3, std::vector<uint32_t>(65536));
+    std::vector<uint64_t> minimal_lengths = {6};
+    if (strong) minimal_lengths = {5, 12};
+    if (thorough) minimal_lengths = {5, 12, 24};
+    for (const uint64_t minimal : minimal_lengths) {
       Match m{.minimal = minimal, .heads = std::vector<uint64_t>(uint64_t{1} << S), .cells = {}};
-      for (int64_t k = 0; k < 48; ++k) m.cells.push_back(NewCell(2 * k + 2, 2 * k + 4, 8));
+      for (int64_t i = 0; i < (thorough ? 8 : 1); ++i) {
+        for (int64_t k = 0; k < 48; ++k) m.cells.push_back(NewCell(2 * k + 2, 2 * k + 4, 8));
+      }
       matches.push_back(m);
     }
     slots.resize(4 * (uint64_t{1} << L));
@@ -192,22 +238,30 @@ struct SlowBytes::State {
     order0.assign(256, NewCell(1, 2, 0));
     order1.assign(65536, NewCell(1, 2, 0));
     by_word.assign(uint64_t{1} << S, NewCell(1, 2, 0));
+    by_value.assign(7, by_word);
     std::vector<int32_t> set;
     for (uint64_t i = 0; i < n_contexts; ++i) {
       set.push_back(static_cast<int32_t>(first * 524288));
       set.push_back(0);
     }
     for (size_t m = 0; m < matches.size(); ++m) {
-      set.push_back(268435456);
+      set.push_back(thorough ? 134217728 : 268435456);
       set.push_back(0);
     }
-    set.resize(strong ? 56 : 16);
-    for (const int n_sets : strong ? std::vector<int>{256, 256, 256, 2048, 256, 768} : std::vector<int>{256, 256}) {
+    set.resize(thorough ? 120 : strong ? 56 : 16);
+    std::vector<int> sets_of_mixers = {256, 256};
+    if (strong) sets_of_mixers = {256, 256, 256, 2048, 256, 768};
+    if (thorough) sets_of_mixers = {256, 210, 256, 2048, 768, 256, 256, 256, 112, 128, 256, 256};
+    for (const int n_sets : sets_of_mixers) {
       std::vector<int32_t> all;
       for (int i = 0; i < n_sets; ++i) all.insert(all.end(), set.begin(), set.end());
       weights.push_back(all);
     }
-    finals.assign(256 * 6, 536870912 / 6);
+    if (thorough) {
+      for (const size_t n_sets : {256, 120, 256, 384}) finals.emplace_back(n_sets * 12, 536870912 / 12);
+    } else if (strong) {
+      finals.emplace_back(256 * 6, 536870912 / 6);
+    }
     for (uint64_t n_arrays : {uint64_t{768}, uint64_t{1} << C, uint64_t{1} << C}) {
       std::vector<int64_t> all;
       for (uint64_t i = 0; i < n_arrays * 33; ++i) all.push_back(Squash((static_cast<int64_t>(i % 33) - 16) * 128));
@@ -224,9 +278,7 @@ struct SlowBytes::State {
     if (!strong) {
       v = {Last(1), Last(2), Last(3), Last(4), Last(6), Hash({word, B(1)})};
     } else {
-      uint64_t e = 0;
-      if (matches[0].position != 0) e = 256 + block[matches[0].position];
-      if (matches[1].position != 0) e = 256 + block[matches[1].position];
+      const uint64_t e = E();
       v = {0,
            Last(1),
            Last(2),
@@ -252,6 +304,41 @@ struct SlowBytes::State {
            Hash({e, Last(2)}),
            Hash({first_word, word})};
     }
+    if (thorough) {
+      const uint64_t e = E(), in_field3 = std::min<uint64_t>(InField(), 3);
+      const uint64_t column255 = std::min<uint64_t>(Column(), 255);
+      const std::vector<uint64_t> more = {
+          Hash({inside, field1}),
+          Hash({inside, field1, field}),
+          Hash({Back(2, 0), Back(2, 1), std::min<uint64_t>(InField(), 15), B(1)}),
+          Hash({Back(1, 0), Back(2, 0), B(1)}),
+          Hash({Role(0, 0), Role(0, 1), B(1), in_field3}),
+          Hash({Role(1, 0), Role(1, 1), B(1), in_field3}),
+          Hash({Role(2, 0), Role(2, 1), B(1), in_field3}),
+          Hash({Role(1, 0), Role(2, 0), B(1)}),
+          Hash({Above(0), Above(1), agree, std::min<uint64_t>(InField(), 7)}),
+          Hash({Above(0), Above2(0), B(1)}),
+          Hash({Above(0), Above2(0), column255}),
+          Hash({elements.empty() ? 0 : elements.back(), inside}),
+          Hash({last_element, inside}),
+          Hash({key, inside}),
+          Hash({digits, B(1), B(2)}),
+          Hash({digits, field}),
+          Hash({digits, Above(0), B(1)}),
+          Hash({followers3.at(Mix(Last(3)) >> 46) % (1u << 16), Last(3)}),
+          Hash({B(1), B(2), B(4)}),
+          Hash({B(2), B(3), B(4)}),
+          Hash({B(1), B(3), B(4), B(5)}),
+          Hash({B(4), B(5), B(6)}),
+          Hash({field, B(1), B(2)}),
+          Hash({head, inside}),
+          Hash({first_word, inside}),
+          Hash({kinds % (1u << 12), Above(0), B(1)}),
+          Hash({e, B(1), column255}),
+          Hash({Expected(matches[0]), Expected(matches[1]), Expected(matches[2]),
+                std::min<uint64_t>(matches[1].length, 15)})};
+      v.insert(v.end(), more.begin(), more.end());
+    }
     h.clear();
     for (uint64_t i = 0; i < v.size(); ++i) h.push_back(Mix(v[i] + i * 0xD6E8FEB86659FD93));
   }
@@ -269,7 +356,7 @@ struct SlowBytes::State {
         for (uint64_t j = begin; j < begin + 4; ++j) {
           if (slots[j].histories[0] < slots[found].histories[0]) found = j;
         }
-        slots[found] = Slot{.check = check};
+        slots[found] = Slot{.check = static_cast<uint16_t>(check)};
       }
       slot_of.push_back(found);
     }
@@ -282,20 +369,22 @@ struct SlowBytes::State {
     node = (uint64_t{1} << t) - 1 + partial % (uint64_t{1} << t);
     x.clear();
     cells.clear();
-    int64_t known = 0;
+    int64_t known = 0, sided = 0;
     for (uint64_t i = 0; i < n_contexts; ++i) {
-      const uint64_t number = slots[slot_of[i]].histories[node];
+      const uint16_t number = slots[slot_of[i]].histories[node];
       const History s = Histories()[number];
       cells.push_back(&map[i][number]);
       const int64_t p = cells.back()->P12();
       x.push_back(number == 0 ? 0 : Stretch(p));
-      x.push_back(number != 0 && (s.zeros == 0 || s.ones == 0) ? lin(p) : 0);
+      const bool is_sided = number != 0 && (s.zeros == 0 || s.ones == 0);
+      x.push_back(is_sided ? lin(p) : 0);
       if (number != 0) ++known;
+      if (is_sided) ++sided;
     }
     uint64_t expects = 0, length = 0;
     live.clear();
     for (Match& m : matches) {
-      const uint64_t expected = m.position != 0 ? 256u + block[m.position] : 0;
+      const uint64_t expected = Expected(m);
       live.push_back(m.position != 0 && expected >> (8 - level) == partial);
       if (!live.back()) {
         x.push_back(0);
@@ -303,7 +392,7 @@ struct SlowBytes::State {
         continue;
       }
       const uint64_t b = expected >> (7 - level) & 1, k = Class(m);
-      const int64_t p = m.cells[k].P12();
+      const int64_t p = CellOf(m).P12();
       x.push_back(b == 1 ? Stretch(p) : -Stretch(p));
       x.push_back(b == 1 ? lin(p) : -lin(p));
       expects = 1 + b;
@@ -312,18 +401,42 @@ struct SlowBytes::State {
     last_cells.clear();
     if (strong) last_cells.push_back(&order0[partial]);
     last_cells.push_back(&order1[B(1) * 256 + partial]);
-    if (strong) last_cells.push_back(&by_word[Hash({word, partial}) >> (64 - S)]);
+    if (strong && !thorough) last_cells.push_back(&by_word[Hash({word, partial}) >> (64 - S)]);
+    if (thorough) {
+      if (level == 0) half = 1;
+      if (level == 4) half = partial;
+      const std::vector<uint64_t> values = {
+          word, Last(2), Last(3), Last(4), Hash({inside, field}), Hash({inside, field1}), Hash({E(), Last(2)})};
+      for (size_t i = 0; i < 7; ++i) {
+        last_cells.push_back(&by_value[i].at((Hash({values[i], half}) >> (68 - S)) * 16 + node));
+      }
+    }
     for (const Cell* c : last_cells) x.push_back(Stretch(c->P12()));
     x.push_back(256);
 
-    const uint64_t n_known = static_cast<uint64_t>(known);
-    if (strong) {
+    const uint64_t n_known = static_cast<uint64_t>(known), n_sided = static_cast<uint64_t>(sided);
+    if (thorough) {
+      sets = {partial,
+              length * 14 + n_known / 4,
+              B(1),
+              kinds % 256 * 8 + level,
+              std::min<uint64_t>(Column(), 255) + 256 * expects,
+              B(2),
+              std::min<uint64_t>(field, 31) * 8 + std::min<uint64_t>(InField(), 7),
+              Above(0),
+              n_sided / 4 * 8 + level,
+              std::min<uint64_t>(digits, 15) * 8 + level,
+              Back(2, 0),
+              kinds / 256 % 256};
+      final_sets = {partial, length * 8 + level, B(1), kinds % 16 * 24 + level * 3 + expects};
+    } else if (strong) {
       sets = {partial,
               length * 16 + n_known / 2,
               B(1),
               kinds % 256 * 8 + level,
               n_known * 8 + level,
               std::min<uint64_t>(Column(), 255) + 256 * expects};
+      final_sets = {partial};
     } else {
       sets = {partial, length * 8 + n_known};
     }
@@ -333,10 +446,16 @@ struct SlowBytes::State {
       for (size_t i = 0; i < x.size(); ++i) sum += x[i] * (weights[k][sets[k] * x.size() + i] >> 16);
       dot.push_back(Clamp(Wrap(sum) >> 13, 3071));
     }
-    if (strong) {
+    fs.clear();
+    for (size_t m = 0; m < finals.size(); ++m) {
       int64_t sum = 0;
-      for (size_t k = 0; k < 6; ++k) sum += dot[k] * (finals[partial * 6 + k] >> 14);
-      f = Clamp(sum >> 15, 3071);
+      for (size_t k = 0; k < dot.size(); ++k) sum += dot[k] * (finals[m].at(final_sets[m] * dot.size() + k) >> 14);
+      fs.push_back(Clamp(sum >> 15, 3071));
+    }
+    if (thorough) {
+      f = (fs[0] + fs[1] + fs[2] + fs[3]) >> 2;
+    } else if (strong) {
+      f = fs[0];
     } else {
       f = (dot[0] + dot[1]) >> 1;
     }
@@ -355,10 +474,10 @@ struct SlowBytes::State {
   // Section 8
   void Learn(int bit) {
     const int64_t t = 65535 * bit;
-    if (strong) {
-      const int64_t e = t - Squash(f);
-      for (size_t k = 0; k < 6; ++k) {
-        int32_t& v = finals[partial * 6 + k];
+    for (size_t m = 0; m < finals.size(); ++m) {
+      const int64_t e = t - Squash(fs[m]);
+      for (size_t k = 0; k < dot.size(); ++k) {
+        int32_t& v = finals[m][final_sets[m] * dot.size() + k];
         v = Wrap(v + (e * dot[k] >> 4));
       }
     }
@@ -374,13 +493,13 @@ struct SlowBytes::State {
     }
     for (uint64_t i = 0; i < n_contexts; ++i) {
       cells[i]->Learn(bit, limit);
-      uint64_t& number = slots[slot_of[i]].histories[node];
+      uint16_t& number = slots[slot_of[i]].histories[node];
       number = Append(number, bit);
     }
     for (size_t m = 0; m < matches.size(); ++m) {
       if (!live[m]) continue;
       const int b = block[matches[m].position] >> (7 - level) & 1;
-      matches[m].cells[Class(matches[m])].Learn(b == bit ? 1 : 0, 1023);
+      CellOf(matches[m]).Learn(b == bit ? 1 : 0, 1023);
     }
     for (Cell* c : last_cells) c->Learn(bit, 255);
     const int64_t a = Clamp(f, 2047) + 2048, j = a / 128, u = a % 128;
@@ -405,6 +524,9 @@ struct SlowBytes::State {
     f1 = f1 * 256 + c;
     uint32_t& f2 = followers2[Last(2)];
     f2 = f2 * 256 + c;
+    uint32_t& f3 = followers3.at(Mix(Last(3)) >> 46);
+    f3 = f3 * 256 + c;
+    const uint64_t inside_before = inside, above_before = Above(0);
     block.push_back(c);
     const bool small = c >= 'a' && c <= 'z', capital = c >= 'A' && c <= 'Z', high = c >= 128;
     const bool letter = small || capital || high;
@@ -425,12 +547,13 @@ struct SlowBytes::State {
     if (c == 0x0a) kind = 4;
     kinds = kinds * 16 + kind;
     if (c == 0x0a) {
+      line_above2 = line_above;
       line_above = line;
       line = block.size();
       field = inside = first_word = 0;
       head = 0;
     } else {
-      if (std::string(",\t|;:\"< ").find(static_cast<char>(c)) != std::string::npos) {
+      if (IsOneOf(c, ",\t|;:\"< ")) {
         ++field;
         inside = 0;
       } else {
@@ -440,6 +563,56 @@ struct SlowBytes::State {
       if (Column() <= 4) head = head * 271 + c + 1;
     }
     for (Match& m : matches) UpdateMatch(m, c);
+    if (thorough) EndByteOfThorough(c, inside_before, above_before);
+  }
+
+  // Section 3, what thorough does after that
+  void EndByteOfThorough(uint8_t c, uint64_t inside_before, uint64_t above_before) {
+    digits = IsOneOf(c, "0123456789.") ? digits + 1 : 0;
+    agree = c == above_before ? std::min<uint64_t>(agree + 1, 15) : 0;
+    if (IsOneOf(c, ":=")) key = inside_before != 0 ? inside_before : field1;
+
+    if (name_open) {
+      if (c == '/' && name == 0) {
+        CloseElement();
+        name_open = false;
+      } else if (c == '>' || c == '/' || c <= 0x20) {
+        if (name != 0) {
+          last_element = name;
+          OpenElement(name);
+        }
+        name_open = false;
+      } else {
+        name = Mix(name + c + 1);
+      }
+    }
+    if (c == '<') {
+      name_open = true;
+      name = 0;
+    } else if (c == '{' || c == '[') {
+      OpenElement(Mix(key + c));
+    } else if (c == '}' || c == ']' || (c == '>' && IsOneOf(static_cast<uint8_t>(B(2)), "/-?"))) {
+      CloseElement();
+    }
+
+    if (!IsOneOf(c, ",\t|;:\"< \n")) {
+      for (uint64_t& q : places) q += q != 0 ? 1 : 0;
+      return;
+    }
+    if (inside_before != 0) field1 = inside_before;
+    fields.push_back(block.size());
+    const std::vector<uint64_t> hashes = {Hash({field}), Hash({field1, c}), Hash({key, c, B(2)})};
+    for (size_t r = 0; r < 3; ++r) {
+      uint32_t& entry = role_tables[r].at(hashes[r] >> 48);
+      places[r] = entry;
+      entry = static_cast<uint32_t>(block.size());
+    }
+  }
+  void OpenElement(uint64_t thing) {
+    if (elements.size() < 64) elements.push_back(thing);
+  }
+  void CloseElement() {
+    if (!elements.empty()) elements.pop_back();
   }
 
   // Section 4

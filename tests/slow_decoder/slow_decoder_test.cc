@@ -163,13 +163,57 @@ Bytes VariedBytes(size_t n, uint64_t seed) {
   return out;
 }
 
+// Tables, JSON, XML and logs, whose lines come again changed and unchanged: what records have that contexts look at.
+Bytes RecordBytes(size_t n, uint64_t seed) {
+  std::string out;
+  std::mt19937_64 random(seed);
+  const auto number = [&](uint64_t below) { return std::to_string(random() % below); };
+  for (std::string line; out.size() < n; out += line) {
+    const std::string a = number(50), b = number(2000) + "." + number(100), name = "name" + number(4);
+    switch (random() % 9) {
+      case 0:
+        line = a + "," + name + "," + b + ",,\"" + name + ", jr\"\n";
+        break;
+      case 1:
+        line = "{\"id\": " + a + ", \"" + name + "\": [" + b + ", {\"at\":\"" + name + "\"}]}\n";
+        break;
+      case 2:
+        line = "<row id=\"" + a + "\"><" + name + ">" + b + "</" + name + "><br/><hr />\n<!-- " + a + " --></row>\n";
+        break;
+      case 3:
+        line = "<?xml version=\"1.0\"?>\n<" + name + "\n  at='" + b + "'>< /></></" + name + "\n>\n";
+        break;
+      case 4:
+        line = "10.0.0." + a + " - [" + b + "] GET /" + name + ".html?key=" + a + " 200\t" + b + "|" + a + ";\n";
+        break;
+      case 5:
+        line = "key=" + a + "; : =" + name + "\n";
+        break;
+      case 6:  // deep elements, long numbers, long lines
+        line = std::string(random() % 300, "[]7"[random() % 3]) + "\n";
+        break;
+      case 7:  // what has been before, of any length
+        line = out.substr(out.empty() ? 0 : random() % out.size(), random() % 200);
+        break;
+      default:  // the line again
+        break;
+    }
+  }
+  out.resize(n);
+  return Bytes(out.begin(), out.end());
+}
+
 TEST(SlowBytes, PredictsWhatTheFastOneDoes) {
-  for (const int strength : {1, 2}) {
-    for (const size_t n : {1u, 5u, 100u, 700u, 1500u, 30000u}) {
-      const Bytes content = VariedBytes(n, n);
+  // What is coded, and the size that the mixers are told: the first bytes of a large block use its sizes of tables.
+  std::vector<std::pair<Bytes, size_t>> cases;
+  for (const size_t n : {1u, 5u, 100u, 700u, 1500u, 30000u}) cases.emplace_back(VariedBytes(n, n), n);
+  for (const size_t n : {500u, 12000u}) cases.emplace_back(RecordBytes(n, n), n);
+  cases.emplace_back(RecordBytes(3000, 1), 1 << 20);
+  for (const int strength : {1, 2, 3}) {
+    for (const auto& [content, n] : cases) {
       const auto fast = ByteMixer::Make(static_cast<ContextStrength>(strength), static_cast<uint32_t>(n));
       slow_decoder::SlowBytes slow(strength, n);
-      for (size_t i = 0; i < 8 * n; ++i) {
+      for (size_t i = 0; i < 8 * content.size(); ++i) {
         ASSERT_EQ(slow.Probability(), fast->Probability()) << "strength " << strength << ", " << n << " bytes, bit " << i;
         const int bit = content[i / 8] >> (7 - i % 8) & 1;
         fast->Learn(bit);
@@ -181,7 +225,7 @@ TEST(SlowBytes, PredictsWhatTheFastOneDoes) {
 
 TEST(SlowDecoder, ReadsContextsBlocks) {
   ToyModel model;
-  for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong}) {
+  for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough}) {
     for (const size_t n : {300u, 20000u}) {
       const Bytes content = VariedBytes(n, 3);
       EncodeOptions options;
@@ -301,7 +345,7 @@ TEST(SlowDecoder, DecodesUtf16ByContexts) {
   for (const CharacterEncoding encoding : {CharacterEncoding::kUtf16Le, CharacterEncoding::kUtf16Be}) {
     const std::optional<Bytes> content = FromUtf8(encoding, text, 1 << 20);
     ASSERT_TRUE(content.has_value());
-    for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong}) {
+    for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough}) {
       for (const bool allow_short : {false, true}) {
         EncodeOptions options;
         options.contexts = strength;
