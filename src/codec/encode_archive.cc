@@ -33,13 +33,13 @@ constexpr double kSecondAdaptiveGlance = 0.5;
 constexpr double kSecondAdaptiveMargin = 1.3;
 
 // Beside the code of contexts, of text that looks like data. Measured (code so far over the same part of the rival's): where
-// the model won in the end, 1.50 at a quarter and 1.20 at a half (94 KB), 1.07 and 0.97 (1 MB); where it lost by 7 to 11 %, 1.19 to 1.46 and
-// 1.13 to 1.23 (600 KB to 1 MB).
+// the model won in the end, 1.50 at a quarter and 1.20 at a half (94 KB), 1.04 and 1.00 (600 KB, by 6 %); where it lost by 8 to 13 %, 1.24 to 1.34
+// and 1.15 to 1.22 (600 to 700 KB).
 struct Glance {
   double part, margin;
   size_t min_bytes;
 };
-constexpr Glance kGlancesAfterContexts[] = {{0.25, 1.25, 500'000}, {0.5, 1.12, 500'000}, {0.5, 1.22, 0}, {0.7, 1.1, 0}};
+constexpr Glance kGlancesAfterContexts[] = {{0.25, 1.16, 500'000}, {0.5, 1.08, 500'000}, {0.5, 1.22, 0}, {0.7, 1.1, 0}};
 
 // Contexts are left at this part of the block when they are that much behind what they would replace: they have most to learn
 // in the beginning.
