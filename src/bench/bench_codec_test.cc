@@ -108,7 +108,7 @@ TEST(BenchCodec, TheUsualOnesAreAllDifferentAndAllKnown) {
     codecs.push_back(*std::move(codec));
   }
   EXPECT_TRUE(CheckCodecs(codecs).ok());
-  const size_t n_pith = !BuiltinModelInfo().ok() ? 2 : ModelOfLevel(kMaxLevel) == "builtin" ? 6 : 7;
+  const size_t n_pith = !BuiltinModelInfo().ok() ? 3 : ModelOfLevel(kMaxLevel) == "builtin" ? 7 : 8;
   EXPECT_EQ(codecs.size(), n_pith + 7);
   codecs.push_back(codecs.back());
   EXPECT_EQ(CheckCodecs(codecs).message(), "codec brotli -11 is named twice");
