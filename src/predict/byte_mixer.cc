@@ -179,7 +179,7 @@ class ContextMixer final : public ByteMixer {
     uint64_t corrections = 768 + ((Shape::kCorrections - 1) << CorrectionBits(size_bits));
     return (sizeof(Line) << LineBits(content_size)) + content_size + 4 * DirectSize(size_bits) +
            4 * rows * kInputs + (kM << (2 + size_bits)) + 2 * kKnots * corrections +
-           (Shape::kStrong ? 4 * (256 + (1 << 16)) : 0) + (Shape::kThorough ? RecordTracker::MemoryBytes() : 0);
+           (Shape::kStrong ? 4 * (256 + (1 << 16)) : 0) + (Shape::kThorough ? RecordTracker::MemoryBytes() + (4 << kFollowers3Bits) : 0);
   }
 
   void Learn(int bit) override {
@@ -209,8 +209,8 @@ class ContextMixer final : public ByteMixer {
     return std::clamp(static_cast<int>(std::bit_width(wanted)), 10, Shape::kMaxLineBits);
   }
   static int CorrectionBits(int size_bits) { return std::min(size_bits, 16); }
-  // The last inputs' cells: of the bits of the byte at hand, with the last byte, and with what is hashed into as many as
-  // there are sizes.
+  // The last inputs' cells: 256 for the bits of the byte at hand, 65,536 for these and the last byte, then those of the hashed
+  // values, each with as many as the size asks for.
   static constexpr size_t kHashedDirect = Shape::kStrong ? Shape::kDirect - 2 : 0;
   static size_t DirectSize(int size_bits) {
     return Shape::kStrong ? 256 + 65536 + (kHashedDirect << size_bits) : 65536;
