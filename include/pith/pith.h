@@ -138,6 +138,9 @@ struct CompressOptions {
   uint32_t contexts = 0;
   bool best_of = false;        // try contexts beside the model on every block; else where the text looks like data
   bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more
+  // By contexts: blocks of a long input that are coded side by side at most, as far as memory_bytes (0: 1 GiB) has room for
+  // them; 0: as many as the machine offers threads. The archive is the same. A model has threads of its own (ModelOptions).
+  size_t threads = 0;
   const Dictionary* dictionary = nullptr;  // used where adaptive; must outlive the call
   std::string file_name = {};  // kept in the archive when not empty; no directories
   std::optional<int64_t> mtime_ns = {};    // kept in the archive
@@ -162,6 +165,7 @@ Result<CompressResult> Compress(ByteSource& source, ByteSink& sink, const Compre
 struct DecompressOptions {
   uint64_t memory_bytes = 0;  // kUnsupported, naming the need, when the archive needs more; 0: no bound
   const Dictionary* dictionary = nullptr;  // kWrongModel where the archive names another, or names one and this is null
+  size_t threads = 0;         // as in CompressOptions, of blocks that were coded by contexts
 };
 
 struct DecompressResult {

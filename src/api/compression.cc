@@ -5,6 +5,7 @@
 #include "api/dictionary_impl.h"
 #include "api/model_impl.h"
 #include "archive/archive_reader.h"
+#include "base/thread_pool.h"
 #include "charset/character_encoding.h"
 #include "codec/codec.h"
 #include "pith/pith.h"
@@ -53,6 +54,8 @@ ArchiveInfo Describe(const ArchiveSummary& archive) {
   return info;
 }
 
+size_t ThreadsOf(size_t wanted) { return wanted != 0 ? wanted : AvailableThreads(); }
+
 Result<CompressResult> Encode(TokenModel* model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
                               const ProgressCallback& progress) {
   EncodeOptions encode{.memory_bytes = options.memory_bytes,
@@ -62,6 +65,7 @@ Result<CompressResult> Encode(TokenModel* model, ByteSource& source, ByteSink& s
                        .allow_short = options.allow_short,
                        .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text : nullptr,
                        .beside = options.best_of ? ContextsBesideModel::kAlways : ContextsBesideModel::kForData,
+                       .threads = ThreadsOf(options.threads),
                        .file_name = options.file_name,
                        .mtime_ns = options.mtime_ns};
   if (options.contexts != 0) encode.contexts = static_cast<ContextStrength>(options.contexts);
@@ -107,7 +111,8 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
                           DecodeArchives(token_models, source, sink,
                                          {.memory_bytes = options.memory_bytes,
                                           .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text
-                                                                                      : nullptr},
+                                                                                      : nullptr,
+                                          .threads = ThreadsOf(options.threads)},
                                          ForCodec(progress)));
     return DecompressResult{.original_bytes = result.original_bytes,
                             .archive_bytes = result.archive_bytes,

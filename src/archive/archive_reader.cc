@@ -186,6 +186,7 @@ struct ArchiveReader::Impl {
   Status TakeTokens(const TokenCounts& counts, BlockHeader& header) const;
   Status ReadModelInfo(uint64_t payload_size);
   Status ReadDictionary(uint64_t payload_size);
+  Status CheckContent() const;
   Status ReadEnd(uint64_t payload_size);
 };
 
@@ -611,10 +612,6 @@ Status ArchiveReader::Impl::ReadEnd(uint64_t payload_size) {
                std::to_string(content_bytes));
   }
   end.content_size = content_bytes;
-  if (n_content_added == n_blocks && content_hash.Digest() != end.content_checksum) {
-    return Bad("checksum of the content " + Hex(content_hash.Digest(), 16) + ", expected " +
-               Hex(end.content_checksum, 16));
-  }
 
   uint8_t footer[kArchiveFooterBytes];
   PITH_RETURN_IF_ERROR(ReadExact(footer));
@@ -627,6 +624,12 @@ Status ArchiveReader::Impl::ReadEnd(uint64_t payload_size) {
   return OkStatus();
 }
 
+Status ArchiveReader::Impl::CheckContent() const {
+  PITH_CHECK(!inside && n_content_added == n_blocks);
+  if (is_short || content_hash.Digest() == end.content_checksum) return OkStatus();
+  return Bad("checksum of the content " + Hex(content_hash.Digest(), 16) + ", expected " + Hex(end.content_checksum, 16));
+}
+
 ArchiveReader::ArchiveReader(Source& source) : impl_(std::make_unique<Impl>(source)) {}
 ArchiveReader::~ArchiveReader() = default;
 Result<bool> ArchiveReader::NextArchive() { return impl_->NextArchive(); }
@@ -637,6 +640,7 @@ void ArchiveReader::AddContent(ByteSpan content) {
   impl_->content_hash.Update(content);
   ++impl_->n_content_added;
 }
+Status ArchiveReader::CheckContent() const { return impl_->CheckContent(); }
 bool ArchiveReader::is_short() const { return impl_->is_short; }
 int ArchiveReader::format_version() const { return impl_->format_version; }
 int ArchiveReader::contract_version() const { return impl_->contract_version; }

@@ -37,13 +37,14 @@ class ArchiveReader {
   Result<bool> NextArchive();
 
   // Reads the next block's header and payload: true, or false at the archive's end, when end() is set.
-  // REQUIRES: NextArchive returned true; the content of all earlier blocks went through AddContent, or of
-  // none did.
+  // REQUIRES: NextArchive returned true.
   Result<bool> NextBlock(BlockHeader& header, Bytes& payload);
 
-  // Tells the reader what the last block decoded to, so that the archive's checksum can be compared at its
-  // end.
+  // Tells the reader what the blocks decoded to, one after the other, for CheckContent; later blocks may have been read by then.
   void AddContent(ByteSpan content);
+  // Compares the content with the archive's checksum of it. A short archive has none: what checks its block is in the block's
+  // header. REQUIRES: NextBlock has returned false; the content of all blocks went through AddContent.
+  Status CheckContent() const;
 
   bool is_short() const;
   int format_version() const;

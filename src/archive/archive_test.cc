@@ -114,6 +114,7 @@ Result<std::vector<ReadBack>> ReadAll(Source& source, const std::vector<TestBloc
       if (contents != nullptr && at < contents->size()) reader.AddContent((*contents)[at++].content);
       archive.blocks.push_back(b);
     }
+    if (contents != nullptr) PITH_RETURN_IF_ERROR(reader.CheckContent());
     archive.model = reader.model();
     archive.end = reader.end();
     archive.archive_bytes = reader.archive_bytes();

@@ -106,6 +106,7 @@ Status CompressByPith(const PithCodec& codec, size_t threads, ByteSource& source
   options.best_of = codec.best_of;
   options.adaptive = !codec.plain;
   options.size_hint = bytes;
+  options.threads = threads;
   if (codec.contexts != 0) return Compress(source, sink, options, nullptr).status();
   PITH_ASSIGN_OR_RETURN(Model model, IsBuiltinModel(codec.model_path) ? Model::Builtin({.threads = threads}, codec.model_path)
                                                                    : Model::Open(codec.model_path, {.threads = threads}));
@@ -126,7 +127,7 @@ Status DecompressByPith(const PithCodec& codec, size_t threads, ByteSource& sour
     }
     return &*model;
   };
-  return Decompress(models, source, sink, {}, nullptr).status();
+  return Decompress(models, source, sink, {.threads = threads}, nullptr).status();
 }
 
 Status WorkHere(const WorkerTask& task) {

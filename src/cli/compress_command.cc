@@ -77,6 +77,7 @@ class CompressJob : public Job {
 
     CompressOptions options;
     options.memory_bytes = arguments_.memory_bytes;
+    options.threads = arguments_.threads;
     options.streams = arguments_.streams;
     options.block_bytes = arguments_.block_bytes;
     options.window = arguments_.window;
@@ -168,7 +169,7 @@ class CompressJob : public Job {
     };
     PITH_ASSIGN_OR_RETURN(const Dictionary* const dictionary, GivenDictionary());
     HashingSink sink;
-    const Result<DecompressResult> decoded = Decompress(models, *archive, sink, {.dictionary = dictionary}, progress);
+    const Result<DecompressResult> decoded = Decompress(models, *archive, sink, {.dictionary = dictionary, .threads = arguments_.threads}, progress);
     if (!decoded.ok()) return decoded.status().WithContext("verification failed, nothing kept");
     if (sink.bytes() != source.bytes() || sink.digest() != source.digest()) {
       return Corrupt("verification failed, nothing kept: decodes to " + std::to_string(sink.bytes()) +

@@ -48,8 +48,8 @@ class DecompressJob : public Job {
     PITH_ASSIGN_OR_RETURN(const Dictionary* const dictionary, GivenDictionary());
     PITH_ASSIGN_OR_RETURN(
         const DecompressResult result,
-        Decompress(models, input, sink, {.memory_bytes = arguments_.memory_bytes, .dictionary = dictionary},
-                   progress));
+        Decompress(models, input, sink,
+                   {.memory_bytes = arguments_.memory_bytes, .dictionary = dictionary, .threads = arguments_.threads}, progress));
     const double seconds = watch.seconds();
     if (target != nullptr) {
       FileAttributes attributes;

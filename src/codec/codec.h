@@ -42,6 +42,8 @@ struct EncodeOptions {
   // Contexts over bytes instead of a model, which is then not asked for anything.
   std::optional<ContextStrength> contexts;
   ContextsBesideModel beside = ContextsBesideModel::kNever;
+  size_t threads = 1;         // by contexts: so many blocks are coded side by side at most, as far as memory_bytes
+                              // (0: 1 GiB) has room for them. A model has threads of its own.
   std::string file_name;      // left out where the format cannot hold it (docs/format.md)
   std::optional<int64_t> mtime_ns;
 };
@@ -68,6 +70,7 @@ struct DecodeOptions {
   uint64_t memory_bytes =
       0;  // kUnsupported, naming the need, when the archive needs more; 0: none but the format's own
   const TextDictionary* dictionary = nullptr;  // for archives that name it; must outlive the call
+  size_t threads = 1;  // blocks by contexts that are decoded side by side at most, as far as memory_bytes (0: 1 GiB) has room
 };
 
 struct DecodeResult {

@@ -1,10 +1,14 @@
-// DecodeArchives: archives back to their content, block by block.
+// DecodeArchives: archives back to their content, block by block; blocks by contexts that follow each other side by side.
+#include <deque>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "archive/archive_reader.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "codec/block_text.h"
+#include "codec/blocks_beside.h"
 #include "codec/codec.h"
 #include "codec/codec_limits.h"
 #include "codec/context_block.h"
@@ -19,7 +23,7 @@ class ArchiveDecoder {
  public:
   ArchiveDecoder(const TokenModelProvider& models, Source& source, Sink& sink, const DecodeOptions& options,
                  const CodecProgressCallback& progress)
-      : models_(models), reader_(source), sink_(sink), options_(options), meter_(progress) {}
+      : models_(models), reader_(source), sink_(sink), options_(options), meter_(progress), running_(options.threads) {}
 
   Result<DecodeResult> Run() {
     while (true) {
@@ -42,72 +46,132 @@ class ArchiveDecoder {
     return {reader_.total_bytes(), result_.original_bytes, result_.original_bytes + into_block};
   }
 
-  Status DecodeOne() {
+  // A block that was read.
+  struct Block {
     BlockHeader header;
     Bytes payload;
-    Bytes content;
+    std::string where;
+    bool is_short = false;  // of a short archive
+    bool beside = false;  // it is one of running_, which has the payload
+  };
+
+  Status DecodeOne() {
+    Status read;  // what ends the archive; what comes before it is decoded first
+    bool at_end = false;
     while (true) {
-      PITH_ASSIGN_OR_RETURN(const bool more, reader_.NextBlock(header, payload));
-      if (!more) return OkStatus();
-      ByteSpan decoded = content;
-      switch (header.kind) {
-        case BlockKind::kRaw:
-          decoded = payload;
-          break;
-        case BlockKind::kZstd:
-          PITH_RETURN_IF_ERROR(
-              ZstdDecompress(payload, header.content_size, content).WithContext(reader_.where()));
-          decoded = content;
-          break;
-        case BlockKind::kModel:
-          PITH_RETURN_IF_ERROR(DecodeByModel(header, payload, content));
-          decoded = content;
-          break;
-        case BlockKind::kContexts:
-          PITH_RETURN_IF_ERROR(DecodeContexts(header, payload, content));
-          decoded = content;
-          break;
+      while (!at_end && MayReadOn()) {
+        Block block;
+        Result<bool> more = reader_.NextBlock(block.header, block.payload);
+        at_end = !more.ok() || !*more;
+        read = more.status();
+        if (!at_end) TakeIn(std::move(block));
       }
-      reader_.AddContent(decoded);
-      PITH_RETURN_IF_ERROR(sink_.Write(decoded));
-      result_.original_bytes += decoded.size();
-      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(0)));
+      if (ahead_.empty()) break;
+      PITH_RETURN_IF_ERROR(DecodeFirst());
     }
+    PITH_RETURN_IF_ERROR(read);
+    return reader_.CheckContent();
   }
 
-  Status DecodeContexts(const BlockHeader& header, ByteSpan code, Bytes& content) {
-    const ContextStrength strength = static_cast<ContextStrength>(header.strength);
-    const uint64_t needed = ByteMixer::MemoryBytes(strength, header.TextSize()) + header.content_size + code.size() +
-                            (header.encoding != 0 ? header.text_size : 0);
-    if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
-      return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory for its contexts, allowed are " +
-                         MebibytesText(options_.memory_bytes));
+  // Blocks are read ahead while others run beside the calling thread, one at most that does not.
+  bool MayReadOn() const { return ahead_.empty() || (ahead_.back().beside && !running_.full()); }
+
+  void TakeIn(Block block) {
+    block.where = reader_.where();
+    block.is_short = reader_.is_short();
+    const uint64_t memory = ContextMemory(block.header);
+    if (block.header.kind == BlockKind::kContexts && running_.most() > 1 && !block.is_short &&
+        memory_beside_ + memory <= MostMemoryBeside()) {
+      memory_beside_ += memory;
+      ahead_.push_back({block.header, {}, {}, false, true});
+      running_.Begin([block = std::move(block)](const BlockProgress& progress) -> Result<Bytes> {
+        Bytes content;
+        PITH_RETURN_IF_ERROR(DecodeContexts(block, progress, content));
+        return content;
+      });
+      return;
     }
+    ahead_.push_back(std::move(block));
+  }
+
+  Status DecodeFirst() {
+    const Block block = std::move(ahead_.front());
+    ahead_.pop_front();
+    Bytes content;
+    switch (block.header.kind) {
+      case BlockKind::kRaw:
+        return Write(block.payload);
+      case BlockKind::kZstd:
+        PITH_RETURN_IF_ERROR(ZstdDecompress(block.payload, block.header.content_size, content).WithContext(block.where));
+        break;
+      case BlockKind::kModel:
+        PITH_RETURN_IF_ERROR(DecodeByModel(block, content));
+        break;
+      case BlockKind::kContexts: {
+        const BlockProgress report = [&](uint64_t done) { return meter_.Report(ProgressNow(done)); };
+        if (block.beside) {
+          PITH_ASSIGN_OR_RETURN(content, running_.FinishFirst(report));
+          memory_beside_ -= ContextMemory(block.header);
+          break;
+        }
+        if (const uint64_t needed = ContextMemory(block.header);
+            options_.memory_bytes != 0 && needed > options_.memory_bytes) {
+          return Unsupported(block.where + ": needs " + MebibytesText(needed) +
+                             " of memory for its contexts, allowed are " + MebibytesText(options_.memory_bytes));
+        }
+        PITH_RETURN_IF_ERROR(DecodeContexts(block, report, content));
+        break;
+      }
+    }
+    return Write(content);
+  }
+
+  Status Write(ByteSpan content) {
+    reader_.AddContent(content);
+    PITH_RETURN_IF_ERROR(sink_.Write(content));
+    result_.original_bytes += content.size();
+    return meter_.Report(ProgressNow(0));
+  }
+
+  static uint64_t ContextMemory(const BlockHeader& header) {
+    if (header.kind != BlockKind::kContexts) return 0;
+    return ByteMixer::MemoryBytes(static_cast<ContextStrength>(header.strength), header.TextSize()) + header.content_size +
+           header.payload_size + (header.encoding != 0 ? header.text_size : 0);
+  }
+
+  uint64_t MostMemoryBeside() const { return options_.memory_bytes != 0 ? options_.memory_bytes : kMemoryOfBlocksBeside; }
+
+  // On any thread.
+  static Status DecodeContexts(const Block& block, const BlockProgress& progress, Bytes& content) {
+    const BlockHeader& header = block.header;
     const auto go_on = [&](uint64_t bytes_done, uint64_t) -> Result<bool> {
-      PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(bytes_done * header.content_size / header.TextSize())));
+      PITH_RETURN_IF_ERROR(progress(bytes_done * header.content_size / header.TextSize()));
       return true;
     };
-    PITH_RETURN_IF_ERROR(DecodeByContexts(strength, code, header.TextSize(), reader_.where(), content, go_on));
+    PITH_RETURN_IF_ERROR(DecodeByContexts(static_cast<ContextStrength>(header.strength), block.payload, header.TextSize(),
+                                          block.where, content, go_on));
     if (header.encoding != 0) {
       Result<Bytes> encoded = ContentOf(static_cast<CharacterEncoding>(header.encoding), content, header.content_size);
-      if (!encoded.ok()) return encoded.status().WithContext(reader_.where());
+      if (!encoded.ok()) return encoded.status().WithContext(block.where);
       content = *std::move(encoded);
     }
-    // Long archives have a hash of the whole content.
-    if (const uint32_t check = Hash32(content); reader_.is_short() && check != header.content_check) {
-      return Corrupt(reader_.where() + ": the checksum of its content is " + Hex(check) + ", expected " +
+    // Long archives have a hash of the whole content instead.
+    if (const uint32_t check = Hash32(content); block.is_short && check != header.content_check) {
+      return Corrupt(block.where + ": the checksum of its content is " + Hex(check) + ", expected " +
                      Hex(header.content_check));
     }
     return OkStatus();
   }
 
-  Status DecodeByModel(const BlockHeader& header, ByteSpan code, Bytes& content) {
+  // Blocks by the model are never read beyond, so the reader is still at them.
+  Status DecodeByModel(const Block& block, Bytes& content) {
+    const BlockHeader& header = block.header;
     PITH_RETURN_IF_ERROR(FindModel());
     const TextDictionary* dictionary = nullptr;
     uint64_t n_dictionary = 0;
     if (header.adaptive && reader_.dictionary()) {
       dictionary = options_.dictionary;
-      const std::string wanted = reader_.where() + ": made with dictionary " + reader_.dictionary()->Text();
+      const std::string wanted = block.where + ": made with dictionary " + reader_.dictionary()->Text();
       if (dictionary == nullptr) return WrongModel(wanted + ", and none was given (-D FILE)");
       if (!reader_.dictionary()->Means(dictionary->id())) {
         return WrongModel(wanted + ", at hand is " + Hex(dictionary->id(), 16));
@@ -120,7 +184,7 @@ class ArchiveDecoder {
         (header.adaptive ? AdaptiveBytes(*model_, header.TokensForTables(), n_dictionary, header.content_size) : 0);
     const uint64_t needed = ModelBytes(*model_, header.n_streams) + buffer_bytes;
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
-      return Unsupported(reader_.where() + ": needs " + MebibytesText(needed) + " of memory with its " +
+      return Unsupported(block.where + ": needs " + MebibytesText(needed) + " of memory with its " +
                          std::to_string(header.n_streams) + " streams, allowed are " +
                          MebibytesText(options_.memory_bytes));
     }
@@ -129,7 +193,7 @@ class ArchiveDecoder {
       PITH_RETURN_IF_ERROR(meter_.Report(ProgressNow(static_cast<uint64_t>(part * header.content_size))));
       return true;
     };
-    return DecodeModelBlock(*model_, header, code, dictionary, reader_.where(), content, go_on);
+    return DecodeModelBlock(*model_, header, block.payload, dictionary, block.where, content, go_on);
   }
 
   // Asks for the archive's model, once.
@@ -159,6 +223,9 @@ class ArchiveDecoder {
   ProgressMeter meter_;
   TokenModel* model_ = nullptr;  // of the current archive
   DecodeResult result_;
+  std::deque<Block> ahead_;         // read and not yet decoded, in order
+  uint64_t memory_beside_ = 0;      // of the blocks that run
+  BlocksBeside<Bytes> running_;     // those of ahead_ that are `beside`
 };
 
 }  // namespace
