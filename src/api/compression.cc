@@ -54,7 +54,21 @@ ArchiveInfo Describe(const ArchiveSummary& archive) {
   return info;
 }
 
+TokenModelProvider TokenModels(const ModelProvider& models) {
+  return [&models](const ModelIdentity& wanted) -> Result<TokenModel*> {
+    if (!models) return NotFound("made with model " + wanted.name + ", and no models are at hand");
+    PITH_ASSIGN_OR_RETURN(Model * model, models(wanted.name, wanted.FingerprintText()));
+    return model->impl().ForContext({.window = wanted.window, .n_sinks = wanted.n_sinks});
+  };
+}
+
 size_t ThreadsOf(size_t wanted) { return wanted != 0 ? wanted : AvailableThreads(); }
+
+DecodeOptions ForCodec(const DecompressOptions& options) {
+  return {.memory_bytes = options.memory_bytes,
+          .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text : nullptr,
+          .threads = ThreadsOf(options.threads)};
+}
 
 Result<CompressResult> Encode(TokenModel* model, ByteSource& source, ByteSink& sink, const CompressOptions& options,
                               const ProgressCallback& progress) {
@@ -102,24 +116,23 @@ Result<CompressResult> Compress(ByteSource& source, ByteSink& sink, const Compre
 Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& source, ByteSink& sink,
                                     const DecompressOptions& options, const ProgressCallback& progress) {
   return AtBoundary([&]() -> Result<DecompressResult> {
-    const TokenModelProvider token_models = [&models](const ModelIdentity& wanted) -> Result<TokenModel*> {
-      if (!models) return NotFound("made with model " + wanted.name + ", and no models are at hand");
-      PITH_ASSIGN_OR_RETURN(Model * model, models(wanted.name, wanted.FingerprintText()));
-      return model->impl().ForContext({.window = wanted.window, .n_sinks = wanted.n_sinks});
-    };
-    PITH_ASSIGN_OR_RETURN(DecodeResult result,
-                          DecodeArchives(token_models, source, sink,
-                                         {.memory_bytes = options.memory_bytes,
-                                          .dictionary = options.dictionary != nullptr ? &options.dictionary->impl().text
-                                                                                      : nullptr,
-                                          .threads = ThreadsOf(options.threads)},
-                                         ForCodec(progress)));
+    PITH_ASSIGN_OR_RETURN(DecodeResult result, DecodeArchives(TokenModels(models), source, sink, ForCodec(options), ForCodec(progress)));
     return DecompressResult{.original_bytes = result.original_bytes,
                             .archive_bytes = result.archive_bytes,
                             .archives = result.archives,
                             .file_name = std::move(result.file_name),
                             .mtime_ns = result.mtime_ns};
   });
+}
+
+std::vector<std::optional<std::vector<uint8_t>>> DecompressTogether(const ModelProvider& models,
+                                                                    std::span<const std::span<const uint8_t>> archives,
+                                                                    const DecompressOptions& options) {
+  using Contents = std::vector<std::optional<std::vector<uint8_t>>>;
+  Result<Contents> contents = AtBoundary([&]() -> Result<Contents> {
+    return DecodeTogether(TokenModels(models), archives, ForCodec(options));
+  });
+  return contents.ok() ? *std::move(contents) : Contents(archives.size());
 }
 
 Result<std::vector<ArchiveInfo>> ListArchive(ByteSource& source) {

@@ -71,7 +71,7 @@ class AlignedBuffer {
 
  private:
   // From here on memory comes from the system, zeroed where it is touched; smaller ones are worth no pages of their own.
-  static constexpr size_t kLargeBuffer = size_t{16} << 20;
+  static constexpr size_t kLargeBuffer = size_t{4} << 20;
 
   // One spare cache line, so that a whole-vector load at the last element stays inside.
   size_t bytes() const { return RoundUp(size_ * sizeof(T), kCacheLine) + kCacheLine; }

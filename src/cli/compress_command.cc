@@ -52,7 +52,15 @@ class CompressJob : public Job {
 
  protected:
   bool Wants(const InputName& input) override {
-    if (!HasSuffix(input.path)) return true;
+    if (HasSuffix(input.path)) {
+      console_.Detail(input.path + ": ends in .pith; left out");
+      return false;
+    }
+    if (arguments_.force) return true;
+    const Result<std::unique_ptr<Input>> file = Input::Open(input.path, {.regular_only = true});
+    if (!file.ok()) return true;  // said when it is its turn
+    const Result<std::span<const uint8_t>> head = (*file)->Head();
+    if (!head.ok() || !LooksLikeArchive(*head)) return true;
     console_.Detail(input.path + ": is an archive already; left out");
     return false;
   }

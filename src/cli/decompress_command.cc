@@ -1,13 +1,21 @@
 // pith decompress, pith test
+#include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/job.h"
 
 namespace pith::cli {
 namespace {
+
+// Archives up to here may be short ones, which are decoded together with those that follow.
+constexpr uint64_t kMostBytesTogether = 80 << 10;
+constexpr size_t kMostTogether = 32;
 
 class DecompressJob : public Job {
  public:
@@ -27,7 +35,8 @@ class DecompressJob : public Job {
     if (HasSuffix(input_path) && input_path[input_path.size() - kSuffix.size() - 1] != '/') {
       return input_path.substr(0, input_path.size() - kSuffix.size());
     }
-    return InvalidArgument("does not end in .pith; say with -o FILE or -c where its content goes");
+    return InvalidArgument(std::string(input_path.ends_with(kSuffix) ? "nothing is left of the name" : "does not end in .pith") +
+                           "; say with -o FILE or -c where its content goes");
   }
 
   Status Process(Input& input, Target* target) override {
@@ -46,10 +55,9 @@ class DecompressJob : public Job {
     NullSink nowhere;
     ByteSink& sink = target != nullptr ? static_cast<ByteSink&>(*target) : nowhere;
     PITH_ASSIGN_OR_RETURN(const Dictionary* const dictionary, GivenDictionary());
-    PITH_ASSIGN_OR_RETURN(
-        const DecompressResult result,
-        Decompress(models, input, sink,
-                   {.memory_bytes = arguments_.memory_bytes, .dictionary = dictionary, .threads = arguments_.threads}, progress));
+    const DecompressOptions options{
+        .memory_bytes = arguments_.memory_bytes, .dictionary = dictionary, .threads = arguments_.threads};
+    PITH_ASSIGN_OR_RETURN(const DecompressResult result, DecodeOne(models, input, sink, options, progress));
     const double seconds = watch.seconds();
     if (target != nullptr) {
       FileAttributes attributes;
@@ -80,6 +88,62 @@ class DecompressJob : public Job {
     return what + " : " + std::to_string(archive_bytes) + " => " + std::to_string(original_bytes) +
            " bytes, " + FormatRate(original_bytes, seconds) + (end.empty() ? "" : ", " + end);
   }
+
+  // A small archive together with the small ones after it.
+  Result<DecompressResult> DecodeOne(const ModelProvider& models, Input& input, ByteSink& sink, const DecompressOptions& options,
+                                     const ProgressCallback& progress) {
+    const auto is_small = [](const Input& i) { return i.is_regular() && !i.is_stdin() && *i.size() <= kMostBytesTogether; };
+    if (!is_small(input) || (together_.empty() && Upcoming().empty())) return Decompress(models, input, sink, options, progress);
+    PITH_ASSIGN_OR_RETURN(Bytes archive, ReadAll(input));
+    if (!together_.contains(input.path())) {
+      together_.clear();
+      std::vector<std::string> paths = {input.path()};
+      std::vector<Bytes> archives = {archive};
+      for (const InputName& name : Upcoming()) {
+        if (paths.size() == kMostTogether) break;
+        // What goes wrong here is said when it is the file's turn.
+        const Result<std::unique_ptr<Input>> next = Input::Open(name.path, {.regular_only = true});
+        if (!next.ok() || !is_small(**next)) break;
+        Result<Bytes> bytes = ReadAll(**next);
+        if (!bytes.ok()) break;
+        paths.push_back(name.path);
+        archives.push_back(*std::move(bytes));
+      }
+      if (paths.size() > 1 && console_.shows_progress()) {
+        console_.ShowProgress(Label(input) + " : together with the " + std::to_string(paths.size() - 1) + " that follow");
+      }
+      const std::vector<std::span<const uint8_t>> spans(archives.begin(), archives.end());
+      std::vector<std::optional<Bytes>> contents = DecompressTogether(models, spans, options);
+      for (size_t i = 0; i < paths.size(); ++i) {
+        together_[paths[i]] = {std::move(archives[i]), std::move(contents[i])};
+      }
+    }
+    const Together found = std::move(together_[input.path()]);
+    together_.erase(input.path());
+    if (!found.content || found.archive != archive) {  // or the file has changed meanwhile
+      MemorySource source(archive);
+      return Decompress(models, source, sink, options, progress);
+    }
+    PITH_RETURN_IF_ERROR(sink.Write(*found.content));
+    return DecompressResult{.original_bytes = found.content->size(), .archive_bytes = archive.size(), .archives = 1};
+  }
+
+  static Result<Bytes> ReadAll(Input& input) {
+    Bytes bytes;
+    while (true) {
+      const size_t old = bytes.size();
+      bytes.resize(old + (16 << 10));
+      PITH_ASSIGN_OR_RETURN(const size_t n, ReadFully(input, std::span(bytes).subspan(old)));
+      bytes.resize(old + n);
+      if (n == 0) return bytes;
+    }
+  }
+
+  struct Together {
+    Bytes archive;
+    std::optional<Bytes> content;
+  };
+  std::map<std::string, Together> together_;  // by path: what was decoded ahead
 
   // For the progress line only, and only where it costs nothing: a failure here is found again when decoding.
   std::optional<uint64_t> KnownContentSize(const Input& input) const {

@@ -20,7 +20,7 @@ constexpr size_t kHeadBytes = 16;  // enough for LooksLikeArchive
 std::string ErrnoText() { return std::strerror(errno); }
 
 Status CannotOpen(const std::string& path) {
-  if (errno == ENOENT || errno == ENOTDIR) return NotFound(path + ": no such file");
+  if (errno == ENOENT || errno == ENOTDIR) return NotFound((path.empty() ? "''" : path) + ": no such file");
   return IoError(path + ": cannot open: " + ErrnoText());
 }
 

@@ -45,8 +45,8 @@ Job::Job(const Arguments& arguments, Console& console)
       models_(arguments.model, {.threads = arguments.threads}, console) {}
 
 std::string Job::Label(const Input& input) const {
-  if (n_inputs_ < 2) return input.name();
-  return "(" + std::to_string(index_) + "/" + std::to_string(n_inputs_) + ") " + input.name();
+  if (inputs_.size() < 2) return input.name();
+  return "(" + std::to_string(index_) + "/" + std::to_string(inputs_.size()) + ") " + input.name();
 }
 
 void Job::Report(const Target* target, const std::string& line) {
@@ -93,16 +93,14 @@ int Job::Run() {
   if (operands.empty()) operands.emplace_back("-");
 
   size_t n_failed = 0;
-  std::vector<InputName> inputs;
   for (InputName& input : ExpandInputs(operands, arguments_.recursive, console_, n_failed)) {
-    if (!input.from_folder || Wants(input)) inputs.push_back(std::move(input));
+    if (!input.from_folder || Wants(input)) inputs_.push_back(std::move(input));
   }
   outcome_.Add(n_failed);
-  n_inputs_ = inputs.size();
-  if (inputs.empty() && n_failed == 0) console_.Warning("nothing to do: no fitting file in the folder");
+  if (inputs_.empty() && n_failed == 0) console_.Warning("nothing to do: no fitting file in the folder");
 
   const Stopwatch watch;
-  for (const InputName& input : inputs) {
+  for (const InputName& input : inputs_) {
     ++index_;
     RunOne(input);
     // What would fail in the same way again and again.
@@ -119,7 +117,7 @@ int Job::Run() {
 }
 
 void Job::RunOne(const InputName& name) {
-  std::string input_name = name.path == "-" ? std::string(kStandardInput) : name.path;
+  std::string input_name = name.path == "-" ? std::string(kStandardInput) : name.path.empty() ? "''" : name.path;
   std::string target_name;
   const bool model_failed_before = models_.failed();
   const Status status = TryOne(name, input_name, target_name);
@@ -139,12 +137,8 @@ void Job::RunOne(const InputName& name) {
 }
 
 Status Job::TryOne(const InputName& name, std::string& input_name, std::string& target_name) {
-  // A link or a pipe is fine where the user says where the result goes; the name beside a link would be a
-  // guess.
-  const bool explicit_target = !writes() || arguments_.output || arguments_.to_stdout;
-  PITH_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Input> input,
-      Input::Open(name.path, {.regular_only = !explicit_target && !arguments_.force, .has_recursive = true}));
+  PITH_ASSIGN_OR_RETURN(const std::unique_ptr<Input> input,
+                        Input::Open(name.path, {.regular_only = RegularOnly(), .has_recursive = true}));
   input_name = input->name();
   std::unique_ptr<Target> target;
   if (writes()) {
@@ -179,6 +173,9 @@ Result<std::unique_ptr<Target>> Job::OpenTarget(const Input& input, std::string&
   }
   bool replace = arguments_.force;
   if (stat(target_name.c_str(), &info) == 0) {
+    if (arguments_.remove && !S_ISREG(info.st_mode)) {
+      return InvalidArgument(target_name + ": is not a regular file, and --rm removes a source only when its target is one; nothing done");
+    }
     if (input.IsSameFile(info)) return InvalidArgument(input.name() + ": is the target, too; nothing done");
     if (S_ISREG(info.st_mode) && !replace) {
       if (input.is_stdin() || !console_.CanAsk()) {

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cli/arguments.h"
 #include "cli/console.h"
@@ -67,6 +69,14 @@ class Job {
   // That of -D, read at the first call; null without -D.
   Result<const Dictionary*> GivenDictionary();
 
+  // The inputs after the one at hand.
+  std::span<const InputName> Upcoming() const { return std::span(inputs_).subspan(index_); }
+  // Whether an input must be a regular file: neither link nor pipe. A link or a pipe is fine where the user says where the
+  // result goes; the name beside a link would be a guess.
+  bool RegularOnly() const {
+    return writes() && !arguments_.output && !arguments_.to_stdout && !arguments_.force;
+  }
+
   // "report.txt" or "(3/10) report.txt".
   std::string Label(const Input& input) const;
   // Work on what goes to standard output is reported on a terminal only: scripts and cron want silence.
@@ -87,9 +97,9 @@ class Job {
   bool ToStandardOutput(const std::string& input_path) const;
 
   Totals totals_;
-  size_t index_ = 0;
+  std::vector<InputName> inputs_;
+  size_t index_ = 0;  // inputs begun
   std::optional<Dictionary> dictionary_;
-  size_t n_inputs_ = 0;
 };
 
 // "12.3 of 45.0 MB  27 %  => 24.1 %  92 KB/s  ETA 1:23". `total` and `ratio_text` may be missing.

@@ -21,10 +21,10 @@ namespace pith::cli {
 namespace {
 
 // A process started without standard descriptors would open its files as 0, 1 and 2 and write messages into
-// them.
+// them. In their place comes what cannot be read or written, so that a command that needs them fails; messages may go nowhere.
 void OpenMissingDescriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
-    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 1 ? O_RDONLY : O_WRONLY) != fd)
       _exit(kExitFailed);
   }
 }

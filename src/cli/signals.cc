@@ -62,6 +62,8 @@ void DieOfInterrupt(int signal_number) {
 }
 
 void InstallSignalHandlers() {
+  // A file that grows beyond its limit (ulimit -f) is an error of writing, as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
   for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     struct sigaction old{};
     if (sigaction(signal_number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;

@@ -87,6 +87,12 @@ struct DecodeResult {
 Result<DecodeResult> DecodeArchives(const TokenModelProvider& models, Source& source, Sink& sink,
                                     const DecodeOptions& options, const CodecProgressCallback& progress);
 
+// The contents of those of `archives`, each a whole file, that are short ones by a model and go together: several of one model
+// are decoded by one run of it, which takes little longer than for one of them. For all others, and where anything is
+// wrong, nothing: DecodeArchives is for them, and says what. Memory: options.memory_bytes, or 1 GiB beside the model.
+std::vector<std::optional<Bytes>> DecodeTogether(const TokenModelProvider& models, std::span<const ByteSpan> archives,
+                                                 const DecodeOptions& options);
+
 struct EvaluateCodecOptions {
   uint32_t streams = 0;
   uint32_t block_bytes = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "codec/block_text.h"
+
 namespace pith {
 
 std::string MebibytesText(uint64_t bytes) {
@@ -19,6 +21,13 @@ uint64_t AdaptiveBytes(const TokenModel& model, uint64_t n_tokens, uint64_t n_di
   const uint64_t once =
       AdaptiveMixer::MemoryBytes(MixerShape(model), AdaptiveMixer::TableTokens(n_dictionary, n_tokens), content_size);
   return n_dictionary != 0 ? 2 * once : once;
+}
+
+uint64_t ModelBlockBytes(const TokenModel& model, const BlockHeader& header, uint64_t n_dictionary) {
+  return 2 * uint64_t{header.content_size} + header.payload_size +
+         sizeof(TokenId) * uint64_t{header.n_tokens} * (header.lean ? 2 : 1) +
+         BlockTextBytes(static_cast<CharacterEncoding>(header.encoding), header.content_size) +
+         (header.adaptive ? AdaptiveBytes(model, header.TokensForTables(), n_dictionary, header.content_size) : 0);
 }
 
 Status CheckModelFitsFormat(const TokenModel& model) {

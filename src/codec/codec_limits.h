@@ -28,6 +28,9 @@ uint64_t ModelBytes(const TokenModel& model, uint64_t n_streams);
 // n_dictionary: tokens of a dictionary, 0 without; what it has taught is kept twice.
 uint64_t AdaptiveBytes(const TokenModel& model, uint64_t n_tokens, uint64_t n_dictionary, uint64_t content_size);
 
+// Memory that decoding a block by the model takes, beside the model and its streams.
+uint64_t ModelBlockBytes(const TokenModel& model, const BlockHeader& header, uint64_t n_dictionary);
+
 // kInvalidArgument when the format cannot record this model (its window or name).
 Status CheckModelFitsFormat(const TokenModel& model);
 

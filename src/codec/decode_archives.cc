@@ -178,11 +178,7 @@ class ArchiveDecoder {
       }
       PITH_ASSIGN_OR_RETURN(n_dictionary, dictionary->CountTokens(*model_));
     }
-    const uint64_t buffer_bytes =
-        2 * uint64_t{header.content_size} + header.payload_size + sizeof(TokenId) * uint64_t{header.n_tokens} * (header.lean ? 2 : 1) +
-        BlockTextBytes(static_cast<CharacterEncoding>(header.encoding), header.content_size) +
-        (header.adaptive ? AdaptiveBytes(*model_, header.TokensForTables(), n_dictionary, header.content_size) : 0);
-    const uint64_t needed = ModelBytes(*model_, header.n_streams) + buffer_bytes;
+    const uint64_t needed = ModelBytes(*model_, header.n_streams) + ModelBlockBytes(*model_, header, n_dictionary);
     if (options_.memory_bytes != 0 && needed > options_.memory_bytes) {
       return Unsupported(block.where + ": needs " + MebibytesText(needed) + " of memory with its " +
                          std::to_string(header.n_streams) + " streams, allowed are " +

@@ -343,92 +343,41 @@ Result<TokenCodeLength> MeasureTokens(TokenModel& model, std::vector<TokenId> to
 
 namespace {
 
-// Decodes a block's streams in lanes (TokenModel), neighbours together. While one lane decodes its tokens of a step,
-// the others are in the model. All share one mixer and one code, which only the lane that has the turn may touch; turns
-// go by step, then lane, so that decisions come by step, then stream, however many lanes there are.
+// What has been decoded of a block: tokens and code, without the model that says what follows.
 template <DecisionMixer Mixer>
-class BlockDecoder {
+class BlockDecoding {
  public:
   // Borrows everything.
-  BlockDecoder(Mixer& mixer, TokenModel& model, std::span<const TokenId> prefix, const BlockHeader& header,
-               ByteSpan code, const std::string& where, const AfterTokens& go_on)
+  BlockDecoding(Mixer& mixer, const TokenModel& model, std::span<const TokenId> prefix, const BlockHeader& header,
+                ByteSpan code, const std::string& where)
       : model_(model),
         prefix_(prefix),
         header_(header),
         code_(code),
         where_(where),
-        go_on_(go_on),
         encoding_(static_cast<CharacterEncoding>(header.encoding)),
         n_steps_(StepCount(header.n_tokens, header.n_streams)),
         tree_(model.vocab(), model.sum_function()),
         tokens_(header.n_tokens),
         decoder_(mixer, model, code) {}
 
-  Status Decode(Bytes& content) {
-    PITH_RETURN_IF_ERROR(StartStreams(model_, header_.n_streams, prefix_));
-    n_lanes_ = model_.n_lanes();
-    PITH_CHECK(n_lanes_ >= 1 && n_lanes_ <= header_.n_streams);
-    Turns turns(n_lanes_);
-    model_.RunLanes(n_steps_, [&](size_t lane) { RunLane(lane, turns); });
-    if (thrown_ != nullptr) std::rethrow_exception(thrown_);
-    PITH_RETURN_IF_ERROR(status_);
-    PITH_RETURN_IF_ERROR(AskCaller());
-    return MakeContent(content);
+  const BlockHeader& header() const { return header_; }
+  size_t n_steps() const { return n_steps_; }  // at most, of a lean block
+
+  bool HasStep(size_t stream, size_t step) const { return Begin(stream) + step < Begin(stream + 1); }
+  // What to feed to a stream at a step. REQUIRES: HasStep.
+  TokenId Input(size_t stream, size_t step) const {
+    return step == 0 ? FirstInput(model_, prefix_) : tokens_[Begin(stream) + step - 1];
+  }
+  // What the model says to that.
+  void Take(size_t stream, size_t step, std::span<const uint32_t> frequencies, std::span<const float> hidden) {
+    const TokenId token = decoder_.Decode(step, stream, tree_, frequencies, hidden);
+    tokens_[Begin(stream) + step] = token;
+    text_size_ += model_.TokenBytes(token).size();
+    ++done_;
   }
 
- private:
-  uint64_t Begin(size_t stream) const { return StreamBegin(header_.n_tokens, header_.n_streams, stream); }
-
-  // Every lane takes its turn at each step, also where its streams have ended, until the block has ended or failed:
-  // what fails first in the order of turns is the result, and each lane learns of it at its own next turn.
-  void RunLane(size_t lane, Turns& turns) {
-    std::vector<StreamToken> inputs;
-    bool ended = false;
-    for (size_t step = 0; step < n_steps_ && !ended; ++step) {
-      bool has_turn = false;
-      try {
-        FindInputs(lane, step, inputs);
-        const Status status = inputs.empty() ? OkStatus() : model_.Step(lane, inputs);
-        turns.Await(lane);
-        has_turn = true;
-        if (!Ended()) status_ = TakeTurn(lane, step, inputs, status);
-      } catch (...) {  // memory that ran out, or the caller's callback: other lanes wait for this one all the same
-        if (!has_turn) turns.Await(lane);
-        if (!Ended()) thrown_ = std::current_exception();
-      }
-      ended = Ended();
-      turns.Pass(lane);
-    }
-  }
-  bool Ended() const {
-    return !status_.ok() || thrown_ != nullptr || (header_.lean && text_size_ == header_.TextSize());
-  }
-
-  // The tokens to feed at `step` to those of the lane's streams that are so long.
-  void FindInputs(size_t lane, size_t step, std::vector<StreamToken>& inputs) const {
-    inputs.clear();
-    const size_t end = header_.n_streams * (lane + 1) / n_lanes_;
-    for (size_t i = header_.n_streams * lane / n_lanes_; i < end; ++i) {
-      if (Begin(i) + step >= Begin(i + 1)) continue;
-      inputs.push_back({i, step == 0 ? FirstInput(model_, prefix_) : tokens_[Begin(i) + step - 1]});
-    }
-  }
-
-  // Decodes what follows the inputs; `stepped` is what the model said to them.
-  Status TakeTurn(size_t lane, size_t step, std::span<const StreamToken> inputs, const Status& stepped) {
-    // Lane 0 is the calling thread, the only one that may call back. It asks about the step before, which is complete.
-    if (lane == 0 && step != 0) PITH_RETURN_IF_ERROR(AskCaller());
-    PITH_RETURN_IF_ERROR(stepped);
-    for (size_t k = 0; k < inputs.size(); ++k) {
-      const TokenId token = decoder_.Decode(step, inputs[k].stream, tree_, model_.Frequencies(lane, k), model_.Hidden(lane, k));
-      tokens_[Begin(inputs[k].stream) + step] = token;
-      text_size_ += model_.TokenBytes(token).size();
-    }
-    done_ += inputs.size();
-    return lane + 1 == n_lanes_ ? CheckStep(step) : OkStatus();
-  }
-
-  // Stops a wrong decode at once instead of after minutes.
+  // After each step. Stops a wrong decode at once instead of after minutes.
   Status CheckStep(size_t step) const {
     if (decoder_.coder().Exhausted()) {
       return Mismatch("its code of " + std::to_string(code_.size()) + " bytes ended after at most " +
@@ -447,14 +396,11 @@ class BlockDecoder {
     return OkStatus();
   }
 
-  std::string TokensDone() const {
-    return std::to_string(done_) + (header_.lean ? "" : " of " + std::to_string(header_.n_tokens)) + " tokens";
-  }
+  // Whether a lean block has all its text; others end with their steps.
+  bool LeanIsComplete() const { return header_.lean && text_size_ == header_.TextSize(); }
 
-  Status AskCaller() {
-    PITH_ASSIGN_OR_RETURN(const bool more, go_on_(header_.lean ? text_size_ : done_, code_.size()));
-    return more ? OkStatus() : Cancelled("cancelled by the caller");
-  }
+  // As AfterTokens counts.
+  uint64_t Progress() const { return header_.lean ? text_size_ : done_; }
 
   Status MakeContent(Bytes& content) const {
     if (encoding_ == CharacterEncoding::kNone && text_size_ != header_.content_size) {
@@ -481,27 +427,114 @@ class BlockDecoder {
     return OkStatus();
   }
 
+ private:
+  uint64_t Begin(size_t stream) const { return StreamBegin(header_.n_tokens, header_.n_streams, stream); }
+
+  std::string TokensDone() const {
+    return std::to_string(done_) + (header_.lean ? "" : " of " + std::to_string(header_.n_tokens)) + " tokens";
+  }
+
   Status Mismatch(const std::string& what) const {
     return WrongModel(where_ + ": the data is undamaged, but " + what + ": the model '" + model_.identity().name +
                       "' computes other probabilities here than where the archive was made");
   }
 
-  TokenModel& model_;
+  const TokenModel& model_;
   const std::span<const TokenId> prefix_;
   const BlockHeader& header_;
   const ByteSpan code_;
   const std::string& where_;
-  const AfterTokens& go_on_;
   const CharacterEncoding encoding_;
   const size_t n_steps_;
   const DecisionTree tree_;
-  size_t n_lanes_ = 1;
-  std::vector<TokenId> tokens_;  // [tokens]; a stream's are its lane's
-
-  // Of the lane that has the turn.
+  std::vector<TokenId> tokens_;  // [tokens]
   TokenDecoder<Mixer> decoder_;
   uint64_t text_size_ = 0;
   uint64_t done_ = 0;  // tokens
+};
+
+// Decodes a block's streams in lanes (TokenModel), neighbours together. While one lane decodes its tokens of a step,
+// the others are in the model. All share one mixer and one code, which only the lane that has the turn may touch; turns
+// go by step, then lane, so that decisions come by step, then stream, however many lanes there are.
+template <DecisionMixer Mixer>
+class BlockDecoder {
+ public:
+  // Borrows everything.
+  BlockDecoder(Mixer& mixer, TokenModel& model, std::span<const TokenId> prefix, const BlockHeader& header,
+               ByteSpan code, const std::string& where, const AfterTokens& go_on)
+      : model_(model), prefix_(prefix), code_size_(code.size()), go_on_(go_on), block_(mixer, model, prefix, header, code, where) {}
+
+  Status Decode(Bytes& content) {
+    const size_t n_streams = block_.header().n_streams;
+    PITH_RETURN_IF_ERROR(StartStreams(model_, n_streams, prefix_));
+    n_lanes_ = model_.n_lanes();
+    PITH_CHECK(n_lanes_ >= 1 && n_lanes_ <= n_streams);
+    Turns turns(n_lanes_);
+    model_.RunLanes(block_.n_steps(), [&](size_t lane) { RunLane(lane, turns); });
+    if (thrown_ != nullptr) std::rethrow_exception(thrown_);
+    PITH_RETURN_IF_ERROR(status_);
+    PITH_RETURN_IF_ERROR(AskCaller());
+    return block_.MakeContent(content);
+  }
+
+ private:
+  // Every lane takes its turn at each step, also where its streams have ended, until the block has ended or failed:
+  // what fails first in the order of turns is the result, and each lane learns of it at its own next turn.
+  void RunLane(size_t lane, Turns& turns) {
+    std::vector<StreamToken> inputs;
+    bool ended = false;
+    for (size_t step = 0; step < block_.n_steps() && !ended; ++step) {
+      bool has_turn = false;
+      try {
+        FindInputs(lane, step, inputs);
+        const Status status = inputs.empty() ? OkStatus() : model_.Step(lane, inputs);
+        turns.Await(lane);
+        has_turn = true;
+        if (!Ended()) status_ = TakeTurn(lane, step, inputs, status);
+      } catch (...) {  // memory that ran out, or the caller's callback: other lanes wait for this one all the same
+        if (!has_turn) turns.Await(lane);
+        if (!Ended()) thrown_ = std::current_exception();
+      }
+      ended = Ended();
+      turns.Pass(lane);
+    }
+  }
+  bool Ended() const { return !status_.ok() || thrown_ != nullptr || block_.LeanIsComplete(); }
+
+  // The tokens to feed at `step` to those of the lane's streams that are so long.
+  void FindInputs(size_t lane, size_t step, std::vector<StreamToken>& inputs) const {
+    inputs.clear();
+    const size_t n_streams = block_.header().n_streams;
+    const size_t end = n_streams * (lane + 1) / n_lanes_;
+    for (size_t i = n_streams * lane / n_lanes_; i < end; ++i) {
+      if (block_.HasStep(i, step)) inputs.push_back({i, block_.Input(i, step)});
+    }
+  }
+
+  // Decodes what follows the inputs; `stepped` is what the model said to them.
+  Status TakeTurn(size_t lane, size_t step, std::span<const StreamToken> inputs, const Status& stepped) {
+    // Lane 0 is the calling thread, the only one that may call back. It asks about the step before, which is complete.
+    if (lane == 0 && step != 0) PITH_RETURN_IF_ERROR(AskCaller());
+    PITH_RETURN_IF_ERROR(stepped);
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      block_.Take(inputs[k].stream, step, model_.Frequencies(lane, k), model_.Hidden(lane, k));
+    }
+    return lane + 1 == n_lanes_ ? block_.CheckStep(step) : OkStatus();
+  }
+
+  Status AskCaller() {
+    PITH_ASSIGN_OR_RETURN(const bool more, go_on_(block_.Progress(), code_size_));
+    return more ? OkStatus() : Cancelled("cancelled by the caller");
+  }
+
+  TokenModel& model_;
+  const std::span<const TokenId> prefix_;
+  const size_t code_size_;
+  const AfterTokens& go_on_;
+  size_t n_lanes_ = 1;
+
+  // Of the lane that has the turn; a stream's tokens are its lane's.
+  BlockDecoding<Mixer> block_;
   Status status_;
   std::exception_ptr thrown_;
 };
@@ -530,6 +563,84 @@ Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan c
   }
   AdaptiveMixer mixer(model.kernels(), MixerShape(model), header.n_tokens, header.n_streams, header.TokensForTables());
   return DecodeWith(mixer, model, {}, header, code, where, content, go_on);
+}
+
+void DecodeModelBlocksTogether(TokenModel& model, std::span<ModelBlock> blocks, const TextDictionary* dictionary) {
+  const ScopedFloatEnvironment float_environment;
+  const std::string nowhere;  // what goes wrong is said by DecodeModelBlock
+  struct Running {
+    ModelBlock* block = nullptr;
+    size_t first_stream = 0;
+    std::unique_ptr<AdaptiveMixer> mixer;
+    std::unique_ptr<BlockDecoding<AdaptiveMixer>> decoding;
+    bool ended = false;
+  };
+  std::vector<Running> running;
+  std::vector<TokenId> prefix;  // the same for all
+  size_t n_streams = 0, n_steps = 0;
+  for (ModelBlock& block : blocks) {
+    const BlockHeader& header = block.header;
+    PITH_CHECK(header.adaptive && header.n_streams >= 1 && header.n_streams <= header.n_tokens);
+    Running r;
+    r.block = &block;
+    r.first_stream = n_streams;
+    if (dictionary != nullptr) {
+      const Result<const TextDictionary::Primed*> primed = dictionary->Prime(model, header.TokensForTables());
+      if (!primed.ok()) return;
+      if (prefix.empty()) prefix.assign((*primed)->Prefix().begin(), (*primed)->Prefix().end());
+      r.mixer.reset(new AdaptiveMixer((*primed)->mixer->Continued(header.n_tokens, header.n_streams)));
+    } else {
+      r.mixer = std::make_unique<AdaptiveMixer>(model.kernels(), MixerShape(model), header.n_tokens, header.n_streams,
+                                                header.TokensForTables());
+    }
+    r.decoding = std::make_unique<BlockDecoding<AdaptiveMixer>>(*r.mixer, model, prefix, header, block.code, nowhere);
+    n_streams += header.n_streams;
+    n_steps = std::max(n_steps, r.decoding->n_steps());
+    running.push_back(std::move(r));
+  }
+  if (running.empty() || !StartStreams(model, n_streams, prefix).ok()) return;
+
+  const size_t n_lanes = model.n_lanes();
+  std::vector<std::exception_ptr> thrown(n_lanes);
+  // Each lane has whole blocks, so that no lane waits for another.
+  const auto run = [&](size_t lane) {
+    std::vector<StreamToken> inputs;
+    for (size_t step = 0; step < n_steps; ++step) {
+      inputs.clear();
+      for (size_t b = lane; b < running.size(); b += n_lanes) {
+        const Running& r = running[b];
+        for (size_t i = 0; !r.ended && i < r.block->header.n_streams; ++i) {
+          if (r.decoding->HasStep(i, step)) inputs.push_back({r.first_stream + i, r.decoding->Input(i, step)});
+        }
+      }
+      if (inputs.empty() || !model.Step(lane, inputs).ok()) return;
+      size_t k = 0;
+      for (size_t b = lane; b < running.size(); b += n_lanes) {
+        Running& r = running[b];
+        if (r.ended) continue;
+        for (size_t i = 0; i < r.block->header.n_streams; ++i) {
+          if (!r.decoding->HasStep(i, step)) continue;
+          r.decoding->Take(i, step, model.Frequencies(lane, k), model.Hidden(lane, k));
+          ++k;
+        }
+        r.ended = !r.decoding->CheckStep(step).ok() || r.decoding->LeanIsComplete() || step + 1 == r.decoding->n_steps();
+      }
+    }
+  };
+  model.RunLanes(n_steps, [&](size_t lane) {
+    try {
+      run(lane);
+    } catch (...) {  // memory that ran out
+      thrown[lane] = std::current_exception();
+    }
+  });
+  for (const std::exception_ptr& e : thrown) {
+    if (e != nullptr) std::rethrow_exception(e);
+  }
+  for (Running& r : running) {
+    Bytes content;
+    if (r.ended && r.decoding->MakeContent(content).ok()) r.block->content = std::move(content);
+  }
 }
 
 }  // namespace pith

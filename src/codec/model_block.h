@@ -47,6 +47,19 @@ Result<std::unique_ptr<AdaptiveMixer>> LearnTokens(TokenModel& model, const std:
 Status DecodeModelBlock(TokenModel& model, const BlockHeader& header, ByteSpan code, const TextDictionary* dictionary,
                         const std::string& where, Bytes& content, const AfterTokens& go_on);
 
+// A block to be decoded together with others.
+struct ModelBlock {
+  BlockHeader header;
+  ByteSpan code;
+  std::optional<Bytes> content;
+};
+
+// Decodes blocks of different archives at the same time: a model reads its weights once for a token of each, so that
+// many small blocks take hardly longer than the streams of a large one. Sets the content of those with which nothing was
+// wrong; the others stay as they are, and DecodeModelBlock says why. Takes the memory of all at once.
+// REQUIRES: headers are adaptive and such as the archive reader accepts; all were made with `dictionary`, or all without any.
+void DecodeModelBlocksTogether(TokenModel& model, std::span<ModelBlock> blocks, const TextDictionary* dictionary);
+
 struct TokenCodeLength {
   double ideal_bits = 0;    // from the model's exact probabilities
   double integer_bits = 0;  // from the integer ones

@@ -235,6 +235,48 @@ TEST_F(ArchiveCommands, SourcesAreRemovedOnlyWithRmAndOnlyOnSuccess) {
   EXPECT_EQ(ReadFile(folder_ / "a.pith"), "in the way");
 }
 
+// Small archives are decoded together; nothing of that shows.
+TEST_F(ArchiveCommands, ManySmallArchives) {
+  std::string names;
+  for (int i = 10; i < 50; ++i) {
+    const std::string name = std::to_string(i);
+    WriteFile(folder_ / name, WalkText(static_cast<size_t>(20 + i * i % 700)) + name);
+    names += " " + name;
+  }
+  ASSERT_EQ(RunScript("\"$PITH\" $TINY" + names).code, 0);
+  ASSERT_EQ(RunScript("\"$PITH\" -1 10 -o 50.pith; mkdir o; mv 1? 2? 3? 4? o; \"$PITH\" -t $TINY *.pith").code, 0);
+  ASSERT_EQ(RunScript("\"$PITH\" -d $TINY *.pith; rm 50 50.pith; for i in" + names + "; do cmp $i o/$i; done").code, 0);
+  // What is wrong with one is said in its turn, and is the matter of that one.
+  std::string archive = ReadFile(folder_ / "23.pith");
+  archive[archive.size() / 2] = static_cast<char>(archive[archive.size() / 2] ^ 4);
+  WriteFile(folder_ / "23.pith", archive);
+  WriteFile(folder_ / "24.pith", "no archive");
+  ASSERT_EQ(RunScript("rm 1? 2? 3? 4?").code, 0);
+  WriteFile(folder_ / "26", "here already");
+  const Ended ended = RunScript(R"("$PITH" -d -v $TINY *.pith || echo failed $?)");
+  EXPECT_EQ(ended.out, "failed 1\n");
+  EXPECT_NE(ended.err.find("23.pith: "), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("24.pith: this is not a pith archive"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("26: already exists"), std::string::npos) << ended.err;
+  EXPECT_EQ(ReadFile(folder_ / "26"), "here already");
+  ASSERT_EQ(RunScript("for i in 10 22 25 27 49; do cmp $i o/$i; done; test ! -e 23; test ! -e 24").code, 0);
+  ASSERT_EQ(RunScript(R"("$PITH" -dc $TINY 10.pith 11.pith 12.pith >c; cat o/10 o/11 o/12 | cmp - c)").code, 0);
+}
+
+TEST_F(ArchiveCommands, CompressingAFolderLeavesOutArchives) {
+  ASSERT_EQ(mkdir((folder_ / "d").c_str(), 0755), 0);
+  WriteFile(folder_ / "d/a", "text");
+  ASSERT_EQ(RunScript(R"("$PITH" -1 d/a; cp d/a.pith d/b)").code, 0);
+  const Ended ended = Run({"-1", "-frv", "--rm", "d"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_NE(ended.err.find("d/a.pith: ends in .pith; left out"), std::string::npos) << ended.err;
+  WriteFile(folder_ / "d/a", "text");
+  ASSERT_EQ(RunScript("rm d/*.pith; \"$PITH\" -1 d/a; cp d/a.pith d/b").code, 0);
+  const Ended again = Run({"-1", "-rv", "d", "-q", "-v"});
+  EXPECT_NE(again.err.find("d/b: is an archive already; left out"), std::string::npos) << again.err;
+  EXPECT_EQ(ReadFile(folder_ / "d/b"), ReadFile(folder_ / "d/a.pith"));
+}
+
 TEST_F(ArchiveCommands, TimeAndPermissionsComeBack) {
   WriteFile(folder_ / "a", "some text");
   ASSERT_EQ(chmod((folder_ / "a").c_str(), 0640), 0);

@@ -130,8 +130,10 @@ TEST_F(Manners, AFullDiskIsAnErrorAndLeavesNothing) {
               "standard output: cannot write: No space left on device");
   // A limit on the size of files acts like a full disk, on the target itself.
   WriteFile(folder_ / "b", WalkText(300000));
-  const Ended ended = RunScript(R"(trap '' XFSZ; ulimit -f 8; "$PITH" b $TINY)");
-  ExpectError(ended, 1, "b.pith: cannot write: File too large");
+  for (const std::string trap : {"", "trap '' XFSZ; "}) {
+    const Ended ended = RunScript(trap + R"(ulimit -f 8; "$PITH" b $TINY)");
+    ExpectError(ended, 1, "b.pith: cannot write: File too large");
+  }
   EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"a", "a.pith", "b"}));
 }
 
@@ -148,6 +150,24 @@ TEST_F(Manners, MissingDescriptorsAreNoTrap) {
   WriteFile(folder_ / "a", "text");
   EXPECT_EQ(RunScript(R"("$PITH" a $TINY >&- 2>&-)").code, 0);
   EXPECT_EQ(RunScript(R"("$PITH" -t a.pith $TINY <&- >&- 2>&-)").code, 0);
+  // Where they are needed, it fails.
+  ExpectError(RunScript(R"("$PITH" -c a $TINY >&-)"), 1, "standard output: cannot write: Bad file descriptor");
+  ExpectError(RunScript(R"("$PITH" list a.pith >&-)"), 1, "standard output");
+  ExpectError(RunScript(R"("$PITH" -1 -c <&- >b)"), 1, "standard input: cannot read: Bad file descriptor");
+}
+
+TEST_F(Manners, ASourceIsRemovedOnlyForAFile) {
+  WriteFile(folder_ / "a", "text");
+  ExpectError(RunScript(R"("$PITH" -1 --rm -o /dev/null a)"), 1, "/dev/null: is not a regular file, and --rm removes");
+  ExpectError(RunScript(R"(mkfifo f; "$PITH" -1 --rm -f -o f a)"), 1, "f: is not a regular file");
+  EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"a", "f"}));
+}
+
+TEST_F(Manners, NamesThatSayNothing) {
+  WriteFile(folder_ / "a", "text");
+  ExpectError(Run({""}), 1, "'': no such file");
+  ASSERT_EQ(RunScript(R"("$PITH" -1 a -o .pith)").code, 0);
+  ExpectError(RunScript(R"("$PITH" -d .pith)"), 1, ".pith: nothing is left of the name; say with -o FILE or -c");
 }
 
 TEST_F(Manners, AReadOnlyFolderIsAnError) {
