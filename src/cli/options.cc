@@ -239,14 +239,14 @@ constexpr OptionSpec kOptions[] = {
      "archive already, writes archives to a terminal."},
     {OptionId::kKeep, 'k', "keep", ValueKind::kNone, "", "", kC | kD, "keep the source (the default)", ""},
     {OptionId::kRemove, 0, "rm", ValueKind::kNone, "", "", kC | kD,
-     "remove the source when its target is on disk", ""},
+     "remove the source when its target is on disk", "The target has to be a file: not standard output, a pipe or a device."},
     {OptionId::kVerify, 0, "verify", ValueKind::kNone, "", "", kC,
      "decode and compare before the archive gets its name",
      "The archive is decoded as written and compared with the checksum of what was read; costs as much time "
      "again."},
     {OptionId::kRecursive, 'r', "recursive", ValueKind::kNone, "", "", kC | kD | kT | kL | kR,
      "take the files in folders, too",
-     "compress leaves out archives, the others take only *.pith. Links inside folders are not followed."},
+     "compress leaves out *.pith and other archives, the others take only *.pith. Links inside folders are not followed."},
     {OptionId::kModel, 0, "model", ValueKind::kModel, "MODEL", "", kC | kD | kT | kB,
      "model file or name, or \"builtin\"",
      "Default for compress: builtin. When decoding, the built-in model is used where it fits; else this "
@@ -372,7 +372,8 @@ constexpr OptionSpec kOptions[] = {
      "prefill_last_logits, prefill_no_logits, decode, decode_16_streams."},
     {OptionId::kTerminal, 0, "terminal", ValueKind::kNone, "", "", kB, "the whole report here, with bars", ""},
     {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kP | kN | kB,
-     "use N threads; 0 = all, the default", "The result does not depend on it. bench: of pith; the other codecs have one."},
+     "use N threads; 0 = all, the default", "The result does not depend on it. At levels 1 to 3, and where what they make is decoded, each block of 16 MB takes a thread, as far as "
+     "--memory, or 1 GB, has room. bench: of pith; the other codecs have one."},
     {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kM | kN | kB,
      "print JSON", "One list with an object for each; of run an object a line; of bench what results.json holds."},
     {OptionId::kMan, 0, "man", ValueKind::kNone, "", "", kH, "print the manual page (roff)", ""},

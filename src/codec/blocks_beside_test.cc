@@ -103,8 +103,8 @@ Bytes Lines(int first, int n) {
 
 // Blocks by contexts, by zstd and raw ones.
 Bytes Mixed() {
-  Bytes all = Lines(0, 8000);
-  for (const Bytes& more : {RandomBytes(150'000, 1), Lines(500, 6000), Bytes(200'000, 0), Lines(9, 2500)}) {
+  Bytes all = Lines(0, 2000);
+  for (const Bytes& more : {RandomBytes(70'000, 1), Lines(500, 1500), Bytes(70'000, 0), Lines(9, 800)}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -55,8 +55,9 @@ TEST_F(Manners, NamesAreNotGuessed) {
   ASSERT_EQ(Run({"a", "-o", "b"}).code, 0);
   ExpectError(Run({"-d", "b"}), 1, "b: does not end in .pith; say with -o FILE or -c where its content goes");
   WriteFile(folder_ / ".pith", ReadFile(folder_ / "b"));
-  ExpectError(Run({"-d", ".pith"}), 1, "does not end in .pith");
+  ExpectError(Run({"-d", ".pith"}), 1, ".pith: nothing is left of the name; say with -o FILE or -c");
   EXPECT_EQ(Run({"-d", "b", "-o", "c"}).code, 0);
+  ExpectError(Run({""}), 1, "'': no such file");
 }
 
 TEST_F(Manners, AnArchiveIsNotCompressedAgainByAccident) {
@@ -161,13 +162,6 @@ TEST_F(Manners, ASourceIsRemovedOnlyForAFile) {
   ExpectError(RunScript(R"("$PITH" -1 --rm -o /dev/null a)"), 1, "/dev/null: is not a regular file, and --rm removes");
   ExpectError(RunScript(R"(mkfifo f; "$PITH" -1 --rm -f -o f a)"), 1, "f: is not a regular file");
   EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"a", "f"}));
-}
-
-TEST_F(Manners, NamesThatSayNothing) {
-  WriteFile(folder_ / "a", "text");
-  ExpectError(Run({""}), 1, "'': no such file");
-  ASSERT_EQ(RunScript(R"("$PITH" -1 a -o .pith)").code, 0);
-  ExpectError(RunScript(R"("$PITH" -d .pith)"), 1, ".pith: nothing is left of the name; say with -o FILE or -c");
 }
 
 TEST_F(Manners, AReadOnlyFolderIsAnError) {
