@@ -187,7 +187,7 @@ Result<DecompressResult> Decompress(const ModelProvider& models, ByteSource& sou
                                     const DecompressOptions& options, const ProgressCallback& progress);
 
 // For many small archives, each a whole file: the contents of those that are short ones (ArchiveInfo::is_short) by one model, which
-// reads its weights once for a token of each of them: several times as fast as one after the other. For all others, and
+// reads its weights once for a token of each of them: about twice as fast as one after the other. For all others, and
 // where anything is wrong, nothing: Decompress is for them, and says what. Takes options.memory_bytes at most, or 1 GiB beside
 // the model; some 30 archives at a time gain most.
 std::vector<std::optional<std::vector<uint8_t>>> DecompressTogether(const ModelProvider& models,

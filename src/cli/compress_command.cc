@@ -177,7 +177,8 @@ class CompressJob : public Job {
     };
     PITH_ASSIGN_OR_RETURN(const Dictionary* const dictionary, GivenDictionary());
     HashingSink sink;
-    const Result<DecompressResult> decoded = Decompress(models, *archive, sink, {.dictionary = dictionary, .threads = arguments_.threads}, progress);
+    const DecompressOptions options{.dictionary = dictionary, .threads = arguments_.threads};
+    const Result<DecompressResult> decoded = Decompress(models, *archive, sink, options, progress);
     if (!decoded.ok()) return decoded.status().WithContext("verification failed, nothing kept");
     if (sink.bytes() != source.bytes() || sink.digest() != source.digest()) {
       return Corrupt("verification failed, nothing kept: decodes to " + std::to_string(sink.bytes()) +

@@ -372,8 +372,8 @@ constexpr OptionSpec kOptions[] = {
      "prefill_last_logits, prefill_no_logits, decode, decode_16_streams."},
     {OptionId::kTerminal, 0, "terminal", ValueKind::kNone, "", "", kB, "the whole report here, with bars", ""},
     {OptionId::kThreads, 'T', "threads", ValueKind::kCount, "N", "", kC | kD | kT | kE | kI | kV | kP | kN | kB,
-     "use N threads; 0 = all, the default", "The result does not depend on it. At levels 1 to 3, and where what they make is decoded, each block of 16 MB takes a thread, as far as "
-     "--memory, or 1 GB, has room. bench: of pith; the other codecs have one."},
+     "use N threads; 0 = all, the default", "The result does not depend on it. At levels 1 to 3, and where what they make is decoded, each block of 16 MB "
+     "takes a thread, as far as --memory, or 1 GB, has room. bench: of pith; the other codecs have one."},
     {OptionId::kJson, 0, "json", ValueKind::kNone, "", "", kL | kE | kS | kM | kN | kB,
      "print JSON", "One list with an object for each; of run an object a line; of bench what results.json holds."},
     {OptionId::kMan, 0, "man", ValueKind::kNone, "", "", kH, "print the manual page (roff)", ""},

@@ -31,6 +31,8 @@ extern "C" void OnSignal(int signal_number) {
   errno = saved_errno;
 }
 
+extern "C" void DoNothing(int /*signal_number*/) {}
+
 volatile std::sig_atomic_t g_interrupted = 0;  // number of the signal
 extern "C" void NoteInterrupt(int signal_number) { g_interrupted = signal_number; }
 
@@ -62,8 +64,13 @@ void DieOfInterrupt(int signal_number) {
 }
 
 void InstallSignalHandlers() {
-  // A file that grows beyond its limit (ulimit -f) is an error of writing, as a full disk is.
-  std::signal(SIGXFSZ, SIG_IGN);
+  // A file that grows beyond its limit (ulimit -f) is an error of writing, as a full disk is. Not SIG_IGN, which the
+  // programs that pith starts would inherit.
+  struct sigaction nothing{};
+  nothing.sa_handler = DoNothing;
+  sigemptyset(&nothing.sa_mask);
+  nothing.sa_flags = SA_RESTART;
+  (void)sigaction(SIGXFSZ, &nothing, nullptr);
   for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     struct sigaction old{};
     if (sigaction(signal_number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;

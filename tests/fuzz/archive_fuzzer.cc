@@ -5,6 +5,7 @@
 // mutations reach what lies behind them.
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 
 #include "archive/archive_reader.h"
 #include "archive/fix_checks.h"
@@ -55,6 +56,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // An archive that cannot be listed may begin with a long block, too: it is cancelled.
   const auto go_on = [](const CodecProgress& p) { return p.original_bytes <= kMaxContextBytes; };
   const Result<DecodeResult> decoded = DecodeArchives(provide, source, sink, {}, list.ok() ? CodecProgressCallback() : go_on);
+  // Together with its like, a short archive has the content that it has alone, or none.
+  model->FailAfter(kMaxTokens);
+  const ByteSpan pair[] = {file, file};
+  for (const std::optional<Bytes>& content : DecodeTogether(provide, pair, {})) {
+    Require(!content || (decoded.ok() && *content == sink.bytes));
+  }
   if (!decoded.ok()) return 0;
   Require(list.ok());
   uint64_t content_size = 0;
