@@ -47,7 +47,7 @@ TEST(DecodeTogether, GivesEachItsOwnContent) {
     options.allow_short = true;
     std::vector<Bytes> contents;
     std::vector<Bytes> archives;
-    for (size_t i = 0; i < 27; ++i) {
+    for (size_t i = 0; i < 20; ++i) {
       contents.push_back(ToyText(model, i % 9 == 8 ? 30'000 : 40 + i * i * 7 % 3000, i));
       options.streams = i % 5 == 4 ? 3 : 0;  // these are not lean
       archives.push_back(Archive(model, contents.back(), options));
