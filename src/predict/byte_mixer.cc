@@ -239,7 +239,7 @@ class ContextMixer final : public ByteMixer {
       }
     }
     const uint32_t above = Shape::kThorough ? Above(0) : 0;
-    const uint64_t inside = in_field_;
+    const uint64_t inside = field_hash_;
     const uint32_t before = Byte(1);
     history_[position_++] = byte;
     last_ = last_ << 8 | c;
@@ -270,14 +270,14 @@ class ContextMixer final : public ByteMixer {
       above_begin_ = line_begin_;
       line_begin_ = position_;
       field_ = head_ = 0;
-      in_field_ = first_word_ = 0;
+      field_hash_ = first_word_ = 0;
       return;
     }
     if (IsSeparator(c)) {
       ++field_;
-      in_field_ = 0;
+      field_hash_ = 0;
     } else {
-      in_field_ = Mix(in_field_ + c + 1);
+      field_hash_ = Mix(field_hash_ + c + 1);
     }
     if (first_word_ == 0 && !letter) first_word_ = word1_;
     if (position_ - line_begin_ <= 4) head_ = head_ * 271 + c + 1;
@@ -390,12 +390,12 @@ class ContextMixer final : public ByteMixer {
       add(Hash(c1, c3));
       add(Hash(c3, Byte(4)));
       add(Hash(above, Column()));
-      add(Hash(field_, in_field_, head_));
+      add(Hash(field_, field_hash_, head_));
       add(Hash(followers1_[last(1)] & 0xffffff, last(1)));
       add(Hash(followers2_[last(2)] & 0xffff, last(2)));
       add(Hash(kinds_, c1));
       add(Hash(above, Above(1), c1));
-      add(Hash(field_, in_field_, above));
+      add(Hash(field_, field_hash_, above));
       add(Hash(kinds_ & 0xffff, word_));
       UpdateMatches();
       expected_ = 0;
@@ -416,8 +416,8 @@ class ContextMixer final : public ByteMixer {
   void AddRecordContexts(const Add& add) {
     const RecordTracker& r = records_;
     const uint32_t c1 = Byte(1), c2 = Byte(2), c3 = Byte(3), c4 = Byte(4), above = Above(0), in_field = r.in_field();
-    add(Hash(in_field_, r.last_field()));
-    add(Hash(in_field_, r.last_field(), field_));
+    add(Hash(field_hash_, r.last_field()));
+    add(Hash(field_hash_, r.last_field(), field_));
     add(Hash(r.FieldBack(2), r.FieldBack(2, 1), std::min(in_field, 15u), c1));
     add(Hash(r.FieldBack(1), r.FieldBack(2), c1));
     add(Hash(r.InRole(0), r.InRole(0, 1), c1, std::min(in_field, 3u)));
@@ -427,9 +427,9 @@ class ContextMixer final : public ByteMixer {
     add(Hash(above, Above(1), r.agree(), std::min(in_field, 7u)));
     add(Hash(above, Above2(0), c1));
     add(Hash(above, Above2(0), Column()));
-    add(Hash(r.element(), in_field_));
-    add(Hash(r.last_element(), in_field_));
-    add(Hash(r.key(), in_field_));
+    add(Hash(r.element(), field_hash_));
+    add(Hash(r.last_element(), field_hash_));
+    add(Hash(r.key(), field_hash_));
     add(Hash(r.digits(), c1, c2));
     add(Hash(r.digits(), field_));
     add(Hash(r.digits(), above, c1));
@@ -439,8 +439,8 @@ class ContextMixer final : public ByteMixer {
     add(Hash(c1, c3, c4, Byte(5)));
     add(Hash(c4, Byte(5), Byte(6)));
     add(Hash(field_, c1, c2));
-    add(Hash(head_, in_field_));
-    add(Hash(first_word_, in_field_));
+    add(Hash(head_, field_hash_));
+    add(Hash(first_word_, field_hash_));
     add(Hash(kinds_ & 0xfff, above, c1));
     add(Hash(expected_, c1, Column()));
     add(Hash(matches_[0].expected, matches_[1].expected, matches_[2].expected, std::min(matches_[1].length, 15u)));
@@ -457,8 +457,8 @@ class ContextMixer final : public ByteMixer {
     };
     add(word_);
     for (const int n : {2, 3, 4}) add(LastOf(last_, n));
-    add(Hash(in_field_, field_));
-    add(Hash(in_field_, records_.last_field()));
+    add(Hash(field_hash_, field_));
+    add(Hash(field_hash_, records_.last_field()));
     add(Hash(expected_, LastOf(last_, 2)));
   }
 
@@ -647,7 +647,7 @@ class ContextMixer final : public ByteMixer {
   uint64_t word_ = 0, word1_ = 0, word2_ = 0;
   uint32_t kinds_ = 0;
   uint32_t line_begin_ = 0, above_begin_ = 0, above2_begin_ = 0, field_ = 0, head_ = 0;
-  uint64_t in_field_ = 0, first_word_ = 0;
+  uint64_t field_hash_ = 0, first_word_ = 0;
   RecordTracker records_;
   uint32_t expected_ = 0;  // the matches' byte + 256; 0: none
   int rate_ = 0;
