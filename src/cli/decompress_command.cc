@@ -94,7 +94,7 @@ class DecompressJob : public Job {
                                      const ProgressCallback& progress) {
     const auto is_small = [](const Input& i) { return i.is_regular() && !i.is_stdin() && *i.size() <= kMostBytesTogether; };
     if (!is_small(input) || (together_.empty() && Upcoming().empty())) return Decompress(models, input, sink, options, progress);
-    PITH_ASSIGN_OR_RETURN(Bytes archive, ReadAll(input));
+    PITH_ASSIGN_OR_RETURN(const Bytes archive, input.ReadToEnd());
     if (!together_.contains(input.path())) {
       together_.clear();
       std::vector<std::string> paths = {input.path()};
@@ -104,7 +104,7 @@ class DecompressJob : public Job {
         // What goes wrong here is said when it is the file's turn.
         const Result<std::unique_ptr<Input>> next = Input::Open(name.path, {.regular_only = true});
         if (!next.ok() || !is_small(**next)) break;
-        Result<Bytes> bytes = ReadAll(**next);
+        Result<Bytes> bytes = (*next)->ReadToEnd();
         if (!bytes.ok()) break;
         paths.push_back(name.path);
         archives.push_back(*std::move(bytes));
@@ -126,17 +126,6 @@ class DecompressJob : public Job {
     }
     PITH_RETURN_IF_ERROR(sink.Write(*found.content));
     return DecompressResult{.original_bytes = found.content->size(), .archive_bytes = archive.size(), .archives = 1};
-  }
-
-  static Result<Bytes> ReadAll(Input& input) {
-    Bytes bytes;
-    while (true) {
-      const size_t old = bytes.size();
-      bytes.resize(old + (16 << 10));
-      PITH_ASSIGN_OR_RETURN(const size_t n, ReadFully(input, std::span(bytes).subspan(old)));
-      bytes.resize(old + n);
-      if (n == 0) return bytes;
-    }
   }
 
   struct Together {

@@ -130,6 +130,18 @@ Result<size_t> Input::Read(std::span<uint8_t> out) {
   return FdSource(fd_, name_).Read(out);
 }
 
+Result<std::vector<uint8_t>> Input::ReadToEnd() {
+  const size_t step = is_regular() ? static_cast<size_t>(info_.st_size) + 1 : size_t{1} << 20;
+  std::vector<uint8_t> bytes;
+  while (true) {
+    const size_t old = bytes.size();
+    bytes.resize(old + step);
+    PITH_ASSIGN_OR_RETURN(const size_t n, ReadFully(*this, std::span(bytes).subspan(old)));
+    bytes.resize(old + n);
+    if (n < step) return bytes;
+  }
+}
+
 bool Input::is_terminal() const { return isatty(fd_) == 1; }
 
 std::optional<uint64_t> Input::size() const {
@@ -215,14 +227,8 @@ Result<Contents> Contents::Load(const std::string& path) {
     PITH_ASSIGN_OR_RETURN(contents.mapped_, MappedFile::Open(path));
     return contents;
   }
-  constexpr size_t kStep = size_t{1} << 20;
-  while (true) {
-    const size_t old = contents.read_.size();
-    contents.read_.resize(old + kStep);
-    PITH_ASSIGN_OR_RETURN(const size_t n, ReadFully(*input, std::span(contents.read_).subspan(old)));
-    contents.read_.resize(old + n);
-    if (n < kStep) return contents;
-  }
+  PITH_ASSIGN_OR_RETURN(contents.read_, input->ReadToEnd());
+  return contents;
 }
 
 std::span<const uint8_t> Contents::bytes() const {

@@ -47,6 +47,8 @@ class Input : public ByteSource {
   ~Input() override;
 
   Result<size_t> Read(std::span<uint8_t> out) override;
+  // All that Read will still give.
+  Result<std::vector<uint8_t>> ReadToEnd();
   // Up to 16 bytes that Read will give first.
   Result<std::span<const uint8_t>> Head();
 
