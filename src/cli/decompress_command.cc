@@ -68,7 +68,8 @@ class DecompressJob : public Job {
       PITH_RETURN_IF_ERROR(target->Commit(attributes));
     }
     Count(result.original_bytes, result.archive_bytes);
-    Report(target, Line(input.name(), result.archive_bytes, result.original_bytes, seconds,
+    Report(target, Line(input.name(), result.archive_bytes, result.original_bytes,
+                        with_others_ ? "decoded with others" : FormatRate(result.original_bytes, seconds),
                         target != nullptr ? target->name() : "good"));
     if (console_.verbose() && (result.archives > 1 || !result.file_name.empty())) {
       Report(target, "  " + Plural(result.archives, "archive") +
@@ -78,20 +79,21 @@ class DecompressJob : public Job {
   }
 
   std::string Summary(const Totals& totals, double seconds) override {
-    return Line(Plural(totals.files, "file"), totals.archive_bytes, totals.original_bytes, seconds,
-                writes() ? "" : "good");
+    return Line(Plural(totals.files, "file"), totals.archive_bytes, totals.original_bytes,
+                FormatRate(totals.original_bytes, seconds), writes() ? "" : "good");
   }
 
  private:
   static std::string Line(const std::string& what, uint64_t archive_bytes, uint64_t original_bytes,
-                          double seconds, const std::string& end) {
+                          const std::string& rate, const std::string& end) {
     return what + " : " + std::to_string(archive_bytes) + " => " + std::to_string(original_bytes) +
-           " bytes, " + FormatRate(original_bytes, seconds) + (end.empty() ? "" : ", " + end);
+           " bytes, " + rate + (end.empty() ? "" : ", " + end);
   }
 
   // A small archive together with the small ones after it.
   Result<DecompressResult> DecodeOne(const ModelProvider& models, Input& input, ByteSink& sink, const DecompressOptions& options,
                                      const ProgressCallback& progress) {
+    with_others_ = false;
     const auto is_small = [](const Input& i) { return i.is_regular() && !i.is_stdin() && *i.size() <= kMostBytesTogether; };
     if (!is_small(input) || (together_.empty() && Upcoming().empty())) return Decompress(models, input, sink, options, progress);
     PITH_ASSIGN_OR_RETURN(const Bytes archive, input.ReadToEnd());
@@ -124,6 +126,7 @@ class DecompressJob : public Job {
       MemorySource source(archive);
       return Decompress(models, source, sink, options, progress);
     }
+    with_others_ = true;
     PITH_RETURN_IF_ERROR(sink.Write(*found.content));
     return DecompressResult{.original_bytes = found.content->size(), .archive_bytes = archive.size(), .archives = 1};
   }
@@ -133,6 +136,7 @@ class DecompressJob : public Job {
     std::optional<Bytes> content;
   };
   std::map<std::string, Together> together_;  // by path: what was decoded ahead
+  bool with_others_ = false;                  // the input at hand was: its own time says nothing
 
   // For the progress line only, and only where it costs nothing: a failure here is found again when decoding.
   std::optional<uint64_t> KnownContentSize(const Input& input) const {
