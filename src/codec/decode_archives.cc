@@ -1,6 +1,5 @@
 // DecodeArchives: archives back to their content, block by block; blocks by contexts that follow each other side by side.
 #include <deque>
-#include <optional>
 #include <string>
 #include <utility>
 

@@ -1,10 +1,8 @@
 // DecodeTogether: many short archives by one run of the model.
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "archive/archive_reader.h"
-#include "codec/block_text.h"
 #include "codec/blocks_beside.h"
 #include "codec/codec.h"
 #include "codec/codec_limits.h"
@@ -13,7 +11,7 @@
 namespace pith {
 namespace {
 
-// Streams that decode at the same time. Twice as many gain a twentieth and take twice the memory, 15 MB for each.
+// Streams that decode at the same time. Twice as many gain less than a tenth and take twice the memory, 15 MB for each.
 constexpr size_t kMostStreamsTogether = 16;
 
 // A short archive whose block is by a model and adaptive.

@@ -574,6 +574,7 @@ void DecodeModelBlocksTogether(TokenModel& model, std::span<ModelBlock> blocks, 
     std::unique_ptr<AdaptiveMixer> mixer;
     std::unique_ptr<BlockDecoding<AdaptiveMixer>> decoding;
     bool ended = false;
+    bool failed = false;
   };
   std::vector<Running> running;
   std::vector<TokenId> prefix;  // the same for all
@@ -623,7 +624,8 @@ void DecodeModelBlocksTogether(TokenModel& model, std::span<ModelBlock> blocks, 
           r.decoding->Take(i, step, model.Frequencies(lane, k), model.Hidden(lane, k));
           ++k;
         }
-        r.ended = !r.decoding->CheckStep(step).ok() || r.decoding->LeanIsComplete() || step + 1 == r.decoding->n_steps();
+        r.failed = !r.decoding->CheckStep(step).ok();
+        r.ended = r.failed || r.decoding->LeanIsComplete() || step + 1 == r.decoding->n_steps();
       }
     }
   };
@@ -639,7 +641,7 @@ void DecodeModelBlocksTogether(TokenModel& model, std::span<ModelBlock> blocks, 
   }
   for (Running& r : running) {
     Bytes content;
-    if (r.ended && r.decoding->MakeContent(content).ok()) r.block->content = std::move(content);
+    if (r.ended && !r.failed && r.decoding->MakeContent(content).ok()) r.block->content = std::move(content);
   }
 }
 
