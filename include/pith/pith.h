@@ -133,8 +133,8 @@ struct CompressOptions {
   uint32_t block_bytes = 0;    // content bytes a block at most; 0: the default
   uint32_t window = 0;         // tokens that a token sees; 0: the model's default
   bool allow_short = true;     // small inputs give short archives: no name, no time, 90 bytes less
-  // 0: by the model. 1 (fast), 2 (strong) or 3 (thorough): by contexts over bytes (docs/byte_mixing.md), without any model;
-  // streams, window and adaptive then mean nothing.
+  // 0: by the model. 1 (fast), 2 (strong) or 4 (numeric): by contexts over bytes (docs/byte_mixing.md), without any model;
+  // streams, window and adaptive then mean nothing. 3 is what 0.6.0 and 0.7.0 had where 4 is now: as slow, and larger.
   uint32_t contexts = 0;
   bool best_of = false;        // try contexts beside the model on every block; else where the text looks like data
   bool adaptive = true;        // mix the model with what the content teaches (docs/mixing.md): smaller, slower, 50 MiB more

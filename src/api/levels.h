@@ -6,7 +6,7 @@
 
 namespace pith {
 
-// The first levels use contexts alone, fast, strong or thorough; then comes the small built-in model, then the large one, each
+// The first levels use contexts alone, fast, strong or numeric (numbers 1, 2 and 4 of docs/byte_mixing.md); then comes the small built-in model, then the large one, each
 // with what the text looks like deciding between model and contexts, or with the best of both for every block; at last
 // the largest model that is installed.
 inline constexpr uint32_t kFirstModelLevel = 4;
@@ -20,7 +20,7 @@ struct LevelMeaning {
 
 // REQUIRES: 1 <= level <= kMaxLevel.
 constexpr LevelMeaning MeaningOf(uint32_t level) {
-  if (level < kFirstModelLevel) return {.contexts = level};
+  if (level < kFirstModelLevel) return {.contexts = level == 3 ? 4 : level};
   return {.best_of = level == kFirstModelLevel + 1 || level > kDefaultLevel};
 }
 

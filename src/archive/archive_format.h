@@ -74,7 +74,7 @@ inline constexpr size_t kMaxBlockOverhead = 16;
 inline constexpr uint32_t kProbeSteps = 16;
 
 // Section 5: how much is computed for a bit of a contexts block (docs/byte_mixing.md).
-inline constexpr uint8_t kMaxContextStrength = 3;  // 1 .. this
+inline constexpr uint8_t kMaxContextStrength = 4;  // 1 .. this
 inline constexpr int kContextStrengthBits = 3;     // of the byte that says it; above them is the encoding
 
 // Section 6: the character encodings whose text a model or contexts may code instead of the bytes, 1 .. this; 0: the bytes are the text.

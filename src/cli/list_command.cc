@@ -140,7 +140,7 @@ std::string DetailText(const ArchiveInfo& archive) {
       line += ", " + Plural(totals.streams, "stream");
       if (totals.adaptive) line += ", adaptive";
     }
-    constexpr const char* kStrengths[] = {"", ", fast", ", strong", ", thorough"};
+    constexpr const char* kStrengths[] = {"", ", fast", ", strong", ", thorough", ", numeric"};
     if (totals.strength < std::size(kStrengths)) line += kStrengths[totals.strength];
     for (const std::string& encoding : totals.encodings) line += ", " + encoding;
     text += Field("by " + kind, line);

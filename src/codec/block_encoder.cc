@@ -95,9 +95,9 @@ const uint64_t* BlockEncoder::DictionaryOf(const BlockHeader& header) const {
   return header.adaptive && options_.dictionary != nullptr ? &dictionary_id_ : nullptr;
 }
 
-// The most that the memory allows, beside the block itself. Even the thorough one is faster than a model.
+// The most that the memory allows, beside the block itself. Even the numeric one is faster than a model.
 std::optional<ContextStrength> BlockEncoder::StrengthBesideModel(uint64_t size) const {
-  for (const ContextStrength strength : {ContextStrength::kThorough, ContextStrength::kStrong}) {
+  for (const ContextStrength strength : {ContextStrength::kNumeric, ContextStrength::kStrong}) {
     const uint64_t needed = ByteMixer::MemoryBytes(strength, static_cast<uint32_t>(size)) + 3 * size;
     if (options_.memory_bytes == 0 || needed <= options_.memory_bytes) return strength;
   }

@@ -13,7 +13,8 @@
 namespace pith {
 namespace {
 
-constexpr ContextStrength kStrengths[] = {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough};
+constexpr ContextStrength kStrengths[] = {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough,
+                                          ContextStrength::kNumeric};
 const AfterBytes kGoOn = [](uint64_t, uint64_t) -> Result<bool> { return true; };
 
 Bytes Text(const std::string& s) { return Bytes(s.begin(), s.end()); }

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -11,6 +12,7 @@
 #include "predict/bit_histories.h"
 #include "predict/byte_kinds.h"
 #include "predict/mixer_lanes.h"
+#include "predict/number_tracker.h"
 #include "predict/record_tracker.h"
 
 namespace pith {
@@ -26,7 +28,9 @@ inline void Prefetch(const void* p) { __builtin_prefetch(p, 1); }
 struct Fast {
   static constexpr bool kStrong = false;
   static constexpr bool kThorough = false;
+  static constexpr bool kNumeric = false;
   static constexpr size_t kContexts = 6;
+  static constexpr size_t kTableContexts = kContexts;
   static constexpr size_t kMatches = 1;
   static constexpr uint32_t kMatchLengths[] = {6};
   static constexpr size_t kDirect = 1;
@@ -47,7 +51,9 @@ struct Fast {
 struct Strong {
   static constexpr bool kStrong = true;
   static constexpr bool kThorough = false;
+  static constexpr bool kNumeric = false;
   static constexpr size_t kContexts = 24;
+  static constexpr size_t kTableContexts = kContexts;
   static constexpr size_t kMatches = 2;
   static constexpr uint32_t kMatchLengths[] = {5, 12};
   static constexpr size_t kDirect = 3;
@@ -66,11 +72,13 @@ struct Strong {
   static constexpr int kFinalShift = 4;
 };
 
-// For records: logs, tables, JSON, XML. What it adds to the strong one it has from RecordTracker.
+// For records: logs, tables, JSON, XML. What it adds to the strong one it has from RecordTracker. Written by 0.6.0 and 0.7.0.
 struct Thorough {
   static constexpr bool kStrong = true;
   static constexpr bool kThorough = true;
+  static constexpr bool kNumeric = false;
   static constexpr size_t kContexts = 52;
+  static constexpr size_t kTableContexts = kContexts;  // also of numeric: those beside them are alike where they are not of numbers
   static constexpr size_t kMatches = 3;
   static constexpr uint32_t kMatchLengths[] = {5, 12, 24};
   static constexpr size_t kDirect = 9;
@@ -89,8 +97,22 @@ struct Thorough {
   static constexpr int kFinalShift = 4;
 };
 
+// What it adds it has from NumberTracker, and, where no number is at hand, from more of the same.
+struct Numeric : Thorough {
+  static constexpr bool kNumeric = true;
+  static constexpr size_t kContexts = 64;
+  static constexpr size_t kSets = 13;
+  static constexpr uint32_t kRows[] = {256, 256, 256, 2048, 768, 256, 256, 256, 136, 128, 256, 256, 8 * NumberTracker::kStates};
+  static constexpr size_t kCorrections = 4;
+  static constexpr int kFirstRate = 16;
+  static constexpr int kRateShift = 13;
+  static constexpr int kFinalShift = 3;
+};
+
 constexpr size_t kKnots = 33;       // of a correction
 constexpr size_t kTrustClasses = 48;  // of a match
+constexpr uint32_t kFirstKnotCount = 12;  // of those that are cells
+constexpr uint32_t kKnotLimit = 255;
 constexpr uint32_t kFinalRows[] = {256, 144, 256, 384};
 
 template <typename Shape>
@@ -105,6 +127,9 @@ class ContextMixer final : public ByteMixer {
 
   static constexpr size_t kTrustLevels = Shape::kThorough ? 8 : 1;
   static constexpr int kFollowers3Bits = 18;
+  static constexpr uint32_t kKnownClasses = Shape::kNumeric ? 17 : Shape::kThorough ? 14 : 16;
+
+  using Knot = std::conditional_t<Shape::kNumeric, uint32_t, uint16_t>;  // numeric: a cell; else a probability in 16 bits
 
   // The states of the 15 nodes of half a byte in one context.
   struct alignas(16) Slot {
@@ -138,7 +163,8 @@ class ContextMixer final : public ByteMixer {
         maps_(kN * 256),
         direct_(DirectSize(size_bits_)),
         trust_(kM * kTrustClasses * kTrustLevels),
-        records_(history_.data()) {
+        records_(history_.data()),
+        numbers_(history_.data()) {
     lines_.PreferLargePages();
     for (size_t i = 0; i < maps_.size(); ++i) maps_[i] = t_.initial[i % 256];
     std::fill(direct_.span().begin(), direct_.span().end(), Entry(1, 2, 0));
@@ -160,7 +186,8 @@ class ContextMixer final : public ByteMixer {
     for (size_t j = 0; j < Shape::kCorrections; ++j) {
       corrections_[j].resize((j == 0 ? 768 : size_t{1} << CorrectionBits(size_bits_)) * kKnots);
       for (size_t i = 0; i < corrections_[j].size(); ++i) {
-        corrections_[j][i] = static_cast<uint16_t>(t_.Squash((static_cast<int>(i % kKnots) - 16) * 128));
+        const auto first = static_cast<uint32_t>(t_.Squash((static_cast<int>(i % kKnots) - 16) * 128));
+        corrections_[j][i] = static_cast<Knot>(Shape::kNumeric ? first << 16 | kFirstKnotCount : first);
       }
     }
     if constexpr (Shape::kStrong) {
@@ -178,7 +205,7 @@ class ContextMixer final : public ByteMixer {
     for (const uint32_t n : Shape::kRows) rows += n;
     uint64_t corrections = 768 + ((Shape::kCorrections - 1) << CorrectionBits(size_bits));
     return (sizeof(Line) << LineBits(content_size)) + content_size + 4 * DirectSize(size_bits) +
-           4 * rows * kInputs + (kM << (2 + size_bits)) + 2 * kKnots * corrections +
+           4 * rows * kInputs + (kM << (2 + size_bits)) + sizeof(Knot) * kKnots * corrections +
            (Shape::kStrong ? 4 * (256 + (1 << 16)) : 0) + (Shape::kThorough ? RecordTracker::MemoryBytes() + (4 << kFollowers3Bits) : 0);
   }
 
@@ -205,7 +232,7 @@ class ContextMixer final : public ByteMixer {
   // Sizes, section 2.
   static int SizeBits(uint32_t content_size) { return std::clamp(static_cast<int>(std::bit_width(content_size)), 10, 20); }
   static int LineBits(uint32_t content_size) {
-    const uint64_t wanted = uint64_t{content_size} * kN / 4;  // room for half of what could be different
+    const uint64_t wanted = uint64_t{content_size} * Shape::kTableContexts / 4;  // room for half of what could be different
     return std::clamp(static_cast<int>(std::bit_width(wanted)), 10, Shape::kMaxLineBits);
   }
   static int CorrectionBits(int size_bits) { return std::min(size_bits, 16); }
@@ -254,6 +281,7 @@ class ContextMixer final : public ByteMixer {
     }
     if constexpr (Shape::kStrong) EndByteOfLine(c, letter);
     if constexpr (Shape::kThorough) records_.Append(c, before, above, inside, field_, position_);
+    if constexpr (Shape::kNumeric) numbers_.Append(c, before, position_, records_.places());
     for (size_t m = 0; m < kM; ++m) FindHead(matches_[m], Shape::kMatchLengths[m]);
   }
 
@@ -403,6 +431,7 @@ class ContextMixer final : public ByteMixer {
       add(Hash(expected_, last(2)));
       add(Hash(first_word_, word_));
       if constexpr (Shape::kThorough) AddRecordContexts(add);
+      if constexpr (Shape::kNumeric) numbers_.at_hand() ? AddNumberContexts(add) : AddMoreContexts(add);
     }
     PITH_CHECK(n == kN);
     const int64_t first = (int64_t{Shape::kFirstRate} << (8 + Shape::kRateShift)) / ((int64_t{1} << Shape::kRateShift) + position_);
@@ -444,6 +473,42 @@ class ContextMixer final : public ByteMixer {
     add(Hash(kinds_ & 0xfff, above, c1));
     add(Hash(expected_, c1, Column()));
     add(Hash(matches_[0].expected, matches_[1].expected, matches_[2].expected, std::min(matches_[1].length, 15u)));
+  }
+
+  template <typename Add>
+  void AddNumberContexts(const Add& add) {
+    const NumberTracker& n = numbers_;
+    add(Hash(n.float64()));
+    add(Hash(n.float64(), Byte(1), Byte(2)));
+    add(Hash(n.float32()));
+    add(Hash(n.near_last()));
+    add(Hash(n.near_last_but_one()));
+    add(Hash(n.on_line()));
+    add(Hash(n.on_line_of_pairs()));
+    add(Hash(n.near_last_but_one(), n.on_line_of_pairs()));
+    add(Hash(n.fraction(), n.places()));
+    add(Hash(n.near_role(0)));
+    add(Hash(n.near_role(1)));
+    add(Hash(n.near_role(0), n.near_role(2), n.near_last()));
+  }
+
+  // Of the same places in the table where no number is at hand.
+  template <typename Add>
+  void AddMoreContexts(const Add& add) {
+    const RecordTracker& r = records_;
+    const uint32_t c1 = Byte(1), above = Above(0);
+    add(LastOf(last_, 5));
+    add(LastOf(last_, 7));
+    add(Hash(field_hash_, r.last_field(), r.key()));
+    add(Hash(field_hash_, r.key(), field_));
+    add(Hash(field_hash_, expected_));
+    add(Hash(field_hash_, r.InRole(0), field_));
+    add(Hash(field_hash_, r.element(), r.key()));
+    add(Hash(word_, r.element(), c1));
+    add(Hash(word1_, word2_, c1));
+    add(Hash(above, r.agree(), field_, c1));
+    add(Hash(Column(), c1));
+    add(Hash(followers1_[c1] & 0xffff, LastOf(last_, 2)));
   }
 
   // The lines of the last inputs' cells for the half byte that begins.
@@ -489,8 +554,11 @@ class ContextMixer final : public ByteMixer {
     const int shift = 64 - CorrectionBits(size_bits_);
     const uint64_t correction1 = Hash(last_ & 0xff, partial_) >> shift;
     const uint64_t correction2 = Shape::kStrong ? Hash(last_ & 0xffffff, partial_) >> shift : 0;
+    uint64_t correction3 = 0;
+    if constexpr (Shape::kNumeric) correction3 = Hash(numbers_.near_last_but_one(), numbers_.state(), partial_) >> shift;
     Prefetch(&corrections_[1][correction1 * kKnots + kKnots / 2]);
     if constexpr (Shape::kStrong) Prefetch(&corrections_[2][correction2 * kKnots + kKnots / 2]);
+    if constexpr (Shape::kNumeric) Prefetch(&corrections_[3][correction3 * kKnots + kKnots / 2]);
     const uint32_t node = level < 4 ? partial_ - 1 : (1u << (level - 4)) - 1 + (partial_ & ((1u << (level - 4)) - 1));
     uint32_t pairs[kInputs / 2];
     uint32_t known = 0, sided = 0;
@@ -538,7 +606,7 @@ class ContextMixer final : public ByteMixer {
     rows[0] = partial_;
     if constexpr (Shape::kThorough) {
       const uint32_t in_field = records_.in_field(), l = static_cast<uint32_t>(level);
-      rows[1] = length * 14 + known / 4;
+      rows[1] = length * kKnownClasses + known / 4;
       rows[2] = c1;
       rows[3] = (kinds_ & 0xff) << 3 | l;
       rows[4] = Column() + 256 * expects;
@@ -549,8 +617,9 @@ class ContextMixer final : public ByteMixer {
       rows[9] = std::min(records_.digits(), 15u) << 3 | l;
       rows[10] = records_.FieldBack(2);
       rows[11] = kinds_ >> 8 & 0xff;
+      if constexpr (Shape::kNumeric) rows[12] = numbers_.state() << 3 | l;
     } else if constexpr (Shape::kStrong) {
-      rows[1] = length * 16 + known / 2;
+      rows[1] = length * kKnownClasses + known / 2;
       rows[2] = c1;
       rows[3] = (kinds_ & 0xff) << 3 | static_cast<uint32_t>(level);
       rows[4] = known << 3 | static_cast<uint32_t>(level);
@@ -577,20 +646,22 @@ class ContextMixer final : public ByteMixer {
     } else {
       sum_ = (dots_[0] + dots_[1]) >> 1;
     }
-    Correct({partial_ + 256 * expects, correction1, correction2});
+    Correct({partial_ + 256 * expects, correction1, correction2, correction3});
   }
 
-  void Correct(const std::array<uint64_t, 3>& maps) {
+  static int Probability16(Knot knot) { return static_cast<int>(Shape::kNumeric ? knot >> 16 : knot); }
+
+  void Correct(const std::array<uint64_t, 4>& maps) {
     const int place = std::clamp(sum_, -kInputEnd, kInputEnd) + 2048;
     const int upper = place & 127;
     int corrected = 0;
     for (size_t j = 0; j < Shape::kCorrections; ++j) {
-      uint16_t* const knots = &corrections_[j][maps[j] * kKnots + static_cast<size_t>(place >> 7)];
-      corrected += (knots[0] * (128 - upper) + knots[1] * upper) >> 7;
+      Knot* const knots = &corrections_[j][maps[j] * kKnots + static_cast<size_t>(place >> 7)];
+      corrected += (Probability16(knots[0]) * (128 - upper) + Probability16(knots[1]) * upper) >> 7;
       knots_[j] = knots + (upper >> 6);
     }
     const int p = t_.SquashOfSum(sum_);
-    const int mixed = Shape::kStrong ? (p + corrected) >> 2 : (2 * p + corrected) >> 2;
+    const int mixed = Shape::kNumeric ? corrected >> 2 : Shape::kStrong ? (p + corrected) >> 2 : (2 * p + corrected) >> 2;
     probability_ = static_cast<uint32_t>(std::clamp(mixed, 1, 65535)) << 16;
   }
 
@@ -622,8 +693,12 @@ class ContextMixer final : public ByteMixer {
     }
     for (size_t d = 0; d < Shape::kDirect; ++d) LearnEntry(t, *direct_entries_[d], bit, 255);
     for (size_t j = 0; j < Shape::kCorrections; ++j) {
-      const int knot = *knots_[j];
-      *knots_[j] = static_cast<uint16_t>(knot + ((target - knot) >> Shape::kCorrectionShift));
+      if constexpr (Shape::kNumeric) {
+        LearnEntry(t, *knots_[j], bit, kKnotLimit);
+      } else {
+        const int knot = *knots_[j];
+        *knots_[j] = static_cast<uint16_t>(knot + ((target - knot) >> Shape::kCorrectionShift));
+      }
     }
   }
 
@@ -636,7 +711,7 @@ class ContextMixer final : public ByteMixer {
   std::vector<uint32_t> trust_;   // [matches, classes, levels]
   AlignedBuffer<int32_t> weights_[Shape::kSets];                         // [rows, inputs]
   std::array<std::vector<int32_t>, Shape::kFinals> finals_;             // [rows, sets padded]
-  std::array<std::vector<uint16_t>, Shape::kCorrections> corrections_;  // [contexts, knots]
+  std::array<std::vector<Knot>, Shape::kCorrections> corrections_;  // [contexts, knots]
   std::vector<uint32_t> followers1_, followers2_, followers3_;           // the last four bytes after one, two, three
   Match matches_[kM];
 
@@ -649,6 +724,7 @@ class ContextMixer final : public ByteMixer {
   uint32_t line_begin_ = 0, above_begin_ = 0, above2_begin_ = 0, field_ = 0, head_ = 0;
   uint64_t field_hash_ = 0, first_word_ = 0;
   RecordTracker records_;
+  NumberTracker numbers_;
   uint32_t expected_ = 0;  // the matches' byte + 256; 0: none
   int rate_ = 0;
   uint64_t contexts_[kN] = {};
@@ -665,7 +741,7 @@ class ContextMixer final : public ByteMixer {
   std::array<int32_t*, Shape::kFinals> final_rows_{};
   std::array<int, Shape::kFinals> final_sums_{};
   int sum_ = 0;
-  uint16_t* knots_[Shape::kCorrections] = {};
+  Knot* knots_[Shape::kCorrections] = {};
 };
 
 }  // namespace
@@ -676,6 +752,7 @@ std::unique_ptr<ByteMixer> ByteMixer::Make(ContextStrength strength, uint32_t co
     case ContextStrength::kFast: return std::make_unique<ContextMixer<Fast>>(content_size);
     case ContextStrength::kStrong: return std::make_unique<ContextMixer<Strong>>(content_size);
     case ContextStrength::kThorough: return std::make_unique<ContextMixer<Thorough>>(content_size);
+    case ContextStrength::kNumeric: return std::make_unique<ContextMixer<Numeric>>(content_size);
   }
   PITH_CHECK(false);
 }
@@ -685,6 +762,7 @@ uint64_t ByteMixer::MemoryBytes(ContextStrength strength, uint32_t content_size)
     case ContextStrength::kFast: return ContextMixer<Fast>::MemoryBytes(content_size);
     case ContextStrength::kStrong: return ContextMixer<Strong>::MemoryBytes(content_size);
     case ContextStrength::kThorough: return ContextMixer<Thorough>::MemoryBytes(content_size);
+    case ContextStrength::kNumeric: return ContextMixer<Numeric>::MemoryBytes(content_size);
   }
   PITH_CHECK(false);
 }

@@ -10,8 +10,9 @@
 
 namespace pith {
 
-// How much is computed for a bit. The numbers are those of a block's frame (docs/format.md).
-enum class ContextStrength : uint8_t { kFast = 1, kStrong = 2, kThorough = 3 };
+// How much is computed for a bit. The numbers are those of a block's frame (docs/format.md). Thorough is what 0.6.0 and 0.7.0
+// wrote where numeric stands now: it is here to be read.
+enum class ContextStrength : uint8_t { kFast = 1, kStrong = 2, kThorough = 3, kNumeric = 4 };
 
 class ByteMixer {
  public:

@@ -46,6 +46,9 @@ class RecordTracker {
     }
   }
 
+  // Where fields in the same role had got as far as this one; 0: none is known.
+  const std::array<uint32_t, kRoles>& places() const { return places_; }
+
   uint32_t digits() const { return digits_; }                  // directly before the position, points among them
   uint32_t agree() const { return agree_; }                    // bytes directly before it that were those above
   uint32_t in_field() const { return position_ - begins_[n_begins_ % kBegins]; }  // bytes of the field so far

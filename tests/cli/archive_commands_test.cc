@@ -49,7 +49,7 @@ TEST_F(ArchiveCommands, LevelsOneToThreeNeedNoModel) {
     ended = Run({"list", "a.txt.pith"});
     EXPECT_EQ(ended.code, 0);
     EXPECT_NE(ended.out.find("by contexts   1 block, "), std::string::npos) << ended.out;
-    const char* const strength = level == "1" ? ", fast\n" : level == "2" ? ", strong\n" : ", thorough\n";
+    const char* const strength = level == "1" ? ", fast\n" : level == "2" ? ", strong\n" : ", numeric\n";
     EXPECT_NE(ended.out.find(strength), std::string::npos) << ended.out;
     EXPECT_EQ(ended.out.find("fingerprint"), std::string::npos) << ended.out;
     ended = Run({"list", "--json", "a.txt.pith"});

@@ -25,7 +25,7 @@ conversions="dynamic_int8.litertlm dynamic_int4_block32.litertlm fp16.litertlm q
 
 cp "$work/small" "$work/fast"  # by contexts, without the model
 cp "$work/small" "$work/strong"
-cp "$work/small" "$work/thorough"
+seq 1 300 | awk '{ printf "%d,%.6f,%.17g,%.3f\n", $1, 40 + sin($1 / 50), cos($1), 7.5 * $1 }' >"$work/numeric"
 cp "$here/windows_1251.txt" "$work/encoded"  # the model has to find out which encoding it is
 
 # Several streams where there is text enough for them.
@@ -36,7 +36,7 @@ compress() {
     large) set -- "$@" --streams 5 ;;
     fast) set -- "$@" -1 ;;
     strong) set -- "$@" -2 ;;
-    thorough) set -- "$@" -3 ;;
+    numeric) set -- "$@" -3 ;;
     encoded) set -- "$@" -4 ;;
   esac
   $command compress -q -c "$@" <"$work/$text"
@@ -77,8 +77,8 @@ check() {
 
 # try_program NAME COMMAND: every instruction set and number of threads of one program.
 try_program() {
-  local name=$1 command=$2 texts="small binary encoded fast strong thorough large" isa threads text what isas
-  [ "$command" = "${command% *}" ] || texts="small binary encoded fast strong thorough"
+  local name=$1 command=$2 texts="small binary encoded fast strong numeric large" isa threads text what isas
+  [ "$command" = "${command% *}" ] || texts="small binary encoded fast strong numeric"
   isas=$("$here/isas_of.sh" "$command") || { echo "failed: $name: $isas"; failures=1; return; }
   for text in $texts; do
     for isa in $isas; do
@@ -109,7 +109,7 @@ try_program() {
 }
 
 reference=${1#*=}
-for text in small binary encoded fast strong thorough large; do
+for text in small binary encoded fast strong numeric large; do
   compress "$reference" $text >"$work/$text.pith" || exit 1
 done
 for what in $talks; do

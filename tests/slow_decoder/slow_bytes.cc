@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -115,11 +116,189 @@ struct Match {
 };
 
 bool IsOneOf(uint8_t c, const std::string& bytes) { return bytes.find(static_cast<char>(c)) != std::string::npos; }
+bool IsDigit(uint8_t c) { return c >= '0' && c <= '9'; }
+bool IsLetter(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 128; }
+
+// ---- Section 3a
+
+__extension__ using U128 = unsigned __int128;
+
+int64_t Power10(int64_t n) {
+  int64_t power = 1;
+  for (; n > 0; --n) power *= 10;
+  return power;
+}
+
+struct Number {
+  int64_t value = 0, digits = 0, places = 0;
+  bool point = false, negative = false;
+
+  void Append(uint8_t digit) {
+    value = 10 * value + (digit - '0');
+    ++digits;
+    if (point) ++places;
+  }
+};
+
+struct Numbers {
+  std::optional<Number> at_hand;
+  std::vector<Number> list;
+  // Of the one at hand.
+  bool is_long = false;
+  int64_t n = 0;                           // its significant digits
+  std::array<std::optional<Number>, 3> R;  // of each role
+  bool no_float32 = false;                 // possible(24) has been 0
+  // Also if none is at hand.
+  uint64_t float32 = 0, float64 = 0;
+
+  // N[k]
+  std::optional<Number> N(size_t k) const {
+    if (list.size() < k) return std::nullopt;
+    return list[list.size() - k];
+  }
+
+  // After the last byte of the block; q: the places of the roles.
+  void EndByte(const std::vector<uint8_t>& block, const std::vector<uint64_t>& q) {
+    const uint8_t c = block.back(), B2 = block.size() >= 2 ? block[block.size() - 2] : 0;
+    if (!at_hand && IsDigit(c) && !IsLetter(B2) && B2 != '.') {
+      at_hand = Number{.negative = B2 == '-'};
+      is_long = false;
+      n = 0;
+      no_float32 = false;
+      for (size_t r = 0; r < 3; ++r) R[r] = Read(block, q[r]);
+    }
+    if (at_hand) {
+      if (IsDigit(c)) {
+        if (n < 18 && at_hand->digits < 24) {
+          at_hand->Append(c);
+          if (at_hand->value != 0) ++n;
+        } else {
+          is_long = true;
+        }
+      } else if (c == '.' && !at_hand->point) {
+        at_hand->point = true;
+      } else {
+        list.push_back(*at_hand);
+        at_hand = std::nullopt;
+      }
+    }
+    FindFloats();
+  }
+
+  // R[r]
+  static std::optional<Number> Read(const std::vector<uint8_t>& block, uint64_t q) {
+    const uint64_t P = block.size();
+    if (q == 0 || q == 1) return std::nullopt;
+    uint64_t a = q - 1;
+    if (!IsDigit(block.at(a))) ++a;
+    if (a == P || !IsDigit(block.at(a))) return std::nullopt;
+    for (int times = 0; times < 24 && a > 0 && (IsDigit(block[a - 1]) || block[a - 1] == '.'); ++times) --a;
+    if (!IsDigit(block[a])) ++a;
+    Number number{.negative = a > 0 && block[a - 1] == '-'};
+    for (; a < P && number.digits < 18; ++a) {
+      if (IsDigit(block[a])) {
+        number.Append(block[a]);
+      } else if (block[a] == '.' && !number.point) {
+        number.point = true;
+      } else {
+        break;
+      }
+    }
+    if (number.digits == 0) return std::nullopt;
+    return number;
+  }
+
+  uint64_t Near(const std::optional<Number>& Q) const {
+    if (!at_hand || !Q || Q->negative != at_hand->negative || is_long) return 0;
+    const int64_t left = at_hand->point ? Q->places - at_hand->places : Q->digits - at_hand->digits;
+    const int64_t h = at_hand->point ? 1 : 0;
+    if (left < 0 || left > 18) return static_cast<uint64_t>(1 + h);
+    const int64_t u = Power10(left), t = Q->value / u, z = Q->value % u;
+    const int64_t next = left == 0 ? 10 : z / Power10(left - 1);
+    const int64_t next2 = left < 2 ? 10 : z / Power10(left - 2) % 10;
+    const int64_t ahead = Clamp(at_hand->value - t, 3);
+    int64_t w = 0;
+    if (ahead >= -2 && ahead <= 2) w = 16 * next;
+    if (ahead == 0) w = 16 * next + next2;
+    const int64_t o = !at_hand->point && Q->point && left == Q->places ? 1 : 0;
+    return static_cast<uint64_t>(4 + 65536 * std::min<int64_t>(at_hand->places, 15) + 4096 * (ahead + 3) + 16 * w +
+                                 8 * o + 4 * h);
+  }
+
+  uint64_t Line(const std::optional<Number>& Q, const std::optional<Number>& T) const {
+    if (!Q || !T || Q->negative != T->negative) return 0;
+    const int64_t p = std::max(Q->places, T->places);
+    const int64_t digits = Q->digits + p - Q->places;
+    if (digits > 18 || T->digits + p - T->places > 18) return 0;
+    const int64_t q = Q->value * Power10(p - Q->places), t = T->value * Power10(p - T->places);
+    if (2 * q < t) return 0;
+    return Near(Number{.value = 2 * q - t, .digits = digits, .places = p, .point = Q->point, .negative = Q->negative});
+  }
+
+  uint64_t Fraction() const {
+    if (!at_hand || is_long) return 0;
+    const int64_t value = at_hand->value, k = at_hand->places;
+    return static_cast<uint64_t>(k >= 18 ? value : value % Power10(k));
+  }
+  uint64_t Places() const { return at_hand ? static_cast<uint64_t>(at_hand->places) : 0; }
+
+  void FindFloats() {
+    float32 = float64 = 0;
+    if (!at_hand || is_long || !at_hand->point) return;
+    const uint64_t n_part = static_cast<uint64_t>(n) * 1024;
+    if (n >= 15) float64 = n_part + (n > 16 ? 0 : Possible(53));
+    if (n < 8 || n > 16 || no_float32) return;
+    const uint64_t possible = Possible(24);
+    float32 = n_part + possible;
+    if (possible == 0) no_float32 = true;
+  }
+
+  // possible(b)
+  uint64_t Possible(int64_t b) const {
+    const U128 v = static_cast<U128>(at_hand->value);
+    const int64_t k = at_hand->places, m = 17 - n, K = k + m;
+    if (K > 22) return 0;
+    U128 power_k = 1, power_K = 1;  // 10^k, 10^K
+    for (int64_t i = 0; i < k; ++i) power_k *= 10;
+    for (int64_t i = 0; i < K; ++i) power_K *= 10;
+    int64_t E = 0;
+    while (power_k << (E + 1) <= v) ++E;      // if 2 <= v / 10^k
+    while (E <= 0 && v << -E < power_k) --E;  // if v / 10^k < 1
+    const int64_t s = b - 1 - E;
+    if (s < 1 || s > 69) return 0;
+    const U128 power_m = static_cast<U128>(Power10(m - 1));
+    const auto first = [&](uint64_t d) {
+      const U128 D = (10 * v + d) * power_m, a = (2 * D - 1) << s, by = 2 * power_K;
+      return a / by + (a % by != 0 || D % 2 != 0 ? 1 : 0);
+    };
+    uint64_t bits = 0;
+    for (uint64_t d = 0; d <= 9; ++d) {
+      if (first(d + 1) > first(d)) bits += uint64_t{1} << d;
+    }
+    return bits;
+  }
+
+  static int64_t BitsSet(uint64_t x) {
+    int64_t number = 0;
+    for (; x != 0; x /= 2) number += static_cast<int64_t>(x % 2);
+    return number;
+  }
+  uint64_t State() const { return static_cast<uint64_t>(SignedState()); }
+  int64_t SignedState() const {
+    if (!at_hand) return 0;
+    if (!at_hand->point) return 1 + std::min<int64_t>(at_hand->digits, 4);
+    if (n >= 9 && float32 % 1024 != 0) return 16 + std::min<int64_t>(n - 9, 3);
+    if (n >= 17) return 26;
+    if (n == 16) return 21 + std::min<int64_t>(BitsSet(float64 % 1024), 4);
+    if (n == 15) return 20;
+    return 6 + std::min<int64_t>(at_hand->places, 9);
+  }
+};
 
 }  // namespace
 
 struct SlowBytes::State {
-  bool strong, thorough;  // strong: also where thorough
+  bool strong, thorough, numeric;  // strong: also where thorough; thorough: also where numeric
   uint64_t S, L, C;
   // Constants of the table in section 8, and how many contexts there are.
   int64_t first, first_rate, last_rate, rs, limit, cs;
@@ -137,6 +316,7 @@ struct SlowBytes::State {
   std::vector<uint64_t> fields = {0};  // where each begins
   std::vector<std::vector<uint32_t>> role_tables;
   std::vector<uint64_t> places = {0, 0, 0};
+  Numbers numbers;
   uint64_t partial = 1, level = 0;
   std::vector<Match> matches;
 
@@ -147,9 +327,9 @@ struct SlowBytes::State {
   std::vector<Cell> order0, order1, by_word;
   std::vector<std::vector<Cell>> by_value;
   uint64_t half = 1;
-  std::vector<std::vector<int32_t>> weights;  // of each mixer, set after set
-  std::vector<std::vector<int32_t>> finals;   // likewise
-  std::vector<std::vector<int64_t>> corrections;
+  std::vector<std::vector<int32_t>> weights;   // of each mixer, set after set
+  std::vector<std::vector<int32_t>> finals;    // likewise
+  std::vector<std::vector<Cell>> corrections;  // knots; a knot that is no cell (all but numeric) is kept as p
 
   // Of the bit at hand.
   uint64_t node = 0;
@@ -202,13 +382,15 @@ struct SlowBytes::State {
   }
   Cell& CellOf(Match& m) const { return m.cells.at((thorough ? level * 48 : 0) + Class(m)); }
 
-  State(int strength, uint64_t n) : strong(strength >= 2), thorough(strength == 3) {
-    n_contexts = thorough ? 52 : strong ? 24 : 6;
+  State(int strength, uint64_t n) : strong(strength >= 2), thorough(strength >= 3), numeric(strength == 4) {
+    n_contexts = numeric ? 64 : thorough ? 52 : strong ? 24 : 6;
     // Section 2
     S = std::clamp<uint64_t>(BitsOf(n), 10, 20);
-    L = std::clamp<uint64_t>(BitsOf(n * n_contexts / 4), 10, thorough ? 20 : 19);
+    L = std::clamp<uint64_t>(BitsOf(n * (numeric ? 52 : n_contexts) / 4), 10, thorough ? 20 : 19);
     C = std::min<uint64_t>(S, 16);
-    if (thorough) {
+    if (numeric) {
+      first = 20, first_rate = 16, last_rate = 2, rs = 13, limit = 1023, cs = 0;
+    } else if (thorough) {
       first = 20, first_rate = 20, last_rate = 2, rs = 10, limit = 1023, cs = 5;
     } else if (strong) {
       first = 54, first_rate = 50, last_rate = 5, rs = 10, limit = 400, cs = 5;
@@ -248,26 +430,33 @@ struct SlowBytes::State {
       set.push_back(thorough ? 134217728 : 268435456);
       set.push_back(0);
     }
-    set.resize(thorough ? 120 : strong ? 56 : 16);
+    set.resize(numeric ? 144 : thorough ? 120 : strong ? 56 : 16);
     std::vector<int> sets_of_mixers = {256, 256};
     if (strong) sets_of_mixers = {256, 256, 256, 2048, 256, 768};
     if (thorough) sets_of_mixers = {256, 210, 256, 2048, 768, 256, 256, 256, 112, 128, 256, 256};
+    if (numeric) sets_of_mixers = {256, 255, 256, 2048, 768, 256, 256, 256, 136, 128, 256, 256, 216};
     for (const int n_sets : sets_of_mixers) {
       std::vector<int32_t> all;
       for (int i = 0; i < n_sets; ++i) all.insert(all.end(), set.begin(), set.end());
       weights.push_back(all);
     }
     if (thorough) {
-      for (const size_t n_sets : {256, 120, 256, 384}) finals.emplace_back(n_sets * 12, 536870912 / 12);
+      const int n_mixers = numeric ? 13 : 12;
+      for (const int n_sets : {256, 120, 256, 384}) finals.emplace_back(n_sets * n_mixers, 536870912 / n_mixers);
     } else if (strong) {
       finals.emplace_back(256 * 6, 536870912 / 6);
     }
-    for (uint64_t n_arrays : {uint64_t{768}, uint64_t{1} << C, uint64_t{1} << C}) {
-      std::vector<int64_t> all;
-      for (uint64_t i = 0; i < n_arrays * 33; ++i) all.push_back(Squash((static_cast<int64_t>(i % 33) - 16) * 128));
+    std::vector<uint64_t> numbers_of_arrays = {768, uint64_t{1} << C};
+    if (strong) numbers_of_arrays.push_back(uint64_t{1} << C);
+    if (numeric) numbers_of_arrays.push_back(uint64_t{1} << C);
+    for (const uint64_t n_arrays : numbers_of_arrays) {
+      std::vector<Cell> all;
+      for (uint64_t i = 0; i < n_arrays * 33; ++i) {
+        const int64_t p = Squash((static_cast<int64_t>(i % 33) - 16) * 128);
+        all.push_back(numeric ? Cell{p * 64, 12} : Cell{p, 0});
+      }
       corrections.push_back(all);
     }
-    if (!strong) corrections.pop_back();
     Contexts();
     FindSlots();
   }
@@ -339,8 +528,43 @@ struct SlowBytes::State {
                 std::min<uint64_t>(matches[1].length, 15)})};
       v.insert(v.end(), more.begin(), more.end());
     }
+    if (numeric) {
+      const std::vector<uint64_t> more = numbers.at_hand ? ContextsOfNumber() : ContextsOfNoNumber();
+      v.insert(v.end(), more.begin(), more.end());
+    }
     h.clear();
     for (uint64_t i = 0; i < v.size(); ++i) h.push_back(Mix(v[i] + i * 0xD6E8FEB86659FD93));
+  }
+
+  std::vector<uint64_t> ContextsOfNumber() const {
+    const Numbers& m = numbers;
+    return {Hash({m.float64}),
+            Hash({m.float64, B(1), B(2)}),
+            Hash({m.float32}),
+            Hash({m.Near(m.N(1))}),
+            Hash({m.Near(m.N(2))}),
+            Hash({m.Line(m.N(1), m.N(2))}),
+            Hash({m.Line(m.N(2), m.N(4))}),
+            Hash({m.Near(m.N(2)), m.Line(m.N(2), m.N(4))}),
+            Hash({m.Fraction(), m.Places()}),
+            Hash({m.Near(m.R[0])}),
+            Hash({m.Near(m.R[1])}),
+            Hash({m.Near(m.R[0]), m.Near(m.R[2]), m.Near(m.N(1))})};
+  }
+  std::vector<uint64_t> ContextsOfNoNumber() const {
+    const uint64_t last_of_elements = elements.empty() ? 0 : elements.back();
+    return {Last(5),
+            Last(7),
+            Hash({inside, field1, key}),
+            Hash({inside, key, field}),
+            Hash({inside, E()}),
+            Hash({inside, Role(0, 0), field}),
+            Hash({inside, last_of_elements, key}),
+            Hash({word, last_of_elements, B(1)}),
+            Hash({word1, word2, B(1)}),
+            Hash({Above(0), agree, field, B(1)}),
+            Hash({std::min<uint64_t>(Column(), 255), B(1)}),
+            Hash({followers1[B(1)] % (1u << 16), Last(2)})};
   }
 
   void FindSlots() {
@@ -417,7 +641,7 @@ struct SlowBytes::State {
     const uint64_t n_known = static_cast<uint64_t>(known), n_sided = static_cast<uint64_t>(sided);
     if (thorough) {
       sets = {partial,
-              length * 14 + n_known / 4,
+              length * (numeric ? 17 : 14) + n_known / 4,
               B(1),
               kinds % 256 * 8 + level,
               std::min<uint64_t>(Column(), 255) + 256 * expects,
@@ -428,6 +652,7 @@ struct SlowBytes::State {
               std::min<uint64_t>(digits, 15) * 8 + level,
               Back(2, 0),
               kinds / 256 % 256};
+      if (numeric) sets.push_back(numbers.State() * 8 + level);
       final_sets = {partial, length * 8 + level, B(1), kinds % 16 * 24 + level * 3 + expects};
     } else if (strong) {
       sets = {partial,
@@ -461,11 +686,13 @@ struct SlowBytes::State {
     }
     arrays = {partial + 256 * expects, Hash({B(1), partial}) >> (64 - C)};
     if (strong) arrays.push_back(Hash({Last(3), partial}) >> (64 - C));
+    if (numeric) arrays.push_back(Hash({numbers.Near(numbers.N(2)), numbers.State(), partial}) >> (64 - C));
     const int64_t a = Clamp(f, 2047) + 2048, j = a / 128, u = a % 128;
-    int64_t q = strong ? Squash(f) : 2 * Squash(f);
+    int64_t q = numeric ? 0 : strong ? Squash(f) : 2 * Squash(f);
     for (size_t k = 0; k < arrays.size(); ++k) {
-      const int64_t* knot = &corrections[k][arrays[k] * 33];
-      q += (knot[j] * (128 - u) + knot[j + 1] * u) >> 7;
+      const Cell* cell = &corrections[k][arrays[k] * 33];
+      const auto knot = [&](int64_t i) { return numeric ? cell[i].p / 64 : cell[i].p; };
+      q += (knot(j) * (128 - u) + knot(j + 1) * u) >> 7;
     }
     q = std::clamp<int64_t>(q >> 2, 1, 65535);
     return static_cast<uint64_t>(q) * 65536;
@@ -478,7 +705,7 @@ struct SlowBytes::State {
       const int64_t e = t - Squash(fs[m]);
       for (size_t k = 0; k < dot.size(); ++k) {
         int32_t& v = finals[m][final_sets[m] * dot.size() + k];
-        v = Wrap(v + (e * dot[k] >> 4));
+        v = Wrap(v + (e * dot[k] >> (numeric ? 3 : 4)));
       }
     }
     const int64_t rs_power = int64_t{1} << rs;
@@ -504,8 +731,12 @@ struct SlowBytes::State {
     for (Cell* c : last_cells) c->Learn(bit, 255);
     const int64_t a = Clamp(f, 2047) + 2048, j = a / 128, u = a % 128;
     for (size_t k = 0; k < arrays.size(); ++k) {
-      int64_t& knot = corrections[k][arrays[k] * 33 + static_cast<uint64_t>(u >= 64 ? j + 1 : j)];
-      knot = knot + ((t - knot) >> cs);
+      Cell& knot = corrections[k][arrays[k] * 33 + static_cast<uint64_t>(u >= 64 ? j + 1 : j)];
+      if (numeric) {
+        knot.Learn(bit, 255);
+      } else {
+        knot.p = knot.p + ((t - knot.p) >> cs);
+      }
     }
     partial = 2 * partial + static_cast<uint64_t>(bit);
     ++level;
@@ -529,7 +760,7 @@ struct SlowBytes::State {
     const uint64_t inside_before = inside, above_before = Above(0);
     block.push_back(c);
     const bool small = c >= 'a' && c <= 'z', capital = c >= 'A' && c <= 'Z', high = c >= 128;
-    const bool letter = small || capital || high;
+    const bool letter = IsLetter(c);
     if (letter) {
       word = Mix(word + (capital ? c + 32u : c) + 1);
     } else if (word != 0) {
@@ -541,7 +772,7 @@ struct SlowBytes::State {
     if (small) kind = 1;
     if (capital) kind = 6;
     if (high) kind = 7;
-    if (c >= '0' && c <= '9') kind = 2;
+    if (IsDigit(c)) kind = 2;
     if (c == ' ') kind = 3;
     if (c < 0x20) kind = 5;
     if (c == 0x0a) kind = 4;
@@ -564,6 +795,7 @@ struct SlowBytes::State {
     }
     for (Match& m : matches) UpdateMatch(m, c);
     if (thorough) EndByteOfThorough(c, inside_before, above_before);
+    if (numeric) numbers.EndByte(block, places);
   }
 
   // Section 3, what thorough does after that

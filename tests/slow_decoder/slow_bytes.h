@@ -8,7 +8,7 @@ namespace slow_decoder {
 
 class SlowBytes {
  public:
-  // strength: 1 fast, 2 strong, 3 thorough.
+  // strength: 1 fast, 2 strong, 3 thorough, 4 numeric.
   SlowBytes(int strength, uint64_t n_bytes);
   ~SlowBytes();
 

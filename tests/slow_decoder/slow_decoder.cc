@@ -345,7 +345,7 @@ Contexts ReadContexts(Cursor& in, uint64_t content_size) {
   return c;
 }
 void CheckContexts(const Contexts& c, uint64_t content_size) {
-  Require(c.strength >= 1 && c.strength <= 3, "strength of a contexts block");
+  Require(c.strength >= 1 && c.strength <= 4, "strength of a contexts block");
   Require(c.encoding <= 26, "an encoding that is not known");
   Require(c.text_size >= 1 && c.text_size <= content_size, "size of a text");
 }

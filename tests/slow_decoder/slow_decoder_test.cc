@@ -1,6 +1,10 @@
 // The codec against the second decoder, and docs/format.md against both.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -203,13 +207,62 @@ Bytes RecordBytes(size_t n, uint64_t seed) {
   return Bytes(out.begin(), out.end());
 }
 
+// Numbers of all lengths and signs, near those before them and far away, in columns and pairs, floats written out, and digits
+// and points that are no numbers.
+Bytes NumberBytes(size_t n, uint64_t seed) {
+  std::string out;
+  std::mt19937_64 random(seed);
+  const auto digits = [&](size_t how_many) {
+    std::string s;
+    for (size_t i = 0; i < how_many; ++i) s += static_cast<char>('0' + random() % 10);
+    return s;
+  };
+  const auto written = [](double value, const char* format) {
+    std::array<char, 60> text;
+    std::snprintf(text.data(), text.size(), format, value);
+    return std::string(text.data());
+  };
+  int64_t slow = 4350000;
+  while (out.size() < n) {
+    slow += static_cast<int64_t>(random() % 4001) - 2000;
+    const double single = static_cast<double>(random() >> 40) * std::ldexp(1.0, -static_cast<int>(random() % 34));
+    const double full = static_cast<double>(random() >> 11) * std::ldexp(1.0, -static_cast<int>(20 + random() % 50));
+    switch (random() % 8) {
+      case 0:
+        out += std::to_string(slow / 100000) + "." + std::to_string(slow % 100000) + "," + written(single, "%.17g") + "\n";
+        break;
+      case 1:
+        out += "[" + written(full, "%.17g") + "," + written(-full, "%.15f") + "],";
+        break;
+      case 2:
+        out += written(static_cast<double>(random() % 100000) / 1000 + 1e-15, "%.17g") + " -" + written(single, "%.9g") + "\n";
+        break;
+      case 3:
+        out += std::string(random() % 26, '0') + "." + std::string(random() % 24, '0') + digits(random() % 24) + ";";
+        break;
+      case 4:
+        out += digits(random() % 40) + ".-"[random() % 2] + digits(random() % 9) + "." + digits(random() % 9) + "e5 x7\n";
+        break;
+      case 5:
+        out += out.substr(out.size() - std::min<size_t>(out.size(), random() % 60));
+        break;
+      default:
+        out += std::to_string(slow) + "," + std::to_string(slow % 1000) + ".5," + written(single, "%.17g") + "\n";
+        break;
+    }
+  }
+  out.resize(n);
+  return Bytes(out.begin(), out.end());
+}
+
 TEST(SlowBytes, PredictsWhatTheFastOneDoes) {
   // What is coded, and the size that the mixers are told: the first bytes of a large block use its sizes of tables.
   std::vector<std::pair<Bytes, size_t>> cases;
-  for (const size_t n : {1u, 5u, 100u, 700u, 1500u, 30000u}) cases.emplace_back(VariedBytes(n, n), n);
+  for (const size_t n : {1u, 5u, 100u, 700u, 1500u, 15000u}) cases.emplace_back(VariedBytes(n, n), n);
   for (const size_t n : {500u, 12000u}) cases.emplace_back(RecordBytes(n, n), n);
   cases.emplace_back(RecordBytes(3000, 1), 1 << 20);
-  for (const int strength : {1, 2, 3}) {
+  for (const size_t n : {500u, 8000u}) cases.emplace_back(NumberBytes(n, n), n);
+  for (const int strength : {1, 2, 3, 4}) {
     for (const auto& [content, n] : cases) {
       const auto fast = ByteMixer::Make(static_cast<ContextStrength>(strength), static_cast<uint32_t>(n));
       slow_decoder::SlowBytes slow(strength, n);
@@ -225,7 +278,8 @@ TEST(SlowBytes, PredictsWhatTheFastOneDoes) {
 
 TEST(SlowDecoder, ReadsContextsBlocks) {
   ToyModel model;
-  for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough}) {
+  for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough,
+                                         ContextStrength::kNumeric}) {
     for (const size_t n : {300u, 20000u}) {
       const Bytes content = VariedBytes(n, 3);
       EncodeOptions options;
@@ -345,7 +399,8 @@ TEST(SlowDecoder, DecodesUtf16ByContexts) {
   for (const CharacterEncoding encoding : {CharacterEncoding::kUtf16Le, CharacterEncoding::kUtf16Be}) {
     const std::optional<Bytes> content = FromUtf8(encoding, text, 1 << 20);
     ASSERT_TRUE(content.has_value());
-    for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough}) {
+    for (const ContextStrength strength : {ContextStrength::kFast, ContextStrength::kStrong, ContextStrength::kThorough,
+                                         ContextStrength::kNumeric}) {
       for (const bool allow_short : {false, true}) {
         EncodeOptions options;
         options.contexts = strength;
