@@ -475,7 +475,7 @@ TEST(HostileArchive, ContextsBlocksKeepTheirLimits) {
   const auto read = [](uint64_t content, uint64_t payload, uint64_t strength) {
     return Forger().Block(BlockKind::kContexts, content, payload, strength).Read();
   };
-  for (const uint64_t strength : {0u, 4u, 7u}) {
+  for (const uint64_t strength : {0u, 5u, 7u}) {
     ExpectError(read(100, 10, strength), StatusCode::kUnsupported, "strength");
   }
   // With an encoding, the size of the text follows.
@@ -486,7 +486,7 @@ TEST(HostileArchive, ContextsBlocksKeepTheirLimits) {
   ExpectError(encoded(1, 26, 101), StatusCode::kCorrupt, "text of 101 bytes");
   ExpectError(encoded(1, 26, ~uint64_t{0}), StatusCode::kCorrupt, "text of 4294967295 bytes");
   ExpectError(encoded(1, 27, 50), StatusCode::kUnsupported, "character encoding 27");
-  ExpectError(encoded(4, 1, 50), StatusCode::kUnsupported, "strength 4");
+  ExpectError(encoded(5, 1, 50), StatusCode::kUnsupported, "strength 5");
   ExpectError(encoded(2, 1, 50), StatusCode::kCorrupt, "truncated");  // fine as far as it goes
   ExpectError(read(100, 100, 1), StatusCode::kCorrupt, "expected less");
   ExpectError(read(0, 0, 1), StatusCode::kCorrupt, "expected 1 to");

@@ -89,8 +89,8 @@ Bytes Mixed(const ToyModel& model, size_t text, size_t zeros, size_t noise) {
 
 TEST(SlowDecoder, DecodesWhatTheCodecWrites) {
   ToyModel model;
-  for (const Bytes& content : {Bytes(), Bytes{1}, ToyText(model, 100, 1), ToyText(model, 30000, 2),
-                               RandomBytes(1000, 3), Bytes(5000, 'x'), Mixed(model, 80000, 70000, 70000)}) {
+  for (const Bytes& content : {Bytes(), Bytes{1}, ToyText(model, 100, 1), ToyText(model, 12000, 2),
+                               RandomBytes(1000, 3), Bytes(5000, 'x'), Mixed(model, 30000, 25000, 25000)}) {
     for (const uint32_t streams : {0u, 1u, 7u, 256u}) {
       EncodeOptions options;
       options.streams = streams;
@@ -351,7 +351,7 @@ TEST(SlowDecoder, AgreesWithTheCodecOnDamageUnderRightChecks) {
   size_t n_ok = 0, n_wrong_model = 0, n_rounds = 0;
   for (const Bytes& file : files) {
     // The slow one takes milliseconds to begin a contexts block.
-    const int rounds = &file == &files.back() ? 300 : 2000;
+    const int rounds = &file == &files.back() ? 150 : 900;
     for (int round = 0; round < rounds; ++round, ++n_rounds) {
       Bytes changed = file;
       const int n_changes = 1 + static_cast<int>(random() % 2);
