@@ -6,9 +6,9 @@
 
 namespace pith {
 
-// The first levels use contexts alone, fast, strong or numeric (numbers 1, 2 and 4 of docs/byte_mixing.md); then comes the small built-in model, then the large one, each
-// with what the text looks like deciding between model and contexts, or with the best of both for every block; at last
-// the largest model that is installed.
+// The first levels use contexts alone, fast, strong or numeric (strengths 1, 2 and 4 of docs/byte_mixing.md); then comes the
+// small built-in model, then the large one, each with what the text looks like deciding between model and contexts, or with
+// the best of both for every block; at last the largest model that is installed.
 inline constexpr uint32_t kFirstModelLevel = 4;
 inline constexpr uint32_t kDefaultLevel = 6;
 inline constexpr uint32_t kMaxLevel = 9;

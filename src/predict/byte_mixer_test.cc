@@ -112,7 +112,7 @@ TEST(ByteMixer, EverySizeOfABlockWorks) {
 TEST(ByteMixer, MemoryFollowsTheSizeAndHasABound) {
   constexpr uint64_t kMiB = 1 << 20;
   for (const ContextStrength strength : kStrengths) {
-    EXPECT_LT(ByteMixer::MemoryBytes(strength, 4096), 13 * kMiB);
+    EXPECT_LT(ByteMixer::MemoryBytes(strength, 4096), (strength == ContextStrength::kNumeric ? 13 : 10) * kMiB);
     EXPECT_LE(ByteMixer::MemoryBytes(strength, 4096), ByteMixer::MemoryBytes(strength, 8192));
   }
   EXPECT_LT(ByteMixer::MemoryBytes(ContextStrength::kFast, 16 << 20), (42 + 16) * kMiB);

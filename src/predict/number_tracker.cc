@@ -27,8 +27,6 @@ constexpr auto kPowers = [] {
 constexpr U128 PowerOf10(int n) { return kPowers[static_cast<size_t>(n)]; }
 constexpr uint64_t SmallPowerOf10(int n) { return static_cast<uint64_t>(PowerOf10(n)); }  // n <= 19
 
-constexpr bool IsDigit(uint32_t c) { return c >= '0' && c <= '9'; }
-
 int BitWidth(U128 v) {
   const auto high = static_cast<uint64_t>(v >> 64);
   return static_cast<int>(high != 0 ? 64 + std::bit_width(high) : std::bit_width(static_cast<uint64_t>(v)));
@@ -49,9 +47,7 @@ void NumberTracker::Append(uint32_t c, uint32_t before, uint32_t position, const
   }
   if (IsDigit(c)) {
     if (significant_ < kMostSignificant && number_.digits < kMostDigits) {
-      number_.value = 10 * number_.value + (c - '0');
-      ++number_.digits;
-      number_.places += number_.point ? 1 : 0;
+      number_.AppendDigit(c);
       significant_ += number_.value != 0 ? 1 : 0;
     } else {
       too_long_ = true;
@@ -85,9 +81,7 @@ NumberTracker::Number NumberTracker::Parse(uint32_t at, uint32_t position) const
   for (; at < position && number.digits < kMostSignificant; ++at) {
     const uint32_t c = history_[at];
     if (IsDigit(c)) {
-      number.value = 10 * number.value + (c - '0');
-      ++number.digits;
-      number.places += number.point ? 1 : 0;
+      number.AppendDigit(c);
     } else if (c == '.' && !number.point) {
       number.point = true;
     } else {
@@ -131,10 +125,11 @@ uint64_t NumberTracker::Near(const Number& other) const {
   const uint64_t rest = other.value % unit;
   const uint64_t next = left >= 1 ? rest / SmallPowerOf10(left - 1) : 10;
   const uint64_t next2 = left >= 2 ? rest / SmallPowerOf10(left - 2) % 10 : 10;
-  const int64_t ahead = std::clamp<int64_t>(static_cast<int64_t>(number_.value) - static_cast<int64_t>(other.value / unit), -3, 3);
+  const auto ahead = std::clamp<int64_t>(static_cast<int64_t>(number_.value - other.value / unit), -3, 3);
   const uint64_t point_next = !number_.point && other.point && other.places == left ? 1 : 0;
   const uint64_t digits = ahead == 0 ? next << 4 | next2 : ahead > -3 && ahead < 3 ? next << 4 : 0;
-  return 4 + (static_cast<uint64_t>(std::min(number_.places, 15)) << 16 | static_cast<uint64_t>(ahead + 3) << 12 | digits << 4 | point_next << 3 | after_point << 2);
+  const uint64_t places = static_cast<uint64_t>(std::min(number_.places, 15));
+  return 4 + (places << 16 | static_cast<uint64_t>(ahead + 3) << 12 | digits << 4 | point_next << 3 | after_point << 2);
 }
 
 uint64_t NumberTracker::OnLine(const Number& last, const Number& before_that) const {

@@ -1,5 +1,5 @@
 // NumberTracker: what the strength "numeric" knows of decimal numbers: how the one at hand lies to those before it, and
-// which digits can come next if it is a binary floating-point number written out. docs/byte_mixing.md section 3.
+// which digits can come next if it is a binary floating-point number written out. docs/byte_mixing.md section 3a.
 //
 // Single-threaded; follows one block.
 #pragma once
@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "predict/record_tracker.h"
+
 namespace pith {
 
 class NumberTracker {
  public:
-  static constexpr size_t kRoles = 3;  // those of RecordTracker
+  static constexpr size_t kRoles = RecordTracker::kRoles;
   static constexpr size_t kStates = 27;
 
   // `history` has the block's bytes up to the position, and outlives the tracker.
@@ -51,6 +53,12 @@ class NumberTracker {
     int places = 0;       // digits after the point
     bool negative = false;
     bool point = false;
+
+    void AppendDigit(uint32_t c) {
+      value = 10 * value + (c - '0');
+      ++digits;
+      places += point ? 1 : 0;
+    }
   };
   static constexpr size_t kLast = 4;
 

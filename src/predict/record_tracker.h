@@ -27,7 +27,7 @@ class RecordTracker {
   // above. inside: hash of the field's bytes before c. field: fields of the line before the next byte.
   void Append(uint32_t c, uint32_t before, uint32_t above, uint64_t inside, uint32_t field, uint32_t position) {
     position_ = position;
-    digits_ = (c >= '0' && c <= '9') || c == '.' ? digits_ + 1 : 0;
+    digits_ = IsDigit(c) || c == '.' ? digits_ + 1 : 0;
     agree_ = c != above ? 0 : agree_ < kMostAgree ? agree_ + 1 : kMostAgree;
     if (c == ':' || c == '=') key_ = inside != 0 ? inside : last_field_;
     FollowElements(c, before);
