@@ -287,7 +287,7 @@ class ContextMixer final : public ByteMixer {
 
   void EndByteOfLine(uint32_t c, bool letter) {
     const uint32_t kind = letter                  ? (c >= 128 ? 7 : c >= 'a' ? 1 : 6)
-                          : IsDigit(c)             ? 2
+                          : IsDigit(c)           ? 2
                           : c == ' '             ? 3
                           : c == '\n'            ? 4
                           : c < 32               ? 5
